@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Training configuration: frozen dataclasses, filled from a TOML file and `--set key=value`.
+
+Layout of a file (all keys are optional; a role's table overrides that of its level):
+
+    steps = 200_000
+    [worker]            # every role that acts at each step
+    gamma = 0.98
+    [manager]           # every role with a period above one step
+    gamma = 0.995
+    [role.cell]
+    lr = 3e-4
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from pybridge import Role
+
+Toml = dict[str, Any]
+T = TypeVar("T", "RoleConfig", "TrainConfig")
+
+
+class ConfigError(ValueError):
+    """A key that does not exist or a value of the wrong type; the text says which and suggests the nearest."""
+
+
+@dataclass(frozen=True)
+class RoleConfig:
+    """PPO settings of one role. A *decision* is one action of all the role's agents in one environment."""
+
+    lr: float = 5e-4  # Adam's step size at the start
+    gamma: float = 0.97  # discount per environment step, for managers too
+    gae_lambda: float = 0.95  # per decision
+    clip: float = 0.2  # of the probability ratio
+    entropy: float = 0.002  # weight of the entropy bonus
+    epochs: int = 4  # passes over the data of an update
+    minibatches: int = 4
+    min_decisions: int = 1  # an update waits for this many decisions per environment
+    target_kl: float = 0.02  # an update stops above 1.5 times this divergence
+    max_grad_norm: float = 0.5
+    huber_delta: float = 10.0  # of the value loss, in normalised returns
+    initial_std: float = 0.5  # of the Gaussian latents
+    prior: float = 1.0  # weight of the heuristic prior in the policy's outputs; 0 = none (see networks.py)
+    actor_hidden: tuple[int, ...] = (64, 64)
+    critic_hidden: tuple[int, ...] = (128, 128)
+
+
+WORKER = RoleConfig()
+MANAGER = RoleConfig(lr=1e-3, gamma=0.995, epochs=8, minibatches=1, min_decisions=16, entropy=0.005)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a training run. `steps` counts environment steps, summed over environments."""
+
+    steps: int = 200_000
+    seed: int = 1
+    num_envs: int = 2
+    rollout_steps: int = 250  # steps per environment between updates
+    segment_rollouts: int = 12  # rollouts between checkpoints; episodes restart there
+    final_lr_ratio: float = 0.1  # the learning rate decays linearly to this part of its start
+    roles: Mapping[str, RoleConfig] = field(default_factory=dict)
+
+    @property
+    def segment_steps(self) -> int:
+        """Environment steps from one checkpoint to the next."""
+        return self.rollout_steps * self.segment_rollouts * self.num_envs
+
+    @property
+    def num_segments(self) -> int:
+        """Checkpoint intervals of the run: `steps` rounded up to whole ones."""
+        return -(-self.steps // self.segment_steps)
+
+
+def resolve(
+    roles: Sequence[Role], *, file: Path | None = None, overrides: Iterable[str] = (), **top: Any
+) -> TrainConfig:
+    """Merge defaults < `file` < `top` (values that are not None) < `overrides` ("role.cell.lr=3e-4")."""
+    tree: Toml = tomllib.loads(file.read_text()) if file else {}
+    tree |= {key: value for key, value in top.items() if value is not None}
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {override}: expected key=value, for example role.cell.lr=3e-4")
+        *tables, last = key.strip().split(".")
+        table = tree
+        for name in tables:
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--set {override}: {name} is a value, not a table")
+        table[last] = parse_value(text)
+
+    levels = {"worker": tree.pop("worker", {}), "manager": tree.pop("manager", {})}
+    by_role = tree.pop("role", {})
+    names = [role.name for role in roles]
+    for name in by_role:
+        if name not in names:
+            raise ConfigError(f"role.{name}: no such role{suggest(name, names)}")
+    resolved = {}
+    for role in roles:
+        level, base = ("manager", MANAGER) if role.period > 1 else ("worker", WORKER)
+        config = _replace(base, levels[level], level)
+        resolved[role.name] = _replace(config, by_role.get(role.name, {}), f"role.{role.name}")
+    known = [item.name for item in dataclasses.fields(TrainConfig) if item.name != "roles"]
+    for key in tree:
+        if key not in known:
+            raise ConfigError(f"{key}: no such setting{suggest(key, [*known, 'worker', 'manager', 'role'])}")
+    return dataclasses.replace(_replace(TrainConfig(), tree, ""), roles=resolved)
+
+
+def parse_value(text: str) -> Any:
+    """Read a command-line value as TOML (number, boolean, list), or else as a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def parse_params(pairs: Iterable[str]) -> dict[str, Any]:
+    """Scenario parameters from `--param key=value`; names and ranges are checked by the scenario."""
+    params = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator:
+            raise ConfigError(f"--param {pair}: expected key=value, for example num_ues=12")
+        params[key.strip()] = parse_value(text)
+    return params
+
+
+def to_dict(config: TrainConfig) -> Toml:
+    """The resolved configuration as plain values; `from_dict` reads it back."""
+    return dataclasses.asdict(dataclasses.replace(config, roles=dict(config.roles)))
+
+
+def from_dict(tree: Mapping[str, Any]) -> TrainConfig:
+    """Inverse of `to_dict`."""
+    values = dict(tree)
+    roles = {
+        name: _replace(RoleConfig(), table, f"role.{name}") for name, table in values.pop("roles").items()
+    }
+    return dataclasses.replace(_replace(TrainConfig(), values, ""), roles=roles)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The tail of an error text: the nearest known name, or all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+
+
+def _replace(base: T, values: Mapping[str, Any], where: str) -> T:
+    hints = get_type_hints(type(base))
+    checked = {}
+    for key, value in values.items():
+        path = f"{where}.{key}" if where else key
+        if key not in hints:
+            raise ConfigError(f"{path}: no such setting{suggest(key, hints)}")
+        checked[key] = _checked(path, value, hints[key])
+    return dataclasses.replace(base, **checked)
+
+
+def _checked(path: str, value: Any, wanted: Any) -> Any:
+    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if wanted is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if get_origin(wanted) is tuple and isinstance(value, list | tuple):
+        return tuple(_checked(path, item, int) for item in value)
+    name = "list of int" if get_origin(wanted) is tuple else getattr(wanted, "__name__", str(wanted))
+    raise ConfigError(f"{path} = {value!r}: expected {name}")

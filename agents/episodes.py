@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whole episodes of a policy on given seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agents.normalise import Array
+from agents.policies import Policy
+
+if TYPE_CHECKING:
+    from pybridge import VectorEnv
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One finished episode.
+
+    Attributes:
+        utility: mean over the steps of the weighted metrics.
+        time_s: [T] simulated time at the end of each step, from the episode's start.
+        metrics: [T, metrics] of each step.
+    """
+
+    seed: int
+    utility: float
+    time_s: Array
+    metrics: Array
+
+
+def run_episodes(
+    env: VectorEnv,
+    policy: Policy,
+    *,
+    seeds_from: int,
+    episodes: int,
+    on_step: Callable[[int], None] = lambda finished: None,
+) -> list[Episode]:
+    """Episodes with the seeds `seeds_from` .. `seeds_from + episodes - 1`, in this order.
+
+    `on_step` is told after each step how many of them have finished.
+    """
+    rng = np.random.default_rng(seeds_from)
+    wanted = set(range(seeds_from, seeds_from + episodes))
+    weights = env.schema.utility_weights
+    step_s = env.schema.step_ns * 1e-9
+    finished: dict[int, Episode] = {}
+    batch = env.reset(seed=seeds_from)
+    seeds = batch.seeds.copy()
+    rows: list[list[Array]] = [[] for _ in seeds]
+    while wanted - finished.keys():
+        batch = env.step(policy.act(batch, rng))
+        for index, row in enumerate(rows):
+            row.append(batch.metrics[index].copy())
+        for index in np.flatnonzero(batch.terminated | batch.truncated):
+            metrics = np.array(rows[index])
+            seed = int(seeds[index])
+            if seed in wanted:
+                utility = float((metrics @ weights).mean())
+                finished[seed] = Episode(seed, utility, step_s * np.arange(1, len(metrics) + 1), metrics)
+            rows[index].clear()
+            seeds[index] = batch.seeds[index]
+        on_step(len(finished))
+    return [finished[seed] for seed in sorted(finished)]

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Policies that need no learning. They read the schema, so they fit every scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from agents.normalise import Array
+
+if TYPE_CHECKING:
+    from pybridge import ActionField, Batch, Role, Schema
+
+
+class Policy(Protocol):
+    """Whatever decides for all roles at once."""
+
+    name: str
+
+    def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
+        """Actions float32 [E, A, action_size] by role; roles that do not act may be left out."""
+        ...
+
+
+class Heuristic:
+    """Wishes a value for each action field, then repairs it to what the mask allows."""
+
+    name: str
+
+    def __init__(self, schema: Schema) -> None:
+        """For one scenario."""
+        self.roles = tuple(schema.roles)
+
+    def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
+        """See `Policy.act`."""
+        actions = {}
+        for role in self.roles:
+            acts = batch.acts[role.name]
+            if not acts.any():
+                continue
+            action = np.zeros((*acts.shape, role.action_size), dtype=np.float32)
+            for field in role.actions:
+                mask = batch.action_masks[role.name][..., field.mask_span]
+                wish = self.wish(role, field, batch, rng)
+                action[..., field.span] = repair(field, np.broadcast_to(wish, (*acts.shape, field.size)), mask)
+            actions[role.name] = action
+        return actions
+
+    def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
+        """Values that broadcast to [E, A, size]; shares need not sum to 1 and may ignore the mask."""
+        raise NotImplementedError
+
+
+class EqualShare(Heuristic):
+    """Equal shares, default choices, the middle of each range."""
+
+    name = "equal-share"
+
+    def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
+        """See `Heuristic.wish`."""
+        return neutral(field)
+
+
+class ProportionalToDemand(Heuristic):
+    """Shares in proportion to the observation that a field names as its demand; choice 0 where there is none."""
+
+    name = "proportional-to-demand"
+
+    def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
+        """See `Heuristic.wish`."""
+        if not field.demand or field.kind == "box":
+            return neutral(field)
+        demand = batch.observations[role.name][..., role.observation(field.demand).span]
+        if field.kind == "categorical":
+            return np.where(demand > 0, field.default, 0)
+        return np.maximum(demand, 0.0)
+
+
+class RandomPolicy(Heuristic):
+    """Uniform over all that is allowed."""
+
+    name = "random"
+
+    def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
+        """See `Heuristic.wish`."""
+        shape = (*batch.acts[role.name].shape, field.size)
+        if field.kind == "simplex":  # normalised exponentials are uniform on the simplex
+            return rng.exponential(size=shape)
+        if field.kind == "box":
+            return rng.uniform(field.low, field.high, size=shape)
+        mask = batch.action_masks[role.name][..., field.mask_span].reshape(*shape, field.num_choices)
+        return np.asarray((rng.random(mask.shape) * (mask > 0)).argmax(axis=-1))
+
+
+class Static(Heuristic):
+    """The same decision at every step."""
+
+    name = "static"
+
+    def __init__(self, schema: Schema, values: Mapping[tuple[str, str], Array]) -> None:
+        """`values`: by (role, action field), arrays [A, size]."""
+        super().__init__(schema)
+        self.values = values
+
+    def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
+        """See `Heuristic.wish`."""
+        return self.values[role.name, field.name]
+
+
+def neutral(field: ActionField) -> Array:
+    """Equal shares, the default choice or the middle of the range, [size]."""
+    if field.kind == "simplex":
+        return np.full(field.size, 1.0 / field.size)
+    if field.kind == "categorical":
+        return np.full(field.size, float(field.default))
+    return np.full(field.size, (field.low + field.high) / 2)
+
+
+def repair(field: ActionField, wish: Array, mask: Array) -> Array:
+    """The nearest plain value to `wish` [E, A, size] that `mask` [E, A, mask_size] allows.
+
+    Shares of forbidden parts go to the allowed ones in proportion, or equally if those have none; a forbidden choice
+    becomes the default one, or else the first that is allowed.
+    """
+    if field.kind == "box":
+        return np.clip(wish, field.low, field.high)
+    if field.kind == "simplex":
+        share = np.where(mask > 0, wish, 0.0)
+        share = np.where(share.sum(axis=-1, keepdims=True) > 0, share, mask > 0)
+        return np.asarray(share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-12))
+    allowed = mask.reshape(*wish.shape, field.num_choices) > 0
+    choice = wish.astype(np.int64)
+    fallback = np.where(allowed[..., field.default], field.default, allowed.argmax(axis=-1))
+    return np.where(np.take_along_axis(allowed, choice[..., None], axis=-1)[..., 0], choice, fallback)
+
+
+HEURISTICS: dict[str, Callable[[Schema], Heuristic]] = {
+    policy.name: policy for policy in (RandomPolicy, EqualShare, ProportionalToDemand)
+}
+
+
+def make_heuristic(name: str, schema: Schema) -> Heuristic:
+    """A heuristic by its name.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in HEURISTICS:
+        raise ValueError(f"no policy {name!r}; there are: {', '.join(HEURISTICS)}")
+    return HEURISTICS[name](schema)

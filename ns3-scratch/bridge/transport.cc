@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bridge/transport.h"
+
+#include "bridge/shm-transport.h"
+#include "bridge/zmq-transport.h"
+
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <iostream>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace qntn
+{
+
+namespace
+{
+
+constexpr int EXIT_USAGE = 64;
+constexpr int EXIT_PYTHON_GONE = 75;
+
+int g_lifeline = -1; // read by the signal handler only
+
+void
+OnSocketEvent(int)
+{
+    pollfd lifeline{g_lifeline, POLLRDHUP, 0};
+    if (poll(&lifeline, 1, 0) == 1 && (lifeline.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0)
+    {
+        EndBecausePythonIsGone();
+    }
+}
+
+[[noreturn]] void
+Usage(const std::string& problem)
+{
+    std::cerr << problem
+              << "\nThis is a qntn scenario program: it is one half of a co-simulation and is started by "
+                 "the other.\nRun it with `qntn run`, from Python with pybridge.make, or attach it to a "
+                 "waiting Python with\n  --qntn-connect=unix:PATH\n";
+    std::_Exit(EXIT_USAGE);
+}
+
+int
+ToDescriptor(const std::string& option, const std::string& text)
+{
+    int fd = -1;
+    const auto end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, fd).ptr != end || fcntl(fd, F_GETFD) == -1)
+    {
+        Usage(option + ": expected an open file descriptor, found '" + text + "'");
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+}
+
+int
+ConnectUnix(const std::string& path)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof(address.sun_path))
+    {
+        Usage("--qntn-connect: the path is longer than a unix socket allows: " + path);
+    }
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd == -1 || connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == -1)
+    {
+        Usage("--qntn-connect: nobody listens at " + path + ": " + std::strerror(errno));
+    }
+    return fd;
+}
+
+} // namespace
+
+void
+EndBecausePythonIsGone()
+{
+    std::_Exit(EXIT_PYTHON_GONE);
+}
+
+void
+EndWithPeerOf(int fd)
+{
+    g_lifeline = fd;
+    struct sigaction action{};
+    action.sa_handler = OnSocketEvent;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGIO, &action, nullptr);
+    fcntl(fd, F_SETOWN, getpid());
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_ASYNC);
+    OnSocketEvent(SIGIO); // it may have closed before
+}
+
+void
+Fail(Transport& transport, const std::string& kind, const std::string& message)
+{
+    std::cerr << message << std::endl;
+    wire::Control control;
+    control.mutable_fault()->set_kind(kind);
+    control.mutable_fault()->set_message(message);
+    transport.Send(control);
+    transport.~Transport(); // delivers what is still queued
+    std::_Exit(EXIT_FAILURE);
+}
+
+std::unique_ptr<Transport>
+MakeTransport(int argc, char* argv[])
+{
+    std::string control;
+    std::string endpoint;
+    std::string lifeline;
+    for (int i = 1; i < argc; ++i)
+    {
+        const std::string argument = argv[i];
+        const auto equals = argument.find('=');
+        const auto name = argument.substr(0, equals);
+        const auto value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+        if (name == "--qntn-control")
+        {
+            control = value;
+        }
+        else if (name == "--qntn-connect")
+        {
+            endpoint = value;
+        }
+        else if (name == "--qntn-lifeline")
+        {
+            lifeline = value;
+        }
+        else
+        {
+            Usage("unknown argument '" + argument + "'");
+        }
+    }
+
+    constexpr std::string_view UNIX = "unix:";
+    if (!control.empty())
+    {
+        return std::make_unique<ShmTransport>(ToDescriptor("--qntn-control", control));
+    }
+    if (endpoint.starts_with(UNIX))
+    {
+        return std::make_unique<ShmTransport>(ConnectUnix(endpoint.substr(UNIX.size())));
+    }
+    if (!endpoint.empty())
+    {
+        const int fd = lifeline.empty() ? -1 : ToDescriptor("--qntn-lifeline", lifeline);
+        return std::make_unique<ZmqTransport>(endpoint, fd);
+    }
+    Usage("no connection to Python was given");
+}
+
+} // namespace qntn

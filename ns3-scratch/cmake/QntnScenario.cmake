@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# One scenario: <name>.cc, linked with everything of the tree, and <name>.toml beside it.
+#
+#   qntn_add_scenario(FILE DESTINATION DIR)   installs DIR/bin/<name> and DIR/scenarios/<name>.toml
+function(qntn_add_scenario file)
+  cmake_parse_arguments(arg "" "DESTINATION" "" ${ARGN})
+  cmake_path(GET file STEM name)
+  cmake_path(GET file PARENT_PATH folder)
+  if(NOT EXISTS ${folder}/${name}.toml)
+    message(FATAL_ERROR "${file} has no parameter file: expected ${folder}/${name}.toml")
+  endif()
+  add_executable(scenario-${name} ${file})
+  target_compile_options(scenario-${name} PRIVATE -Wall -Wextra -Werror)
+  target_link_libraries(scenario-${name} PRIVATE qntn::scenario)
+  set_target_properties(scenario-${name} PROPERTIES
+    OUTPUT_NAME ${name}
+    INSTALL_RPATH "${QNTN_SCENARIO_RPATH}"
+    BUILD_RPATH "${NS3_ROOT}/lib64")
+  install(TARGETS scenario-${name} RUNTIME DESTINATION ${arg_DESTINATION}/bin)
+  install(FILES ${folder}/${name}.toml DESTINATION ${arg_DESTINATION}/scenarios)
+endfunction()

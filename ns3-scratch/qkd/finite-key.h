@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/// \file
+/// Secret key from a finite block of decoy-state BB84 with two decoy intensities.
+#ifndef QNTN_QKD_FINITE_KEY_H
+#define QNTN_QKD_FINITE_KEY_H
+
+#include <array>
+#include <cstdint>
+
+namespace qntn
+{
+
+/// One value for each intensity, strongest first.
+using Intensities = std::array<double, 3>;
+
+/// How a block was made and what is asked of its key.
+struct FiniteKeyConfig
+{
+    double blockSize;                  ///< sifted bits in the key basis X
+    Intensities intensities;           ///< photons a pulse; mu1 > mu2 + mu3, mu2 > mu3 >= 0
+    Intensities intensityProbabilities;
+    double basisProbability;           ///< of X, at both ends
+    double transmittance;              ///< receiver included
+    double darkCountProbability;       ///< a detector and pulse
+    double afterpulseProbability;
+    double misalignment;
+    double errorCorrectionEfficiency;
+    double epsilonSecrecy;
+    double epsilonCorrectness;
+};
+
+/// Expected counts of a block and the bounds that follow.
+struct FiniteKeyCounts
+{
+    double pulses;           ///< sent for the block
+    Intensities xDetections;
+    Intensities zDetections;
+    Intensities zErrors;
+    double qber;             ///< in X
+    double xVacuum;          ///< lower bound, s_X0
+    double xSinglePhoton;    ///< lower bound, s_X1
+    double zSinglePhoton;    ///< lower bound, s_Z1
+    double zSinglePhotonErrors; ///< upper bound, v_Z1
+    double phaseError;       ///< upper bound, phi_X
+    double errorCorrectionBits;
+    int64_t keyBits;         ///< >= 0
+};
+
+/// Lim et al., PRA 89, 022307 (2014), Eqs. 1-5, with two misprints corrected: lambda_EC = n_X f h(e_obs),
+/// and the errors of an intensity follow from the transmittance of the whole system.
+/// \throw std::invalid_argument for values out of range and intensities out of order
+FiniteKeyCounts EvaluateFiniteKey(const FiniteKeyConfig& config);
+
+/// Key bits of a block.
+int64_t FiniteKeyLength(double blockSize,
+                        const Intensities& intensities,
+                        const Intensities& intensityProbabilities,
+                        double basisProbability,
+                        double transmittance,
+                        double darkCountProbability,
+                        double afterpulseProbability,
+                        double misalignment,
+                        double errorCorrectionEfficiency,
+                        double epsilonSecrecy,
+                        double epsilonCorrectness);
+
+} // namespace qntn
+
+#endif // QNTN_QKD_FINITE_KEY_H

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_QKD_QKD_NETWORK_H
+#define QNTN_QKD_QKD_NETWORK_H
+
+#include "qkd/cost-set.h"
+#include "qkd/key-paths.h"
+#include "qkd/qkd-link.h"
+#include "qkd/relation.h"
+#include "qkd/relay-deployment.h"
+
+#include "ns3/callback.h"
+#include "ns3/event-id.h"
+#include "ns3/object.h"
+
+#include <memory>
+
+namespace qntn
+{
+
+/// Endpoints are always open; a candidate relays only while it is deployed.
+enum class SiteKind : uint8_t
+{
+    Endpoint,
+    RelayCandidate,
+};
+
+/// A link since the last report, and its levels now.
+struct LinkReport
+{
+    uint64_t generatedBits;
+    uint64_t droppedBits;
+    uint64_t relayBits;
+    uint64_t authenticationBits;
+    uint64_t expiredBits;
+    uint64_t storedBits;
+    double fillRatio;
+    double slopeBps;        ///< change of storedBits
+    double rateBps;         ///< generatedBits a second
+    double expectedRateBps; ///< what the physics allow when active
+    double qber;
+    bool active; ///< up and open at both ends
+    KeyPool::State state;
+};
+
+/// A key relation since the last report, and its levels now.
+struct RelationReport
+{
+    uint64_t relayedBits;   ///< reached the pool
+    uint64_t linkBits;      ///< spent for it on links
+    uint64_t requestedBits; ///< by applications
+    uint64_t deliveredBits;
+    uint64_t expiredBits;
+    uint64_t grantedRequests;
+    uint64_t refusedRequests;
+    uint64_t waitingRequests;
+    uint64_t waitingBits;
+    ns3::Time headWait; ///< of the oldest waiting request
+    uint64_t storedBits;
+    double fillRatio;
+    double slopeBps; ///< change of storedBits
+    KeyPool::State state;
+    uint32_t pathIndex;
+    bool pathOpen;
+};
+
+/// Sites, quantum links, relays and the key relations between endpoints.
+///
+/// One event a block period runs all links, relays key and serves requests. Build the network first
+/// (sites, links, relations), then Start.
+class QkdNetwork : public ns3::Object
+{
+  public:
+    static ns3::TypeId GetTypeId();
+
+    /// \return index of the site
+    uint32_t AddSite(const std::string& name, SiteKind kind);
+    /// \return index of the link
+    uint32_t AddLink(const QkdLinkConfig& config);
+    /// A pool of end-to-end key between two endpoints, with MaxPaths candidate paths over the links
+    /// that exist by now. \return index of the relation
+    uint32_t AddRelation(uint32_t siteA, uint32_t siteB, const KeyPoolConfig& pool = {});
+    /// Prices of relays; without them everything is free.
+    void SetCostSet(const CostSet& costSet);
+    void Start();
+
+    /// Deploy a candidate relay site.
+    void SetRelayState(uint32_t site, RelayState state);
+    /// Choose the path over which a relation is refilled.
+    void SetPath(uint32_t relation, uint32_t pathIndex);
+    /// Fill ratio below which the pool of a relation is refilled, up to that level.
+    void SetRefillThreshold(uint32_t relation, double ratio);
+
+    using KeyCallback = ns3::Callback<void, bool /*granted*/>;
+    /// Ask for key. Requests of a relation are served in order; the callback comes at once, at a
+    /// block, or with false at \p deadline (absolute).
+    void RequestKey(uint32_t relation, uint64_t bits, ns3::Time deadline, KeyCallback done);
+    /// Take key if it is there and nobody waits for it.
+    bool TryTakeKey(uint32_t relation, uint64_t bits);
+
+    // Faults.
+    void SetLinkUp(uint32_t link, bool up);
+    void SetInterceptedFraction(uint32_t link, double fraction);
+
+    uint32_t GetNumSites() const;
+    uint32_t GetNumLinks() const;
+    uint32_t GetNumRelations() const;
+    /// Index of the site called \p name; an unknown one aborts and names the nearest.
+    uint32_t GetSite(const std::string& name) const;
+    const std::string& GetSiteName(uint32_t site) const;
+    SiteKind GetSiteKind(uint32_t site) const;
+    /// Candidate sites in the order of their indices.
+    std::vector<uint32_t> GetRelaySites() const;
+    bool IsSiteOpen(uint32_t site) const;
+    /// State and bill of a candidate relay site.
+    const RelayDeployment& GetRelay(uint32_t site) const;
+    /// What a site costs a second (its transmitters, receivers, multiplexers, key manager, security).
+    double GetSitePrice(uint32_t site, RelayState state) const;
+    const QkdLink& GetLink(uint32_t link) const;
+    /// Whether a link is up and open at both ends.
+    bool IsLinkActive(uint32_t link) const;
+    uint32_t GetNumPaths(uint32_t relation) const;
+    const KeyPath& GetPath(uint32_t relation, uint32_t pathIndex) const;
+    uint32_t GetCurrentPath(uint32_t relation) const;
+    /// Whether all links of a path are up and all its sites open.
+    bool IsPathOpen(uint32_t relation, uint32_t pathIndex) const;
+    /// What could be relayed over a path now: its poorest link pool; 0 if it is closed.
+    uint64_t GetPathUsableBits(uint32_t relation, uint32_t pathIndex) const;
+    /// Expected secret bits a second of the slowest link of a path; 0 if it is closed.
+    double GetPathRateBps(uint32_t relation, uint32_t pathIndex) const;
+    const KeyPool& GetRelationPool(uint32_t relation) const;
+    std::string GetRelationName(uint32_t relation) const;
+    uint64_t GetWaitingRequests(uint32_t relation) const;
+
+    LinkReport TakeLinkReport(uint32_t link);
+    RelationReport TakeRelationReport(uint32_t relation);
+    /// Currency spent since the last report.
+    RelayCost TakeCostReport();
+    /// Currency spent since the start.
+    RelayCost GetCost();
+
+    /// \return streams used
+    int64_t AssignStreams(int64_t stream);
+    /// Assert that no key bit is unaccounted for.
+    void Check() const;
+
+  protected:
+    void DoDispose() override;
+
+  private:
+    struct Site
+    {
+        std::string name;
+        SiteKind kind;
+        RelayDeployment relay;
+    };
+
+    /// Counters at the last report.
+    struct Mark
+    {
+        ns3::Time at{0};
+        KeyLedger ledger;
+        uint64_t stored{0};
+    };
+
+    void RunBlock();
+    void RelayKeys();
+    void AccrueCost(ns3::Time now);
+    void RequireSite(uint32_t site, const char* where) const;
+    DevicePrices GetPrices(RelayState state) const;
+
+    ns3::Time m_blockPeriod;
+    uint32_t m_maxPaths;
+    ns3::Time m_setupTime;
+    ns3::Time m_commitment;
+    ns3::Time m_pricePeriod;
+    double m_switchingPrice;
+    CostSet m_costSet;
+    bool m_started{false};
+    std::vector<Site> m_sites;
+    std::vector<QkdLink> m_links;
+    std::vector<std::unique_ptr<Relation>> m_relations;
+    std::vector<Mark> m_linkMarks;
+    std::vector<Mark> m_relationMarks;
+    double m_fibreCost{0};
+    ns3::Time m_fibreAccruedAt{0};
+    RelayCost m_reportedCost;
+    std::vector<uint32_t> m_linkUsers; ///< of RelayKeys
+    ns3::EventId m_blockEvent;
+};
+
+} // namespace qntn
+
+#endif // QNTN_QKD_QKD_NETWORK_H

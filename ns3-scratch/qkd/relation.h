@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_QKD_RELATION_H
+#define QNTN_QKD_RELATION_H
+
+#include "qkd/key-paths.h"
+#include "qkd/key-pool.h"
+
+#include "ns3/callback.h"
+#include "ns3/event-id.h"
+
+#include <deque>
+#include <vector>
+
+namespace qntn
+{
+
+/// Two endpoints that share key end to end: their pool, the paths that can refill it and the
+/// applications that wait for it.
+class Relation
+{
+  public:
+    using KeyCallback = ns3::Callback<void, bool /*granted*/>;
+
+    /// Requests so far.
+    struct Counters
+    {
+        uint64_t requestedBits{0};
+        uint64_t granted{0};
+        uint64_t refused{0};
+        uint64_t waitingBits{0}; ///< now
+        uint64_t linkBits{0};    ///< spent on links for this relation
+    };
+
+    Relation(std::string name, std::vector<KeyPath> paths, const KeyPoolConfig& pool);
+    ~Relation();
+    Relation(const Relation&) = delete;
+    Relation& operator=(const Relation&) = delete;
+
+    const std::vector<KeyPath>& GetPaths() const;
+    void SetPath(uint32_t pathIndex);
+    uint32_t GetPathIndex() const;
+    const KeyPath& GetCurrentPath() const;
+
+    void SetRefillThreshold(double ratio);
+    /// Bits that are missing to the refill threshold, or to what the waiting requests need.
+    uint64_t GetNeed() const;
+    /// \p bits have been relayed over the current path.
+    void Refill(uint64_t bits, ns3::Time now);
+
+    bool TryTake(uint64_t bits);
+    void Request(uint64_t bits, ns3::Time deadline, KeyCallback done);
+    /// Grant waiting requests, in order, as far as the pool goes.
+    void Serve();
+    /// Forget who waits; nobody is called.
+    void Cancel();
+
+    uint64_t GetNumWaiting() const;
+    /// When the oldest waiting request was made; now if nobody waits.
+    ns3::Time GetHeadSince() const;
+    const Counters& GetCounters() const;
+    const KeyPool& GetPool() const;
+    KeyPool& GetPool();
+
+  private:
+    struct Waiting
+    {
+        uint64_t id;
+        uint64_t bits;
+        ns3::Time since;
+        KeyCallback done;
+        ns3::EventId deadline;
+    };
+
+    void Refuse(uint64_t id);
+
+    std::vector<KeyPath> m_paths;
+    KeyPool m_pool;
+    uint32_t m_pathIndex{0};
+    double m_refillThreshold{1};
+    std::deque<Waiting> m_waiting;
+    uint64_t m_nextId{0};
+    Counters m_counters;
+};
+
+} // namespace qntn
+
+#endif // QNTN_QKD_RELATION_H

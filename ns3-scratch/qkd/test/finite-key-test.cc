@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "qkd/finite-key.h"
+
+#include "qkd/key-rate.h"
+
+#include "csv.h"
+
+#include <doctest/doctest.h>
+#include <stdexcept>
+
+using namespace qntn;
+
+namespace
+{
+
+/// The parameters of Lim et al. 2014 as in tests/reference/qkd/finite-key.csv.
+FiniteKeyConfig
+LimConfig(double blockSize, double km)
+{
+    return {.blockSize = blockSize,
+            .intensities = {0.5, 0.1, 0.0002},
+            .intensityProbabilities = {0.7, 0.2, 0.1},
+            .basisProbability = 0.9,
+            .transmittance = FibreTransmittance(km, 0.2, 0.1),
+            .darkCountProbability = 6e-7,
+            .afterpulseProbability = 0.04,
+            .misalignment = 0.005,
+            .errorCorrectionEfficiency = 1.16,
+            .epsilonSecrecy = 1e-10,
+            .epsilonCorrectness = 1e-15};
+}
+
+} // namespace
+
+TEST_CASE("finite key: every intermediate count of the reference")
+{
+    const auto rows = ReadReference("finite-key.csv");
+    REQUIRE(rows.size() >= 12);
+    for (const CsvRow& row : rows)
+    {
+        const auto number = [&](const char* column) { return std::stod(row.at(column)); };
+        CAPTURE(number("distance_km"));
+        CAPTURE(number("nX"));
+        if (row.at("qx").empty())
+        {
+            // The reference optimised these rows and found no setting that yields key.
+            CHECK(EvaluateFiniteKey(LimConfig(number("nX"), number("distance_km"))).keyBits == 0);
+            continue;
+        }
+        FiniteKeyConfig config = LimConfig(number("nX"), number("distance_km"));
+        config.intensities = {number("mu1"), number("mu2"), number("mu3")};
+        config.intensityProbabilities = {number("p1"), number("p2"), number("p3")};
+        config.basisProbability = number("qx");
+        const FiniteKeyCounts counts = EvaluateFiniteKey(config);
+        const auto near = [&](const char* column) {
+            return doctest::Approx(number(column)).epsilon(1e-9).scale(0);
+        };
+        CHECK(counts.pulses == near("N_pulses"));
+        CHECK(counts.xDetections[0] == near("nX1"));
+        CHECK(counts.xDetections[1] == near("nX2"));
+        CHECK(counts.xDetections[2] == near("nX3"));
+        CHECK(counts.zDetections[0] == near("nZ1"));
+        CHECK(counts.zDetections[1] == near("nZ2"));
+        CHECK(counts.zDetections[2] == near("nZ3"));
+        CHECK(counts.zErrors[0] == near("mZ1"));
+        CHECK(counts.zErrors[1] == near("mZ2"));
+        CHECK(counts.zErrors[2] == near("mZ3"));
+        CHECK(counts.qber == near("e_obs"));
+        CHECK(counts.xVacuum == near("sX0"));
+        CHECK(counts.xSinglePhoton == near("sX1"));
+        CHECK(counts.zSinglePhoton == near("sZ1"));
+        CHECK(counts.zSinglePhotonErrors == near("vZ1"));
+        CHECK(counts.phaseError == near("phi"));
+        CHECK(counts.errorCorrectionBits == near("lambda_ec"));
+        CHECK(static_cast<double>(counts.keyBits) ==
+              doctest::Approx(number("ell_bits_ours")).epsilon(1e-6).scale(0));
+    }
+}
+
+TEST_CASE("finite key never exceeds the asymptotic one and grows with the block")
+{
+    for (const double km : {0.0, 40.0, 80.0, 120.0})
+    {
+        double lastRatio = 0;
+        for (const double blockSize : {1e7, 1e8, 1e9, 1e10, 1e12})
+        {
+            const FiniteKeyCounts counts = EvaluateFiniteKey(LimConfig(blockSize, km));
+            const double ratio = static_cast<double>(counts.keyBits) / blockSize;
+            CHECK(ratio >= lastRatio);
+            lastRatio = ratio;
+            const double entropy =
+                1 - BinaryEntropy(std::min(0.5, counts.phaseError)); // no loss to statistics
+            CHECK(ratio <= entropy);
+        }
+        CHECK(lastRatio > 0);
+    }
+}
+
+TEST_CASE("finite key: bad input")
+{
+    FiniteKeyConfig config = LimConfig(1e9, 40);
+    config.intensities = {0.1, 0.5, 0.0002};
+    CHECK_THROWS_WITH_AS(EvaluateFiniteKey(config),
+                         "FiniteKeyLength: intensities are 0.1, 0.5, 0.0002, expected mu1 > mu2 + mu3 "
+                         "and mu2 > mu3 >= 0",
+                         std::invalid_argument);
+    config = LimConfig(1e9, 40);
+    config.intensityProbabilities = {0.7, 0.2, 0.2};
+    CHECK_THROWS_AS(EvaluateFiniteKey(config), std::invalid_argument);
+    config = LimConfig(1e9, 40);
+    config.transmittance = -0.1;
+    CHECK_THROWS_AS(EvaluateFiniteKey(config), std::invalid_argument);
+    config = LimConfig(0, 40);
+    CHECK(EvaluateFiniteKey(config).keyBits == 0);
+}

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""qntn's bridge: step ns-3 simulations of QKD-secured 6G networks from Python.
+
+    import pybridge
+
+    with pybridge.make("metaverse-city", seed=1) as env:            # a PettingZoo ParallelEnv
+        observations, infos = env.reset()
+        while env.agents:
+            actions = {agent: env.action_space(agent).sample() for agent in env.agents}
+            observations, rewards, terminations, truncations, infos = env.step(actions)
+
+`make_vec` steps several simulators at once as contiguous arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pybridge.catalogue import Scenario, scenario, scenarios
+from pybridge.errors import (
+    ActionError,
+    ParameterError,
+    ProtocolError,
+    QntnError,
+    ScenarioNotFound,
+    SimulatorDied,
+    SimulatorError,
+    StepTimeout,
+)
+from pybridge.parallel import CoSimulation
+from pybridge.schema import ActionField, Field, Parameter, Role, Schema, Value
+from pybridge.simulator import Transport
+from pybridge.vector import DEFAULT_STEP_TIMEOUT_S, Batch, VectorEnv
+
+__all__ = [
+    "ActionError",
+    "ActionField",
+    "Batch",
+    "CoSimulation",
+    "Field",
+    "Parameter",
+    "ParameterError",
+    "ProtocolError",
+    "QntnError",
+    "Role",
+    "Scenario",
+    "ScenarioNotFound",
+    "Schema",
+    "SimulatorDied",
+    "SimulatorError",
+    "StepTimeout",
+    "VectorEnv",
+    "make",
+    "make_vec",
+    "scenario",
+    "scenarios",
+]
+
+
+def make(
+    name: str,
+    *,
+    params: Mapping[str, Value] | None = None,
+    seed: int = 1,
+    transport: Transport = "shm",
+    step_timeout_s: float = DEFAULT_STEP_TIMEOUT_S,
+) -> CoSimulation:
+    """A scenario as a PettingZoo `ParallelEnv`; a context manager.
+
+    Args:
+        name: of the scenario; `qntn scenarios` lists them.
+        params: values in place of the scenario's defaults; `qntn describe` lists them.
+        seed: of the first episode; the following ones count up.
+        transport: "shm" (shared memory) or "zmq".
+        step_timeout_s: a simulator that takes longer for a step is ended with `StepTimeout`.
+
+    Raises:
+        ScenarioNotFound, ParameterError: nothing has been started.
+        SimulatorError: the simulator does not come up.
+    """
+    vector = VectorEnv(
+        scenario(name),
+        num_envs=1,
+        params=params or {},
+        seed=seed,
+        transport=transport,
+        step_timeout_s=step_timeout_s,
+        autoreset=False,
+    )
+    return CoSimulation(vector)
+
+
+def make_vec(
+    name: str,
+    *,
+    num_envs: int,
+    params: Mapping[str, Value] | None = None,
+    seed: int = 1,
+    transport: Transport = "shm",
+    step_timeout_s: float = DEFAULT_STEP_TIMEOUT_S,
+) -> VectorEnv:
+    """`num_envs` simulators of a scenario, stepped together as arrays [E, A, D]; a context manager.
+
+    Environments whose episode ends go on with the next one at once. Arguments and errors are those of
+    `make`; episode k of environment e has the seed `seed + e + k * num_envs`.
+    """
+    return VectorEnv(
+        scenario(name),
+        num_envs=num_envs,
+        params=params or {},
+        seed=seed,
+        transport=transport,
+        step_timeout_s=step_timeout_s,
+    )

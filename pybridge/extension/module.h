@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_PYBRIDGE_MODULE_H
+#define QNTN_PYBRIDGE_MODULE_H
+
+#include <nanobind/nanobind.h>
+
+namespace qntn
+{
+
+/// Adds the formulas of orbit, ran and qkd to a Python module.
+void BindModels(nanobind::module_& module);
+
+} // namespace qntn
+
+#endif // QNTN_PYBRIDGE_MODULE_H

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One environment as a PettingZoo `ParallelEnv`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+
+from pybridge.errors import ActionError
+from pybridge.schema import Role, Schema, suggest
+from pybridge.spaces import Action, ActionSpace, Mask, mask_shape, observation_space
+from pybridge.vector import Batch, VectorEnv
+
+Observation = dict[str, Any]
+
+
+class CoSimulation(ParallelEnv[str, Observation, Action]):
+    """A scenario as a PettingZoo `ParallelEnv`: dictionaries by agent id, `<role>_<number>`.
+
+    An observation is a dict of
+
+    | key           | type                | meaning                                                    |
+    |---------------|---------------------|------------------------------------------------------------|
+    | `observation` | float32 [D]         | what the agent sees; `schema.role(...).observations` names it |
+    | `action_mask` | dict by field       | 1 where a decision is allowed; all zeros while the agent does not act |
+
+    An action is a dict by field name. Agents that do not act in a step are left out, or given `{}`.
+    Infos hold `acts` (whether the agent decides now), `terms` [T], and for the whole environment, in
+    each of them, `metrics` [metrics], `time_s` and `seed`.
+
+    Made by `pybridge.make`; a context manager.
+    """
+
+    metadata: dict[str, Any] = {"name": "qntn", "render_modes": [], "is_parallelizable": True}
+
+    def __init__(self, vector: VectorEnv) -> None:
+        self._vector = vector
+        self.schema: Schema = vector.schema
+        self.metadata = {**self.metadata, "name": self.schema.scenario}
+        self.render_mode = None
+        self.possible_agents = list(self.schema.agent_ids)
+        self.agents: list[str] = []
+        self._place = {
+            agent: (role, index) for role in self.schema.roles for index, agent in enumerate(role.agent_ids)
+        }
+        self._observation_spaces = {role.name: observation_space(role) for role in self.schema.roles}
+        self._no_mask = {
+            role.name: {field.name: np.zeros(mask_shape(field), np.int8) for field in role.actions}
+            for role in self.schema.roles
+        }
+        self._masks: dict[str, Mask] = {}
+        self.action_spaces = {
+            agent: ActionSpace(role, lambda agent=agent: self._mask_now(agent)) for agent, (role, _) in self._place.items()
+        }
+        self.observation_spaces = {
+            agent: self._observation_spaces[role.name] for agent, (role, _) in self._place.items()
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def observation_space(self, agent: str) -> spaces.Dict:
+        """The space of what `agent` observes."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> ActionSpace:
+        """The space of what `agent` decides; it samples only what is allowed now."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
+        """Starts an episode; without a seed, that of the episode before plus one.
+
+        Raises:
+            SimulatorError: the simulator does not come up.
+        """
+        batch = self._vector.reset(seed=seed)
+        self.agents = list(self.possible_agents)
+        return self._observations(batch), self._infos(batch)
+
+    def step(
+        self, actions: Mapping[str, Action | None]
+    ) -> tuple[
+        dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
+    ]:
+        """One step of all agents: observations, rewards, terminations, truncations, infos.
+
+        Raises:
+            ActionError: an action does not fit, is masked, or its agent does not act; nothing has moved.
+            SimulatorError: the simulator died or missed the deadline.
+        """
+        batch = self._vector.step(self._to_arrays(actions))
+        terminated, truncated = bool(batch.terminated[0]), bool(batch.truncated[0])
+        agents = self.agents
+        observations = self._observations(batch)
+        rewards = {agent: float(batch.rewards[role.name][0, i]) for agent, (role, i) in self._place.items()}
+        infos = self._infos(batch)
+        if terminated or truncated:
+            self.agents = []
+        return observations, rewards, dict.fromkeys(agents, terminated), dict.fromkeys(agents, truncated), infos
+
+    def close(self) -> None:
+        """Ends the simulator; nothing is left behind."""
+        self.agents = []
+        self._vector.close()
+
+    def render(self) -> None:
+        """There is no picture of a running episode; see `qntn run`."""
+
+    def _mask_now(self, agent: str) -> Mask:
+        if agent not in self._masks:
+            raise ActionError(f"{agent}: what it may do is known only after reset()")
+        return self._masks[agent]
+
+    def _to_arrays(self, actions: Mapping[str, Action | None]) -> dict[str, npt.NDArray[np.float32]]:
+        arrays = {
+            role.name: np.zeros((1, role.num_agents, role.action_size), np.float32) for role in self.schema.roles
+        }
+        acting = {agent for agent in self.agents if self._masks[agent] is not self._no_mask[self._place[agent][0].name]}
+        for agent, action in actions.items():
+            if agent not in self._place:
+                raise ActionError(f"no agent {agent!r}{suggest(agent, self._place)}")
+            if not action:
+                continue
+            if agent not in acting:
+                raise ActionError(f"{agent}: does not act in this step; leave it out or give it {{}}")
+            role, index = self._place[agent]
+            _write(role, agent, action, arrays[role.name][0, index])
+            acting.discard(agent)
+        if acting:
+            raise ActionError(f"no action for {', '.join(sorted(acting))}, which act in this step")
+        return arrays
+
+    def _observations(self, batch: Batch) -> dict[str, Observation]:
+        observations = {}
+        for agent, (role, i) in self._place.items():
+            if batch.acts[role.name][0, i]:
+                self._masks[agent] = _mask(role, batch.action_masks[role.name][0, i])
+            else:
+                self._masks[agent] = self._no_mask[role.name]
+            observations[agent] = {
+                "observation": batch.observations[role.name][0, i].copy(),
+                "action_mask": self._masks[agent],
+            }
+        return observations
+
+    def _infos(self, batch: Batch) -> dict[str, dict[str, Any]]:
+        shared = {"metrics": batch.metrics[0].copy(), "time_s": float(batch.time_s[0]), "seed": int(batch.seeds[0])}
+        return {
+            agent: {
+                "acts": bool(batch.acts[role.name][0, i]),
+                "terms": batch.terms[role.name][0, i].copy(),
+                **shared,
+            }
+            for agent, (role, i) in self._place.items()
+        }
+
+
+def _mask(role: Role, row: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int8]]:
+    return {
+        field.name: row[field.mask_span].reshape(mask_shape(field)).astype(np.int8)
+        if field.mask_size
+        else np.ones(1, np.int8)
+        for field in role.actions
+    }
+
+
+def _write(role: Role, agent: str, action: Action, row: npt.NDArray[np.float32]) -> None:
+    """Writes a dict action into the agent's row of numbers."""
+    names = [field.name for field in role.actions]
+    for name in action:
+        if name not in names:
+            raise ActionError(f"{agent}: no action field {name!r}{suggest(name, names)}")
+    for field in role.actions:
+        if field.name not in action:
+            raise ActionError(f"{agent}: {field.name} is missing")
+        value = np.asarray(action[field.name], np.float32)
+        if value.shape != (field.size,):
+            raise ActionError(f"{agent}: {field.name} has shape {value.shape}, expected ({field.size},)")
+        row[field.span] = value

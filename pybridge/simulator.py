@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One simulator process: started, asked to describe itself, watched, and ended without a trace."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Literal, NoReturn
+
+from pybridge import _core
+from pybridge.catalogue import Scenario
+from pybridge.channel import Channel, ChannelClosed, SocketChannel, ZmqChannel
+from pybridge.errors import ParameterError, ProtocolError, SimulatorDied, StepTimeout
+from pybridge.schema import Value
+from pybridge.wire import qntn_pb2 as wire
+
+Transport = Literal["shm", "zmq"]
+
+_LAST_WORDS_BYTES = 4096
+_EXIT_WAIT_S = 1.0
+
+
+class Simulator:
+    """A scenario program for one episode. Owns the process, its control channel and its log.
+
+    Raises:
+        OSError: the program cannot be started.
+    """
+
+    def __init__(self, scenario: Scenario, transport: Transport) -> None:
+        self.scenario = scenario
+        self.seed: int | None = None
+        self._params: dict[str, Value] = {}
+        self._hello: wire.Hello | None = None
+        self._closed = False
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._log = os.memfd_create("qntn-log")
+        try:
+            arguments = [str(scenario.program)]
+            if transport == "shm":
+                self.channel: Channel = SocketChannel(ours)
+                arguments.append(f"--qntn-control={theirs.fileno()}")
+            else:
+                channel = ZmqChannel(f"ipc://@qntn-{uuid.uuid4()}", lifeline=ours)
+                self.channel = channel
+                arguments += [f"--qntn-connect={channel.endpoint}", f"--qntn-lifeline={theirs.fileno()}"]
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=(theirs.fileno(),),
+                process_group=0,  # Ctrl-C is for Python, which then ends its simulators
+            )
+        except BaseException:
+            os.close(self._log)
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def configure(self, seed: int, params: Mapping[str, Value]) -> None:
+        """Tells it what to simulate; it starts to build at once."""
+        self.seed = seed
+        self._params = dict(params)
+        message = wire.Control()
+        message.configure.protocol = _core.PROTOCOL_VERSION
+        message.configure.byte_order = _core.BYTE_ORDER_MARK
+        message.configure.seed = seed
+        for name, value in params.items():
+            if isinstance(value, str):
+                message.configure.parameters[name].text = value
+            else:
+                message.configure.parameters[name].number = value
+        with self._death_explained():
+            self.channel.send(message)
+
+    def hello(self, timeout_s: float) -> wire.Hello:
+        """What it says of itself.
+
+        Raises:
+            ParameterError: it refuses a parameter.
+            SimulatorDied, StepTimeout, ProtocolError: it does not get that far.
+        """
+        if self._hello is None:
+            message = self._receive(timeout_s, "did not describe itself")
+            if not message.HasField("hello"):
+                raise ProtocolError(f"expected Hello from {self.scenario.name}, found {message.WhichOneof('message')}")
+            self._hello = message.hello
+        return self._hello
+
+    def start(self, start: wire.Start, descriptor: int | None) -> None:
+        """Tells it where the arrays lie; its first state follows."""
+        message = wire.Control()
+        message.start.CopyFrom(start)
+        with self._death_explained():
+            self.channel.send(message, descriptor)
+
+    def exchange(self, action: wire.Action) -> None:
+        """Sends one step's actions on a transport without shared memory."""
+        message = wire.Control()
+        message.action.CopyFrom(action)
+        with self._death_explained():
+            self.channel.send(message)
+
+    def state(self, timeout_s: float) -> wire.State:
+        """Waits for a state on a transport without shared memory."""
+        message = self._receive(timeout_s, "did not answer")
+        if not message.HasField("state"):
+            raise ProtocolError(f"expected State from {self.scenario.name}, found {message.WhichOneof('message')}")
+        return message.state
+
+    def explain_silence(self, timeout_s: float) -> NoReturn:
+        """Raises why no state came: a message of refusal, death, or the deadline of `timeout_s`."""
+        message = self._receive(0.0, f"did not answer within {timeout_s:g} s")
+        raise ProtocolError(f"{self.scenario.name} sent {message.WhichOneof('message')} in the middle of an episode")
+
+    @property
+    def command(self) -> str:
+        """What repeats this episode's start, for a user to type."""
+        words = ["qntn", "run", self.scenario.name, "--seed", str(self.seed)]
+        for name, value in self._params.items():
+            if value != self.scenario.parameters[name]:
+                words += ["--param", f"{name}={value}"]
+        return shlex.join(words)
+
+    def last_words(self) -> str:
+        """The last lines that it wrote to stdout and stderr."""
+        size = os.fstat(self._log).st_size
+        tail = os.pread(self._log, _LAST_WORDS_BYTES, max(0, size - _LAST_WORDS_BYTES))
+        return "\n".join(tail.decode(errors="replace").splitlines()[-20:])
+
+    def close(self) -> None:
+        """Ends the process, whatever it is doing, and lets go of everything. Safe to call again."""
+        if self._closed:
+            return
+        self._closed = True
+        self.channel.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._log)
+
+    def _receive(self, timeout_s: float, silence: str) -> wire.Control:
+        with self._death_explained():
+            message = self.channel.receive(timeout_s)
+        if message is None:
+            self._process.kill()
+            raise StepTimeout(
+                f"simulator {self.scenario.name} {silence} and was killed",
+                seed=self.seed,
+                command=self.command,
+                stderr=self.last_words(),
+            )
+        if message.HasField("fault"):
+            if message.fault.kind == "parameter":
+                raise ParameterError(f"{self.scenario.name}: {message.fault.message}")
+            raise ProtocolError(f"{self.scenario.name}: {message.fault.message}")
+        return message
+
+    @contextlib.contextmanager
+    def _death_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except ChannelClosed:
+            deadline = time.monotonic() + _EXIT_WAIT_S
+            returncode: int | None = None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                returncode = self._process.wait(deadline - time.monotonic())
+            raise SimulatorDied(
+                self.scenario.name, returncode, seed=self.seed, command=self.command, stderr=self.last_words()
+            ) from None
