@@ -47,7 +47,7 @@ class Decisions:
     prior: Array  # [K, E, A, O] offset of the policy's outputs
     masks: Array  # [K, E, A, M]
     latents: Array  # [K, E, A, L]
-    log_probs: Array  # [K, E, A]
+    log_probs: Array  # [K, E, A] of the policy that decided
     active: Array  # [K, E, A] the agent decided (others only filled their place)
     rewards: Array  # [K, E, A] discounted sums
     discounts: Array  # [K, E] gamma^h
@@ -86,7 +86,7 @@ class DecisionBuffer:
             "final_state": np.zeros((*rows, state_size), f32),
         }
 
-    def decide(self, who: Array, **seen: Array) -> None:
+    def decide(self, who: Array, **seen: Array | float) -> None:
         """Open a decision in the environments `who` [W]; `seen`: rows [W, ...] of the fields above."""
         rows = self.count[who]
         for name, values in seen.items():

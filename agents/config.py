@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pybridge import Role
 
 Toml = dict[str, Any]
+TABLES = ("worker", "manager", "role")
 T = TypeVar("T", "RoleConfig", "TrainConfig")
 
 
@@ -51,7 +52,7 @@ class RoleConfig:
     initial_std: float = 0.5  # of the Gaussian latents
     prior: float = 1.0  # weight of the heuristic prior in the policy's outputs; 0 = none (see networks.py)
     actor_hidden: tuple[int, ...] = (64, 64)
-    critic_hidden: tuple[int, ...] = (128, 128)
+    critic_hidden: tuple[int, ...] = (64, 64)
 
 
 WORKER = RoleConfig()
@@ -81,10 +82,8 @@ class TrainConfig:
         return -(-self.steps // self.segment_steps)
 
 
-def resolve(
-    roles: Sequence[Role], *, file: Path | None = None, overrides: Iterable[str] = (), **top: Any
-) -> TrainConfig:
-    """Merge defaults < `file` < `top` (values that are not None) < `overrides` ("role.cell.lr=3e-4")."""
+def read(file: Path | None = None, overrides: Iterable[str] = (), **top: Any) -> Toml:
+    """Settings as nested tables: `file` < `top` (values that are not None) < `overrides` ("role.cell.lr=3e-4")."""
     tree: Toml = tomllib.loads(file.read_text()) if file else {}
     tree |= {key: value for key, value in top.items() if value is not None}
     for override in overrides:
@@ -98,9 +97,21 @@ def resolve(
             if not isinstance(table, dict):
                 raise ConfigError(f"--set {override}: {name} is a value, not a table")
         table[last] = parse_value(text)
+    return tree
 
-    levels = {"worker": tree.pop("worker", {}), "manager": tree.pop("manager", {})}
-    by_role = tree.pop("role", {})
+
+def run_settings(tree: Toml) -> TrainConfig:
+    """The settings of the run as a whole, without those of roles; needs no scenario."""
+    known = [item.name for item in dataclasses.fields(TrainConfig) if item.name != "roles"]
+    for key in tree:
+        if key not in (*known, *TABLES):
+            raise ConfigError(f"{key}: no such setting{suggest(key, [*known, *TABLES])}")
+    return _replace(TrainConfig(), {key: value for key, value in tree.items() if key in known}, "")
+
+
+def resolve(tree: Toml, roles: Sequence[Role]) -> TrainConfig:
+    """All settings for a scenario's roles: defaults < [worker] or [manager] < [role.NAME]."""
+    by_role = tree.get("role", {})
     names = [role.name for role in roles]
     for name in by_role:
         if name not in names:
@@ -108,13 +119,9 @@ def resolve(
     resolved = {}
     for role in roles:
         level, base = ("manager", MANAGER) if role.period > 1 else ("worker", WORKER)
-        config = _replace(base, levels[level], level)
+        config = _replace(base, tree.get(level, {}), level)
         resolved[role.name] = _replace(config, by_role.get(role.name, {}), f"role.{role.name}")
-    known = [item.name for item in dataclasses.fields(TrainConfig) if item.name != "roles"]
-    for key in tree:
-        if key not in known:
-            raise ConfigError(f"{key}: no such setting{suggest(key, [*known, 'worker', 'manager', 'role'])}")
-    return dataclasses.replace(_replace(TrainConfig(), tree, ""), roles=resolved)
+    return dataclasses.replace(run_settings(tree), roles=resolved)
 
 
 def parse_value(text: str) -> Any:
@@ -144,9 +151,8 @@ def to_dict(config: TrainConfig) -> Toml:
 def from_dict(tree: Mapping[str, Any]) -> TrainConfig:
     """Inverse of `to_dict`."""
     values = dict(tree)
-    roles = {
-        name: _replace(RoleConfig(), table, f"role.{name}") for name, table in values.pop("roles").items()
-    }
+    tables = values.pop("roles").items()
+    roles = {name: _replace(RoleConfig(), table, f"role.{name}") for name, table in tables}
     return dataclasses.replace(_replace(TrainConfig(), values, ""), roles=roles)
 
 

@@ -91,7 +91,7 @@ class RoleLearner:
             shape = own.shape[:2]
             with torch.inference_mode():
                 inputs = (torch.from_numpy(x.reshape(-1, x.shape[-1])) for x in (own, prior, masks))
-                latents, log_probs, actions = self.actor.act(*inputs, self.generator)
+                latents, actions = self.actor.act(*inputs, self.generator)
             self.actions[who] = actions.numpy().reshape(*shape, -1)
             self.buffer.decide(
                 who,
@@ -100,7 +100,7 @@ class RoleLearner:
                 prior=prior,
                 masks=masks,
                 latents=latents.numpy().reshape(*shape, -1),
-                log_probs=log_probs.numpy().reshape(shape),
+                log_probs=np.nan,  # scored in bulk, by the same policy, when the update comes
                 active=batch.acts[self.role.name][who],
             )
         return self.actions
@@ -117,6 +117,7 @@ class RoleLearner:
     def update(self, view: View, batch: Batch, lr_ratio: float) -> dict[str, float]:
         """PPO on the complete decisions; returns the figures to log."""
         config = self.config
+        self._score_new_decisions()
         data = self.buffer.take(view, view.own[self.role.name], self.due(batch))
         advantages, returns = self._advantages(data)
         self.values.update(returns[data.active])
@@ -185,6 +186,14 @@ class RoleLearner:
             "advantage_std": float(scale),
             "explained_variance": _explained_variance(returns - advantages, returns, data.active),
         }
+
+    def _score_new_decisions(self) -> None:
+        """Log-probabilities of all decisions since the last update, the open ones among them."""
+        stored = self.buffer.data
+        new = np.nonzero(np.isnan(stored["log_probs"]))
+        with torch.inference_mode():
+            inputs = (torch.from_numpy(stored[name][new]) for name in ("own", "prior", "masks", "latents"))
+            stored["log_probs"][new] = self.actor.score(*inputs)[0].numpy()
 
     def _advantages(self, data: Decisions) -> tuple[Array, Array]:
         """Advantages and returns [K, E, A], in the reward's unit."""

@@ -161,18 +161,18 @@ class BoxHead(GaussianHead):
     """Numbers in [low, high]."""
 
     middle: Tensor
-    half: Tensor
+    reach: Tensor
 
     def __init__(self, field: ActionField, initial_std: float) -> None:
         """For one action field."""
         super().__init__(field, initial_std)
         low, high = np.broadcast_to(field.low, self.size), np.broadcast_to(field.high, self.size)
         self.register_buffer("middle", torch.tensor((low + high) / 2, dtype=torch.float32))
-        self.register_buffer("half", torch.tensor((high - low) / 2, dtype=torch.float32))
+        self.register_buffer("reach", torch.tensor((high - low) / 2, dtype=torch.float32))
 
     def action(self, latent: Tensor, mask: Tensor) -> Tensor:
         """Half-ranges from the middle, clipped."""
-        return self.middle + self.half * latent.clamp(-1.0, 1.0)
+        return self.middle + self.reach * latent.clamp(-1.0, 1.0)
 
     def prior(self, demand: Array | None) -> Array | float:
         """None: the middle."""
@@ -252,16 +252,13 @@ class Actor(nn.Module):
 
     def act(
         self, own: Tensor, prior: Tensor, masks: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents [N, L], log-probabilities [N] and actions [N, L]; greedy without a generator."""
-        latents = own.new_zeros(len(own), sum(int(field.size) for field in self.fields))
-        actions = torch.zeros_like(latents)
-        log_prob = own.new_zeros(len(own))
-        for head, slot, outputs, mask in self._split(own, prior, masks):
-            latents[:, slot] = latent = head.sample(outputs, mask, generator)
-            actions[:, slot] = head.action(latent, mask)
-            log_prob += head.score(outputs, mask, latent)[0]
-        return latents, log_prob, actions
+    ) -> tuple[Tensor, Tensor]:
+        """Latents and actions, both [N, L]; greedy without a generator."""
+        latents, actions = [], []
+        for head, _, outputs, mask in self._split(own, prior, masks):
+            latents.append(head.sample(outputs, mask, generator))
+            actions.append(head.action(latents[-1], mask))
+        return torch.cat(latents, dim=-1), torch.cat(actions, dim=-1)
 
     def score(self, own: Tensor, prior: Tensor, masks: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities [N] of stored latents and entropies [N]."""

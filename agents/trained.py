@@ -60,7 +60,7 @@ class TrainedPolicy:
             arrays = (view.own[role.name], prior, batch.action_masks[role.name])
             with torch.inference_mode():
                 inputs = (torch.from_numpy(array.reshape(-1, array.shape[-1])) for array in arrays)
-                action = actor.act(*inputs, generator)[2].numpy()
+                action = actor.act(*inputs, generator)[1].numpy()
             actions[role.name] = action.reshape(*prior.shape[:2], -1)
         return actions
 

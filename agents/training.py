@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from torch.utils.tensorboard import SummaryWriter
 
 from agents import checkpoint
-from agents.config import TrainConfig, from_dict, resolve, to_dict
+from agents.config import TrainConfig, from_dict, read, resolve, run_settings, to_dict
 from agents.learner import HierarchicalMappo, RolloutReport
 from agents.trained import check_shapes, fingerprint
 
@@ -57,8 +57,8 @@ def train(
         params: scenario parameters.
         config_file, overrides: see `config.resolve`; `top`: steps, seed, num_envs.
         resume: go on from the last checkpoint of `run`, with its own configuration; of the arguments only `steps`
-            may differ. The continuation equals that of a run that was never stopped, bit for bit, if `steps` (on which
-            the learning rate depends) is the same.
+            may differ. The continuation equals a run that was never stopped, bit for bit, if `steps` (on which the
+            learning rate depends) is the same.
         stop_after_segments: end early at a checkpoint, as an interrupt would.
 
     Raises:
@@ -66,33 +66,154 @@ def train(
     """
     torch.set_num_threads(1)  # the simulators need the cores, and small networks gain nothing from more
     console = console or Console()
+    state, tree = None, read(config_file, overrides, **top)
     if resume:
         recipe = checkpoint.read_recipe(run)
+        state = checkpoint.load(run)
         scenario, params = recipe["scenario"], recipe["params"]
         config = from_dict(recipe["config"] | ({"steps": top["steps"]} if top.get("steps") else {}))
-        num_envs = config.num_envs
+    elif (run / checkpoint.LATEST).exists():
+        raise checkpoint.CheckpointError(f"{run} has a checkpoint; go on with --resume, or name another --run")
     else:
-        if (run / checkpoint.LATEST).exists():
-            raise checkpoint.CheckpointError(f"{run}: has a checkpoint; go on with --resume, or name another --run")
-        num_envs = resolve((), overrides=_top_level(overrides), **_only(top, "num_envs")).num_envs
-    with make_env(scenario, num_envs, params or {}, transport) as env:
-        if not resume:
-            config = resolve(env.schema.roles, file=config_file, overrides=overrides, **top)
+        config = run_settings(tree)
+    with make_env(scenario, config.num_envs, params or {}, transport) as env:
+        if state is None:
+            config = resolve(tree, env.schema.roles)
         learner = HierarchicalMappo(env, config)
-        if resume:
-            state = checkpoint.load(run)
+        if state is not None:
             check_shapes(env.schema, state)
             learner.load_state_dict(state)
-        checkpoint.write_recipe(
-            run,
-            {
-                "scenario": scenario,
-                "params": dict(params or {}),
-                "resolved_params": env.schema.params,
-                "utility": dict(env.schema.utility),
-                "config": to_dict(config),
-                "command": sys.argv,
-            },
-        )
+        recipe = {
+            "scenario": scenario,
+            "params": env.schema.params,
+            "utility": dict(env.schema.utility),
+            "config": to_dict(config),
+            "command": sys.argv,
+        }
+        checkpoint.write_recipe(run, recipe)
         _run_segments(learner, run, console, stop_after_segments)
     return run
+
+
+def _run_segments(learner: HierarchicalMappo, run: Path, console: Console, stop_after: int | None) -> None:
+    config = learner.config
+    last = config.num_segments if stop_after is None else min(config.num_segments, learner.segments + stop_after)
+    with Recorder(run, learner.env_steps) as recorder, TrainingProgress(config, learner.env_steps, console) as shown:
+
+        def on_rollout(report: RolloutReport) -> None:
+            recorder.write(report)
+            shown.update(report)
+
+        while learner.segments < last:
+            learner.train_segment(on_rollout)
+            checkpoint.save(run, learner.state_dict() | {"fingerprint": fingerprint(learner.schema)})
+            shown.checkpointed()
+
+
+class Recorder:
+    """Writes each rollout to TensorBoard and to rollouts.csv; a context manager."""
+
+    def __init__(self, run: Path, env_steps: int) -> None:
+        """Go on after `env_steps`: what an interrupted run wrote beyond its checkpoint is dropped."""
+        self.file = run / CURVE
+        self.started = time.perf_counter()
+        self.earlier_s = 0.0
+        rows: list[dict[str, str]] = []
+        if env_steps:
+            with self.file.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["env_steps"]) <= env_steps]
+            self.earlier_s = float(rows[-1]["wall_s"])
+        self.rows = self.file.open("w", newline="")
+        self.table: csv.DictWriter[str] | None = None
+        for row in rows:
+            self._write_row(row)
+        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=env_steps)  # type: ignore[no-untyped-call]
+
+    def write(self, report: RolloutReport) -> None:
+        """Log one rollout."""
+        wall_s = self.earlier_s + time.perf_counter() - self.started
+        episode = float(np.mean(report.episode_utilities)) if report.episode_utilities else None
+        figures = {
+            "utility/step": report.utility,
+            **{f"reward/{role}": value for role, value in report.rewards.items()},
+            **{f"term/{term}": value for term, value in report.terms.items()},
+            **{f"metric/{metric}": value for metric, value in report.metrics.items()},
+        }
+        updates = {f"update/{role}/{k}": v for role, update in report.updates.items() for k, v in update.items()}
+        times = {
+            "time/simulate_s": report.simulate_s,
+            "time/act_s": report.act_s,
+            "time/update_s": report.update_s,
+        }
+        self._write_row({"env_steps": report.env_steps, "wall_s": round(wall_s, 2), **figures, **times})
+        scalars = figures | updates | times | ({} if episode is None else {"utility/episode": episode})
+        for name, value in scalars.items():
+            self.board.add_scalar(name, value, report.env_steps)  # type: ignore[no-untyped-call]
+
+    def _write_row(self, row: Mapping[str, Any]) -> None:
+        if self.table is None:
+            self.table = csv.DictWriter(self.rows, list(row))
+            self.table.writeheader()
+        self.table.writerow(row)
+        self.rows.flush()
+
+    def __enter__(self) -> Recorder:
+        """Nothing to do."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close both files."""
+        self.rows.close()
+        self.board.close()  # type: ignore[no-untyped-call]
+
+
+class TrainingProgress:
+    """A progress bar on a terminal; elsewhere a line at each checkpoint. A context manager."""
+
+    def __init__(self, config: TrainConfig, env_steps: int, console: Console) -> None:
+        """Starts at `env_steps`."""
+        self.config, self.console = config, console
+        self.began, self.began_steps, self.env_steps = time.perf_counter(), env_steps, env_steps
+        self.figures: dict[str, str] = {}
+        total = config.num_segments * config.segment_steps
+        self.bar = Progress(
+            TextColumn("[bold]train"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} steps"),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.task: TaskID = self.bar.add_task("train", total=total, completed=env_steps, figures="")
+        self.total = total
+
+    def update(self, report: RolloutReport) -> None:
+        """Show one rollout."""
+        self.env_steps = report.env_steps
+        rate = (self.env_steps - self.began_steps) / (time.perf_counter() - self.began)
+        self.figures |= {"rate": f"{rate:,.0f}/s", "utility": f"{report.utility:.3f}"}
+        for name in ("kl", "entropy"):
+            values = [update[name] for update in report.updates.values()]
+            if values:
+                self.figures[name] = f"{np.mean(values):.3f}"
+        self.bar.update(self.task, completed=self.env_steps, figures=self._text())
+
+    def checkpointed(self) -> None:
+        """Say so where there is no bar."""
+        if not self.console.is_terminal:
+            rate = (self.env_steps - self.began_steps) / (time.perf_counter() - self.began)
+            left = (self.total - self.env_steps) / rate
+            self.console.print(f"train {self.env_steps:,}/{self.total:,} steps  {self._text()}  {left:.0f} s left")
+
+    def _text(self) -> str:
+        return "  ".join(f"{name} {value}" for name, value in self.figures.items())
+
+    def __enter__(self) -> TrainingProgress:
+        """Show the bar."""
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave it as it is."""
+        self.bar.stop()

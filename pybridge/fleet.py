@@ -47,6 +47,9 @@ class Fleet(Protocol):
     def time_ns(self, env: int) -> int:
         """Simulated time of the state."""
 
+    def close(self) -> None:
+        """No simulator is seated any more; the arrays stay readable."""
+
 
 class ShmFleet:
     """All environments in one memory file; a step costs two stores and a wait for each simulator."""
@@ -92,6 +95,10 @@ class ShmFleet:
     def time_ns(self, env: int) -> int:
         """See `Fleet.time_ns`."""
         return self._exchange.time_ns(env)
+
+    def close(self) -> None:
+        """See `Fleet.close`."""
+        self._exchange.close_file()
 
 
 class ZmqFleet:
@@ -140,6 +147,9 @@ class ZmqFleet:
     def time_ns(self, env: int) -> int:
         """See `Fleet.time_ns`."""
         return self._time_ns[env]
+
+    def close(self) -> None:
+        """See `Fleet.close`."""
 
     def _seated(self) -> Sequence[tuple[int, Simulator]]:
         return [(env, simulator) for env, simulator in enumerate(self._simulators) if simulator is not None]

@@ -95,13 +95,14 @@ class VectorEnv:
         self._waiting: list[Simulator | None] = [None] * num_envs
         self._live = False
         self._closed = False
+        self._fleet: Fleet | None = None
         try:
             first = [self._prepare(env) for env in range(num_envs)][0]
             self.schema: Schema = schema_from_hello(
                 first.hello(step_timeout_s), scenario.rewards, scenario.utility
             )
             self._weights = {role.name: role.reward_weights for role in self.schema.roles}
-            self._fleet: Fleet = (
+            self._fleet = (
                 ShmFleet(self.schema, num_envs) if transport == "shm" else ZmqFleet(self.schema, num_envs)
             )
         except BaseException:
@@ -156,13 +157,13 @@ class VectorEnv:
         self._check_open()
         if not self._live:
             raise QntnError("reset() must come before step(), and after the end of an episode")
-        state = self._fleet.state
+        state = self._seats.state
         check_actions(self.schema, actions, state)
         for role, arrays in state.roles.items():
             if role in actions:
-                np.copyto(self._fleet.actions[role], actions[role], where=arrays.acts[:, :, None].view(np.bool_))
+                np.copyto(self._seats.actions[role], actions[role], where=arrays.acts[:, :, None].view(np.bool_))
         with self._closing_on_error():
-            self._fleet.exchange(self._step_timeout_s)
+            self._seats.exchange(self._step_timeout_s)
             batch = self._batch()
             ended = np.flatnonzero(batch.terminated | batch.truncated)
             if ended.size and self._autoreset:
@@ -180,6 +181,8 @@ class VectorEnv:
                 simulator.close()
         self._running = [None] * self.num_envs
         self._waiting = [None] * self.num_envs
+        if self._fleet is not None:
+            self._fleet.close()
 
     def _restart(self, batch: Batch, ended: npt.NDArray[np.intp]) -> None:
         """Seats the next simulators; what the old ones said last stays in the batch."""
@@ -189,7 +192,7 @@ class VectorEnv:
             batch.final_observations[role] = {int(env): batch.observations[role][env].copy() for env in ended}
         for env in ended:
             self._seat(int(env))
-            batch.time_s[env] = self._fleet.time_ns(int(env)) * 1e-9
+            batch.time_s[env] = self._seats.time_ns(int(env)) * 1e-9
         batch.seeds = self._seeds.copy()
 
     def _prepare(self, env: int) -> Simulator:
@@ -207,14 +210,14 @@ class VectorEnv:
             old.close()
         self._running[env], self._waiting[env] = simulator, None
         simulator.hello(self._step_timeout_s)
-        self._fleet.seat(env, simulator, self._step_timeout_s)
+        self._seats.seat(env, simulator, self._step_timeout_s)
         self._seeds[env] = self._next_seed[env]
         self._next_seed[env] += self.num_envs
         self._prepare(env)
 
     def _batch(self) -> Batch:
-        state = self._fleet.state
-        status = np.array([self._fleet.status(env) for env in range(self.num_envs)])
+        state = self._seats.state
+        status = np.array([self._seats.status(env) for env in range(self.num_envs)])
         return Batch(
             observations={role: arrays.observations for role, arrays in state.roles.items()},
             action_masks={role: arrays.masks for role, arrays in state.roles.items()},
@@ -224,10 +227,15 @@ class VectorEnv:
             metrics=state.metrics,
             terminated=status == TERMINATED,
             truncated=status == TRUNCATED,
-            time_s=np.array([self._fleet.time_ns(env) * 1e-9 for env in range(self.num_envs)]),
+            time_s=np.array([self._seats.time_ns(env) * 1e-9 for env in range(self.num_envs)]),
             seeds=self._seeds.copy(),
             final_observations={},
         )
+
+    @property
+    def _seats(self) -> Fleet:
+        assert self._fleet is not None
+        return self._fleet
 
     def _check_open(self) -> None:
         if self._closed:

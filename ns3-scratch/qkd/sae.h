@@ -43,7 +43,7 @@ class Sae : public ns3::Object
         uint64_t blockedPackets{0};
         uint64_t blockedBytes{0}; ///< payload
         uint64_t rekeys{0};
-        uint64_t keyBits{0};        ///< spent by either cipher
+        uint64_t keyBits{0};        ///< taken from the network
         uint64_t padPayloadBytes{0}; ///< encrypted by one-time pad
         uint64_t padPackets{0};
         ns3::Time totalWait{0}; ///< of encrypted packets, for key
@@ -82,12 +82,17 @@ class Sae : public ns3::Object
         ns3::Time arrived;
     };
 
-    bool NeedsKey(const ns3::Packet& packet) const;
-    uint64_t GetKeyBits(const ns3::Packet& packet) const;
-    void KeyTaken(uint64_t bits);
+    /// Whether the next packet under AES needs a new key.
+    bool NeedsKey() const;
+    /// Key bits to be had before a packet can be encrypted.
+    uint64_t GetKeyBits(uint32_t payloadBytes) const;
+    /// Get what a packet needs, if it is there at once.
+    bool AcquireKey(uint32_t payloadBytes);
     void Encrypt(const Waiting& waiting);
     void Block(const Waiting& waiting);
-    void RequestForHead();
+    Waiting PopWaiting();
+    /// Encrypt who waits, as far as key goes; then ask for more.
+    void Drain();
     void KeyAnswer(bool granted);
 
     uint64_t m_rekeyBytes;
@@ -103,6 +108,7 @@ class Sae : public ns3::Object
     uint64_t m_waitingBytes{0};
     bool m_requested{false};      ///< a request for the head of m_waiting is under way
     uint64_t m_requestedBits{0};
+    uint64_t m_spareBits{0};      ///< taken from the network, not yet used
     bool m_hasKey{false};         ///< AES
     ns3::Time m_keySince{0};
     uint64_t m_keyBytes{0};       ///< encrypted under the AES key

@@ -59,10 +59,7 @@ Exchange::~Exchange()
     {
         munmap(m_memory, m_bytes);
     }
-    if (m_file != -1)
-    {
-        close(m_file);
-    }
+    CloseFile();
 }
 
 uint8_t*
@@ -144,6 +141,16 @@ Exchange::Wait(uint32_t environment, int64_t deadlineNs, int64_t spinNs)
         return Outcome::READY;
     }
     return outcome;
+}
+
+void
+Exchange::CloseFile()
+{
+    if (m_file != -1)
+    {
+        close(m_file);
+        m_file = -1;
+    }
 }
 
 uint32_t

@@ -45,6 +45,9 @@ class Exchange
     /// Waits for the state that answers the last Post (or for the first one).
     Outcome Wait(uint32_t environment, int64_t deadlineNs, int64_t spinNs);
 
+    /// Closes the memory file; no further simulator can be seated. The memory stays while it is used.
+    void CloseFile();
+
     uint32_t GetStatus(uint32_t environment) const;
     int64_t GetTimeNs(uint32_t environment) const;
 

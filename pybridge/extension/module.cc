@@ -82,6 +82,7 @@ NB_MODULE(_core, module)
              nb::arg("buffer"),
              nb::arg("timeout_s"),
              nb::arg("spin_s"))
+        .def("close_file", &Exchange::CloseFile)
         .def("status", &Exchange::GetStatus, nb::arg("environment"))
         .def("time_ns", &Exchange::GetTimeNs, nb::arg("environment"));
 

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "qkd/relation.h"
+
+#include "ns3/abort.h"
+#include "ns3/simulator.h"
+
+#include <algorithm>
+
+using namespace ns3;
+
+namespace qntn
+{
+
+Relation::Relation(std::string name, std::vector<KeyPath> paths, const KeyPoolConfig& pool)
+    : m_paths(std::move(paths)),
+      m_pool(std::move(name), pool)
+{
+}
+
+Relation::~Relation()
+{
+    Cancel();
+}
+
+const std::vector<KeyPath>&
+Relation::GetPaths() const
+{
+    return m_paths;
+}
+
+void
+Relation::SetPath(uint32_t pathIndex)
+{
+    NS_ABORT_MSG_IF(pathIndex >= m_paths.size(),
+                    "relation " << m_pool.GetName() << ": path " << pathIndex
+                                << " does not exist, expected 0 to " << m_paths.size() - 1);
+    m_pathIndex = pathIndex;
+}
+
+uint32_t
+Relation::GetPathIndex() const
+{
+    return m_pathIndex;
+}
+
+const KeyPath&
+Relation::GetCurrentPath() const
+{
+    return m_paths[m_pathIndex];
+}
+
+void
+Relation::SetRefillThreshold(double ratio)
+{
+    NS_ABORT_MSG_IF(!(ratio >= 0 && ratio <= 1),
+                    "relation " << m_pool.GetName() << ": refill threshold is " << ratio
+                                << ", expected 0 to 1");
+    m_refillThreshold = ratio;
+}
+
+uint64_t
+Relation::GetNeed() const
+{
+    const auto& config = m_pool.GetConfig();
+    const auto target =
+        static_cast<uint64_t>(m_refillThreshold * static_cast<double>(config.maxBits));
+    const uint64_t wanted =
+        std::min(config.maxBits, std::max(target, config.minBits + m_counters.waitingBits));
+    return wanted > m_pool.GetStoredBits() ? wanted - m_pool.GetStoredBits() : 0;
+}
+
+void
+Relation::Refill(uint64_t bits, Time now)
+{
+    m_pool.Add(bits, now);
+    m_counters.linkBits += bits * GetCurrentPath().edges.size();
+}
+
+bool
+Relation::TryTake(uint64_t bits)
+{
+    if (!m_waiting.empty() || !m_pool.Deliver(bits))
+    {
+        return false;
+    }
+    m_counters.requestedBits += bits;
+    ++m_counters.granted;
+    return true;
+}
+
+void
+Relation::Request(uint64_t bits, Time deadline, KeyCallback done)
+{
+    const auto& config = m_pool.GetConfig();
+    NS_ABORT_MSG_IF(bits > config.maxBits - config.minBits,
+                    "relation " << m_pool.GetName() << ": a request for " << bits
+                                << " bits can never be met, the pool lends at most "
+                                << config.maxBits - config.minBits << "; raise maxBits");
+    if (TryTake(bits))
+    {
+        done(true);
+        return;
+    }
+    m_counters.requestedBits += bits;
+    const uint64_t id = m_nextId++;
+    const Time now = Simulator::Now();
+    const EventId event =
+        Simulator::Schedule(Max(deadline - now, Time(0)), &Relation::Refuse, this, id);
+    m_waiting.push_back({id, bits, now, done, event});
+    m_counters.waitingBits += bits;
+}
+
+void
+Relation::Serve()
+{
+    // A callback may ask again: its request joins the end of the queue and is looked at in turn.
+    while (!m_waiting.empty() && m_pool.Deliver(m_waiting.front().bits))
+    {
+        Waiting served = std::move(m_waiting.front());
+        m_waiting.pop_front();
+        served.deadline.Cancel();
+        m_counters.waitingBits -= served.bits;
+        ++m_counters.granted;
+        served.done(true);
+    }
+}
+
+void
+Relation::Cancel()
+{
+    for (Waiting& waiting : m_waiting)
+    {
+        waiting.deadline.Cancel();
+    }
+    m_waiting.clear();
+    m_counters.waitingBits = 0;
+}
+
+uint64_t
+Relation::GetNumWaiting() const
+{
+    return m_waiting.size();
+}
+
+Time
+Relation::GetHeadSince() const
+{
+    return m_waiting.empty() ? Simulator::Now() : m_waiting.front().since;
+}
+
+const Relation::Counters&
+Relation::GetCounters() const
+{
+    return m_counters;
+}
+
+const KeyPool&
+Relation::GetPool() const
+{
+    return m_pool;
+}
+
+KeyPool&
+Relation::GetPool()
+{
+    return m_pool;
+}
+
+void
+Relation::Refuse(uint64_t id)
+{
+    const auto found =
+        std::ranges::find_if(m_waiting, [id](const Waiting& waiting) { return waiting.id == id; });
+    const Waiting refused = *found;
+    m_waiting.erase(found);
+    m_counters.waitingBits -= refused.bits;
+    ++m_counters.refused;
+    refused.done(false);
+    // Who waited behind it may be content with what is there.
+    Serve();
+}
+
+} // namespace qntn

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The commands of `qntn` that are about scenarios: list, describe, build."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pybridge.build import build_clone, build_folder
+from pybridge.catalogue import scenario, scenarios
+from pybridge.errors import ParameterError
+from pybridge.schema import Schema, Value
+from pybridge.vector import VectorEnv
+
+Json = Annotated[bool, typer.Option("--json", help="Print a list of row objects.")]
+Params = Annotated[list[str] | None, typer.Option("--param", help="name=value in place of a default; repeatable.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to `app`."""
+    app.command("scenarios")(list_scenarios)
+    app.command("describe")(describe)
+    app.command("build")(build)
+
+
+def list_scenarios(as_json: Json = False) -> None:
+    """List the scenarios that have been built."""
+    rows = [{"scenario": s.name, "title": s.title, "program": str(s.program)} for s in scenarios()]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("scenario", "title")
+    for row in rows:
+        table.add_row(row["scenario"], row["title"])
+    Console().print(table)
+
+
+def describe(
+    name: Annotated[str, typer.Argument(metavar="SCENARIO")], param: Params = None, as_json: Json = False
+) -> None:
+    """Show every field of a scenario with unit, bounds and help."""
+    found = scenario(name)
+    with VectorEnv(found, num_envs=1, params=parse_params(param), seed=1, transport="shm") as env:
+        rows = _rows(env.schema)
+    if as_json:
+        print_json(rows)
+        return
+    console = Console()
+    console.print(f"[bold]{found.name}[/bold]: {found.title}\n{found.description}\n")
+    for heading in dict.fromkeys(row["of"] for row in rows):
+        part = [row for row in rows if row["of"] == heading]
+        table = Table("kind", "name", "size", "range", "unit", "help", title=heading, title_justify="left")
+        for row in part:
+            table.add_row(row["kind"], row["name"], str(row["size"]), row["range"], row["unit"], row["help"])
+        console.print(table)
+
+
+def build(
+    folder: Annotated[
+        Path | None, typer.Option("--scenarios", help="Build the scenarios of this folder instead of the clone's.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option(help="Print only what goes wrong.")] = False,
+) -> None:
+    """Rebuild scenario programs after an edit, or build those of your own folder."""
+    if folder is None:
+        build_clone(quiet=quiet)
+        return
+    built = build_folder(folder, quiet=quiet)
+    if not quiet:
+        Console().print(f"Built {folder}. To use it:\n  export QNTN_SCENARIO_PATH={built}", soft_wrap=True)
+
+
+def parse_params(texts: Iterable[str] | None) -> dict[str, Value]:
+    """`name=value` texts as values: a number where it reads as one.
+
+    Raises:
+        ParameterError: a text has no `=`.
+    """
+    params: dict[str, Value] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ParameterError(f"--param: found {text!r}, expected name=value")
+        params[name] = _value(value)
+    return params
+
+
+def print_json(rows: list[dict[str, Any]]) -> None:
+    """Prints rows for another program to read."""
+    typer.echo(json.dumps(rows, indent=1))
+
+
+def _value(text: str) -> Value:
+    for convert in (int, float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _rows(schema: Schema) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+
+    def add(of: str, kind: str, name: str, size: int, span: str, unit: str, text: str) -> None:
+        rows.append({"of": of, "kind": kind, "name": name, "size": size, "range": span, "unit": unit, "help": text})
+
+    for role in schema.roles:
+        of = f"role {role.name}: {role.num_agents} agents, each {_period(role.period)}; {role.help}"
+        for field in role.observations:
+            add(of, "observation", field.name, field.size, f"{field.low:g} .. {field.high:g}", field.unit, field.help)
+        for action in role.actions:
+            labels = f" ({', '.join(action.labels)})" if action.labels else ""
+            span = {
+                "simplex": "shares of 1",
+                "categorical": f"{action.num_choices} choices",
+                "box": f"{action.low:g} .. {action.high:g}",
+            }[action.kind]
+            add(of, "action", action.name, action.size, span, action.unit, action.help + labels)
+        for term, weight in zip(role.terms, role.reward_weights, strict=True):
+            add(of, "term", term.name, 1, f"weight {weight:g}", term.unit, term.help)
+    for metric in schema.metrics:
+        weight = schema.utility.get(metric.name)
+        add("metrics", "metric", metric.name, 1, f"weight {weight:g}" if weight else "", metric.unit, metric.help)
+    for parameter in schema.parameters:
+        numeric = not isinstance(parameter.value, str)
+        span = f"{parameter.value} ({parameter.low:g} .. {parameter.high:g})" if numeric else str(parameter.value)
+        add("parameters", "parameter", parameter.name, 1, span, parameter.unit, parameter.help)
+    return rows
+
+
+def _period(period: int) -> str:
+    return "acts at every step" if period == 1 else f"acts every {period} steps"

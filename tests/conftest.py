@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What all tests share: that nothing is left behind, and the scenarios that go wrong on demand."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from pybridge.build import build_folder
+from pybridge.catalogue import SCENARIO_PATH_VARIABLE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def children() -> set[int]:
+    """Process ids of this process's children."""
+    task = Path(f"/proc/{os.getpid()}/task")
+    return {int(pid) for thread in task.iterdir() for pid in (thread / "children").read_text().split()}
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.fixture(scope="session")
+def zmq_started() -> None:
+    """ZMQ's threads and their descriptors come with its first socket and stay for good."""
+    zmq.Context.instance().socket(zmq.PAIR).close()
+
+
+@pytest.fixture
+def nothing_left(zmq_started: None) -> Iterator[Callable[[], None]]:
+    """Fails the test if it leaves a process, a descriptor or named shared memory behind."""
+    before = children(), descriptors(), set(os.listdir("/dev/shm"))
+
+    def check() -> None:
+        deadline = time.monotonic() + 2  # ZMQ's thread closes its descriptors in its own time
+        while descriptors() > before[1] and time.monotonic() < deadline:
+            gc.collect()
+        assert children() == before[0]
+        assert descriptors() <= before[1]
+        assert set(os.listdir("/dev/shm")) == before[2]
+
+    yield check
+    check()
+
+
+@pytest.fixture(scope="session")
+def user_scenarios(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scenarios of tests/contract/scenarios, built outside the clone as a user would."""
+    folder = tmp_path_factory.mktemp("user")
+    for file in (Path(__file__).parent / "contract" / "scenarios").iterdir():
+        shutil.copy(file, folder)
+    return build_folder(folder, quiet=True)
+
+
+@pytest.fixture
+def faulty(user_scenarios: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a scenario that goes wrong on demand."""
+    monkeypatch.setenv(SCENARIO_PATH_VARIABLE, str(user_scenarios))
+    return "faulty"
