@@ -31,8 +31,8 @@ def save(folder: Path, state: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     if (folder / LATEST).exists():
-        os.replace(folder / LATEST, folder / PREVIOUS)
-    os.replace(temporary, folder / LATEST)
+        (folder / LATEST).replace(folder / PREVIOUS)
+    temporary.replace(folder / LATEST)
 
 
 def load(folder: Path) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def write_recipe(folder: Path, recipe: dict[str, Any]) -> None:
     text = json.dumps(recipe | {"git_revision": git_revision(), "versions": versions()}, indent=2, default=str)
     temporary = folder / (RECIPE + ".writing")
     temporary.write_text(text + "\n")
-    os.replace(temporary, folder / RECIPE)
+    temporary.replace(folder / RECIPE)
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:

@@ -15,12 +15,13 @@ Layout of a file (all keys are optional; a role's table overrides that of its le
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints
+
+from pybridge.schema import suggest
 
 if TYPE_CHECKING:
     from pybridge import Role
@@ -132,17 +133,6 @@ def parse_value(text: str) -> Any:
         return text.strip()
 
 
-def parse_params(pairs: Iterable[str]) -> dict[str, Any]:
-    """Scenario parameters from `--param key=value`; names and ranges are checked by the scenario."""
-    params = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator:
-            raise ConfigError(f"--param {pair}: expected key=value, for example num_ues=12")
-        params[key.strip()] = parse_value(text)
-    return params
-
-
 def to_dict(config: TrainConfig) -> Toml:
     """The resolved configuration as plain values; `from_dict` reads it back."""
     return dataclasses.asdict(dataclasses.replace(config, roles=dict(config.roles)))
@@ -154,13 +144,6 @@ def from_dict(tree: Mapping[str, Any]) -> TrainConfig:
     tables = values.pop("roles").items()
     roles = {name: _replace(RoleConfig(), table, f"role.{name}") for name, table in tables}
     return dataclasses.replace(_replace(TrainConfig(), values, ""), roles=roles)
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """The tail of an error text: the nearest known name, or all of them."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
 
 
 def _replace(base: T, values: Mapping[str, Any], where: str) -> T:

@@ -56,7 +56,7 @@ def run_episodes(
         batch = env.step(policy.act(batch, rng))
         for index, row in enumerate(rows):
             row.append(batch.metrics[index].copy())
-        for index in np.flatnonzero(batch.terminated | batch.truncated):
+        for index in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
             metrics = np.array(rows[index])
             seed = int(seeds[index])
             if seed in wanted:

@@ -88,18 +88,14 @@ class RoleLearner:
         if who.size:
             own, masks = view.own[self.role.name][who], batch.action_masks[self.role.name][who]
             prior = self.actor.prior(batch.observations[self.role.name][who], self.config.prior)
-            shape = own.shape[:2]
-            with torch.inference_mode():
-                inputs = (torch.from_numpy(x.reshape(-1, x.shape[-1])) for x in (own, prior, masks))
-                latents, actions = self.actor.act(*inputs, self.generator)
-            self.actions[who] = actions.numpy().reshape(*shape, -1)
+            latents, self.actions[who] = self.actor.act(own, prior, masks, self.generator)
             self.buffer.decide(
                 who,
                 own=own,
                 state=view.state[who],
                 prior=prior,
                 masks=masks,
-                latents=latents.numpy().reshape(*shape, -1),
+                latents=latents,
                 log_probs=np.nan,  # scored in bulk, by the same policy, when the update comes
                 active=batch.acts[self.role.name][who],
             )
@@ -107,7 +103,7 @@ class RoleLearner:
 
     def due(self, batch: Batch) -> Array:
         """Environments where the role acts now, [E] bool."""
-        return np.asarray(batch.acts[self.role.name]).any(axis=1)
+        return np.asarray(batch.acts[self.role.name].any(axis=1))
 
     def ready(self, batch: Batch) -> bool:
         """Whether enough decisions are complete for an update."""
@@ -157,7 +153,7 @@ class RoleLearner:
                 loss = policy_loss - config.entropy * entropy.mean() + 0.5 * value_loss
 
                 self.optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                torch.autograd.backward(loss)
                 nn.utils.clip_grad_norm_(self.actor.parameters(), config.max_grad_norm)
                 nn.utils.clip_grad_norm_(self.critic.parameters(), config.max_grad_norm)
                 self.optimiser.step()
@@ -291,9 +287,9 @@ class HierarchicalMappo:
     def _collect(self, batch: Batch, view: View, report: RolloutReport) -> tuple[Batch, View]:
         """`rollout_steps` steps in every environment; fills `report` and returns where they ended."""
         began = time.perf_counter()
-        rewards = dict.fromkeys(self.learners, 0.0)
-        terms = {role.name: np.zeros(len(role.terms)) for role in self.schema.roles}
-        metrics = np.zeros(len(self.schema.metrics))
+        rewards = {name: np.zeros(learner.actions.shape[:2]) for name, learner in self.learners.items()}
+        terms = {name: np.zeros_like(batch.terms[name]) for name in self.learners}
+        metrics = np.zeros_like(batch.metrics)
         for _ in range(self.config.rollout_steps):
             actions = {name: learner.decide(view, batch) for name, learner in self.learners.items()}
             called = time.perf_counter()
@@ -302,17 +298,15 @@ class HierarchicalMappo:
 
             for name, learner in self.learners.items():
                 learner.buffer.reward(batch.rewards[name])
-                rewards[name] += float(batch.rewards[name].mean())
-                terms[name] += batch.terms[name].mean(axis=(0, 1))
-            metrics += batch.metrics.mean(axis=0)
+                rewards[name] += batch.rewards[name]
+                terms[name] += batch.terms[name]
+            metrics += batch.metrics
             self.episode_utility += batch.metrics @ self.utility_weights
             self.episode_steps += 1
-            for env in np.flatnonzero(batch.terminated | batch.truncated):
+            for env in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
                 last = self.observer.final(batch, env)
                 for name, learner in self.learners.items():
-                    learner.buffer.end(
-                        env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env])
-                    )
+                    learner.buffer.end(env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env]))
                 report.episode_utilities.append(float(self.episode_utility[env] / self.episode_steps[env]))
                 self.episode_utility[env] = self.episode_steps[env] = 0
             view = self.observer.observe(batch, learn=True)
@@ -321,16 +315,17 @@ class HierarchicalMappo:
         self.env_steps += steps * self.config.num_envs
         report.env_steps = self.env_steps
         report.act_s = time.perf_counter() - began - report.simulate_s
-        report.rewards = {name: total / steps for name, total in rewards.items()}
+        report.rewards = {name: float(total.mean()) / steps for name, total in rewards.items()}
         report.terms = {
-            f"{role.name}/{term.name}": float(total / steps)
+            f"{role.name}/{term.name}": float(total) / steps
             for role in self.schema.roles
-            for term, total in zip(role.terms, terms[role.name], strict=True)
+            for term, total in zip(role.terms, terms[role.name].mean(axis=(0, 1)), strict=True)
         }
+        mean_metrics = metrics.mean(axis=0) / steps
         report.metrics = {
-            metric.name: float(total / steps) for metric, total in zip(self.schema.metrics, metrics, strict=True)
+            metric.name: float(mean) for metric, mean in zip(self.schema.metrics, mean_metrics, strict=True)
         }
-        report.utility = float(metrics @ self.utility_weights) / steps
+        report.utility = float(mean_metrics @ self.utility_weights)
         return batch, view
 
     def state_dict(self) -> dict[str, Any]:

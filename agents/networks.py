@@ -250,15 +250,16 @@ class Actor(nn.Module):
             for head, field, output in zip(self._heads(), self.fields, outputs, strict=True)
         ]
 
-    def act(
-        self, own: Tensor, prior: Tensor, masks: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        """Latents and actions, both [N, L]; greedy without a generator."""
+    def act(self, own: Array, prior: Array, masks: Array, generator: torch.Generator | None) -> tuple[Array, Array]:
+        """Latents and actions, both [E, A, L], for arrays [E, A, ...]; greedy without a generator."""
         latents, actions = [], []
-        for head, _, outputs, mask in self._split(own, prior, masks):
-            latents.append(head.sample(outputs, mask, generator))
-            actions.append(head.action(latents[-1], mask))
-        return torch.cat(latents, dim=-1), torch.cat(actions, dim=-1)
+        with torch.inference_mode():
+            rows = [torch.from_numpy(array.reshape(-1, array.shape[-1])) for array in (own, prior, masks)]
+            for head, _, outputs, mask in self._split(rows[0], rows[1], rows[2]):
+                latents.append(head.sample(outputs, mask, generator))
+                actions.append(head.action(latents[-1], mask))
+            shape = (*own.shape[:2], -1)
+            return torch.cat(latents, -1).numpy().reshape(shape), torch.cat(actions, -1).numpy().reshape(shape)
 
     def score(self, own: Tensor, prior: Tensor, masks: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities [N] of stored latents and entropies [N]."""
@@ -272,9 +273,7 @@ class Actor(nn.Module):
 class Critic(nn.Module):
     """Centralised value function of one role: sees its agent's own view and the state of all roles."""
 
-    def __init__(
-        self, own_size: int, state_size: int, hidden: Sequence[int], generator: torch.Generator
-    ) -> None:
+    def __init__(self, own_size: int, state_size: int, hidden: Sequence[int], generator: torch.Generator) -> None:
         """Inputs [N, own_size] and [N, state_size]."""
         super().__init__()
         self.body = mlp([own_size + state_size, *hidden, 1], 1.0, generator)

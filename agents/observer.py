@@ -58,10 +58,7 @@ class Observer:
 
         Call before `observe` moves on to the next episode.
         """
-        last = {
-            role.name: np.asarray(batch.final_observations[role.name][environment])[None]
-            for role in self.roles
-        }
+        last = {role.name: np.asarray(batch.final_observations[role.name][environment])[None] for role in self.roles}
         return self._view(last, self._phases(self.since_decision[environment : environment + 1] + 1))
 
     def _phases(self, since_decision: Array) -> Array:

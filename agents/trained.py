@@ -57,11 +57,8 @@ class TrainedPolicy:
                 continue
             actor = self.actors[role.name]
             prior = actor.prior(batch.observations[role.name], self.config.roles[role.name].prior)
-            arrays = (view.own[role.name], prior, batch.action_masks[role.name])
-            with torch.inference_mode():
-                inputs = (torch.from_numpy(array.reshape(-1, array.shape[-1])) for array in arrays)
-                action = actor.act(*inputs, generator)[1].numpy()
-            actions[role.name] = action.reshape(*prior.shape[:2], -1)
+            masks = batch.action_masks[role.name]
+            actions[role.name] = actor.act(view.own[role.name], prior, masks, generator)[1]
         return actions
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,69 +16,74 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
+import pybridge
 from agents import checkpoint
-from agents.config import TrainConfig, from_dict, read, resolve, run_settings, to_dict
+from agents.config import ConfigError, Toml, TrainConfig, from_dict, resolve, run_settings, to_dict
 from agents.learner import HierarchicalMappo, RolloutReport
 from agents.trained import check_shapes, fingerprint
 
 if TYPE_CHECKING:
-    from pybridge import Schema, VectorEnv
+    from pybridge import Value, VectorEnv
+    from pybridge.simulator import Transport
 
-    MakeEnv = Callable[[str, int, Mapping[str, Any], str], VectorEnv]
+    MakeEnv = Callable[[str, int, Mapping[str, Value], Transport], VectorEnv]
 
 CURVE = "rollouts.csv"
 
 
-def make_vec(scenario: str, num_envs: int, params: Mapping[str, Any], transport: str) -> VectorEnv:
+def make_vec(scenario: str, num_envs: int, params: Mapping[str, Value], transport: Transport) -> VectorEnv:
     """The environments of a run (tests put others in their place)."""
-    import pybridge
-
-    return pybridge.make_vec(scenario, num_envs=num_envs, params=dict(params), transport=transport)  # type: ignore[arg-type]
+    return pybridge.make_vec(scenario, num_envs=num_envs, params=params, transport=transport)
 
 
 def train(
     scenario: str,
     run: Path,
     *,
-    params: Mapping[str, Any] | None = None,
-    config_file: Path | None = None,
-    overrides: Iterable[str] = (),
+    params: Mapping[str, Value],
+    settings: Toml,
     resume: bool = False,
-    transport: str = "shm",
+    transport: Transport = "shm",
     stop_after_segments: int | None = None,
-    console: Console | None = None,
+    console: Console,
     make_env: MakeEnv = make_vec,
-    **top: Any,
-) -> Path:
-    """Train, or go on with a stopped run, and return the run's folder.
+) -> None:
+    """Train, or go on with a stopped run.
+
+    A continuation equals a run that was never stopped, bit for bit, if `steps`, on which the learning rate depends, is
+    the same.
 
     Args:
+        scenario: its name.
         run: folder for run.json, checkpoints, rollouts.csv and TensorBoard's events.
-        params: scenario parameters.
-        config_file, overrides: see `config.resolve`; `top`: steps, seed, num_envs.
-        resume: go on from the last checkpoint of `run`, with its own configuration; of the arguments only `steps`
-            may differ. The continuation equals a run that was never stopped, bit for bit, if `steps` (on which the
-            learning rate depends) is the same.
+        params: scenario parameters in place of defaults.
+        settings: from `config.read`.
+        resume: go on from the last checkpoint of `run`, with its scenario, parameters and settings, of which only
+            `steps` may be given anew.
+        transport: between Python and the simulators.
         stop_after_segments: end early at a checkpoint, as an interrupt would.
+        console: for the progress.
+        make_env: opens the environments.
 
     Raises:
-        ConfigError, CheckpointError: before anything is started or written.
+        ConfigError, CheckpointError: before anything is written.
     """
     torch.set_num_threads(1)  # the simulators need the cores, and small networks gain nothing from more
-    console = console or Console()
-    state, tree = None, read(config_file, overrides, **top)
+    state = None
     if resume:
+        if settings.keys() - {"steps"} or params:
+            raise ConfigError("--resume goes on with the run's own settings; only --steps may be given with it")
         recipe = checkpoint.read_recipe(run)
         state = checkpoint.load(run)
         scenario, params = recipe["scenario"], recipe["params"]
-        config = from_dict(recipe["config"] | ({"steps": top["steps"]} if top.get("steps") else {}))
+        config = from_dict(recipe["config"] | settings)
     elif (run / checkpoint.LATEST).exists():
         raise checkpoint.CheckpointError(f"{run} has a checkpoint; go on with --resume, or name another --run")
     else:
-        config = run_settings(tree)
-    with make_env(scenario, config.num_envs, params or {}, transport) as env:
+        config = run_settings(settings)
+    with make_env(scenario, config.num_envs, params, transport) as env:
         if state is None:
-            config = resolve(tree, env.schema.roles)
+            config = resolve(settings, env.schema.roles)
         learner = HierarchicalMappo(env, config)
         if state is not None:
             check_shapes(env.schema, state)
@@ -92,7 +97,6 @@ def train(
         }
         checkpoint.write_recipe(run, recipe)
         _run_segments(learner, run, console, stop_after_segments)
-    return run
 
 
 def _run_segments(learner: HierarchicalMappo, run: Path, console: Console, stop_after: int | None) -> None:
@@ -127,7 +131,7 @@ class Recorder:
         self.table: csv.DictWriter[str] | None = None
         for row in rows:
             self._write_row(row)
-        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=env_steps)  # type: ignore[no-untyped-call]
+        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=env_steps)
 
     def write(self, report: RolloutReport) -> None:
         """Log one rollout."""
@@ -148,7 +152,7 @@ class Recorder:
         self._write_row({"env_steps": report.env_steps, "wall_s": round(wall_s, 2), **figures, **times})
         scalars = figures | updates | times | ({} if episode is None else {"utility/episode": episode})
         for name, value in scalars.items():
-            self.board.add_scalar(name, value, report.env_steps)  # type: ignore[no-untyped-call]
+            self.board.add_scalar(name, value, report.env_steps)
 
     def _write_row(self, row: Mapping[str, Any]) -> None:
         if self.table is None:
@@ -164,7 +168,7 @@ class Recorder:
     def __exit__(self, *error: object) -> None:
         """Close both files."""
         self.rows.close()
-        self.board.close()  # type: ignore[no-untyped-call]
+        self.board.close()
 
 
 class TrainingProgress:

@@ -64,11 +64,11 @@ def _check_field(
             )
     elif field.kind == "categorical":
         wrong = ~((value >= 0) & (value < field.num_choices) & (value == np.floor(value)))
-        _raise_where(role, field, value, wrong, acting, f"expected a choice, a whole number 0 .. {field.num_choices - 1}")
+        _raise_where(
+            role, field, value, wrong, acting, f"expected a choice, a whole number 0 .. {field.num_choices - 1}"
+        )
         choice = np.where(acting[..., None], value, 0).astype(np.intp)
-        allowed = np.take_along_axis(
-            mask.reshape(*value.shape, field.num_choices), choice[..., None], axis=-1
-        )[..., 0]
+        allowed = np.take_along_axis(mask.reshape(*value.shape, field.num_choices), choice[..., None], axis=-1)[..., 0]
         _raise_where(role, field, value, allowed == 0, acting, "this choice is masked now")
     else:
         wrong = ~((value >= field.low) & (value <= field.high))

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import zmq
 
+import pybridge.wire.qntn_pb2 as wire
 from pybridge.errors import ProtocolError
-from pybridge.wire import qntn_pb2 as wire
 
 _LARGEST_MESSAGE_BYTES = 1 << 20
 _LARGEST_ZMQ_MESSAGE_BYTES = 64 << 20
@@ -90,7 +90,7 @@ class ZmqChannel:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_ZMQ_MESSAGE_BYTES)
         self._socket.bind(endpoint)
-        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._lifeline = lifeline
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
@@ -103,7 +103,7 @@ class ZmqChannel:
 
     def receive(self, timeout_s: float) -> wire.Control | None:
         """See `Channel.receive`."""
-        ready = dict(self._poller.poll(timeout_s * 1000))
+        ready = dict(self._poller.poll(round(timeout_s * 1000)))
         if self._socket in ready:
             return _parse(self._socket.recv())
         if self._lifeline is not None and ready:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The errors of pybridge.
 
-    QntnError
-    ├── ScenarioNotFound      no scenario of that name has been built
-    ├── ParameterError        a parameter is unknown, of the wrong kind or out of range
-    ├── ActionError           an action does not fit its space, is masked, or nobody asked for it
-    ├── ProtocolError         the two sides do not understand each other
-    └── SimulatorError        the simulator cannot go on
-        ├── SimulatorDied     it ended: exit status or signal
-        └── StepTimeout       it did not answer within the step deadline
+QntnError
+├── ScenarioNotFound      no scenario of that name has been built
+├── ParameterError        a parameter is unknown, of the wrong kind or out of range
+├── ActionError           an action does not fit its space, is masked, or nobody asked for it
+├── ProtocolError         the two sides do not understand each other
+└── SimulatorError        the simulator cannot go on
+    ├── SimulatorDied     it ended: exit status or signal
+    └── StepTimeout       it did not answer within the step deadline
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ class SimulatorDied(SimulatorError):
             for a simulator that was attached by hand.
     """
 
-    def __init__(
-        self, scenario: str, returncode: int | None, *, seed: int | None, command: str, stderr: str
-    ) -> None:
+    def __init__(self, scenario: str, returncode: int | None, *, seed: int | None, command: str, stderr: str) -> None:
         self.returncode = returncode
         super().__init__(
             f"simulator {scenario} {_describe(returncode)} in the middle of an episode",

@@ -13,11 +13,11 @@ from typing import Protocol
 
 import numpy as np
 
+import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
 from pybridge.layout import Layout, StateArrays
 from pybridge.schema import Schema
 from pybridge.simulator import Simulator
-from pybridge.wire import qntn_pb2 as wire
 
 RUNNING, TERMINATED, TRUNCATED = wire.RUNNING, wire.TERMINATED, wire.TRUNCATED
 
@@ -115,7 +115,7 @@ class ZmqFleet:
         self._row_actions = self._row.action_arrays(self._row_actions_block)
         self._simulators: list[Simulator | None] = [None] * num_envs
         self._sequence = [0] * num_envs
-        self._status = [RUNNING] * num_envs
+        self._status: list[int] = [RUNNING] * num_envs
         self._time_ns = [0] * num_envs
 
     def seat(self, env: int, simulator: Simulator, timeout_s: float) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
 from pybridge.schema import Schema
-from pybridge.wire import qntn_pb2 as wire
 
 _ALIGNMENT = 64
 
@@ -84,7 +84,11 @@ class Layout:
         return StateArrays(
             roles={
                 role.name: RoleArrays(
-                    view(self._offsets[role.name, "observations"], np.float32, (envs, role.num_agents, role.observation_size)),
+                    view(
+                        self._offsets[role.name, "observations"],
+                        np.float32,
+                        (envs, role.num_agents, role.observation_size),
+                    ),
                     view(self._offsets[role.name, "masks"], np.uint8, (envs, role.num_agents, role.mask_size)),
                     view(self._offsets[role.name, "acts"], np.uint8, (envs, role.num_agents)),
                     view(self._offsets[role.name, "terms"], np.float64, (envs, role.num_agents, len(role.terms))),
@@ -131,6 +135,6 @@ class Layout:
 def _viewer(block: npt.NDArray[np.uint8]) -> Callable[[int, Any, tuple[int, ...]], npt.NDArray[Any]]:
     def view(offset: int, dtype: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         num_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        return block[offset : offset + num_bytes].view(dtype).reshape(shape)
+        return np.ndarray(shape, dtype, block[offset : offset + num_bytes].data)
 
     return view

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -46,9 +47,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         self.render_mode = None
         self.possible_agents = list(self.schema.agent_ids)
         self.agents: list[str] = []
-        self._place = {
-            agent: (role, index) for role in self.schema.roles for index, agent in enumerate(role.agent_ids)
-        }
+        self._place = {agent: (role, index) for role in self.schema.roles for index, agent in enumerate(role.agent_ids)}
         self._observation_spaces = {role.name: observation_space(role) for role in self.schema.roles}
         self._no_mask = {
             role.name: {field.name: np.zeros(mask_shape(field), np.int8) for field in role.actions}
@@ -56,7 +55,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         }
         self._masks: dict[str, Mask] = {}
         self.action_spaces = {
-            agent: ActionSpace(role, lambda agent=agent: self._mask_now(agent)) for agent, (role, _) in self._place.items()
+            agent: ActionSpace(role, partial(self._mask_now, agent)) for agent, (role, _) in self._place.items()
         }
         self.observation_spaces = {
             agent: self._observation_spaces[role.name] for agent, (role, _) in self._place.items()
@@ -92,9 +91,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
 
     def step(
         self, actions: Mapping[str, Action | None]
-    ) -> tuple[
-        dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
-    ]:
+    ) -> tuple[dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
         """One step of all agents: observations, rewards, terminations, truncations, infos.
 
         Raises:
@@ -125,9 +122,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         return self._masks[agent]
 
     def _to_arrays(self, actions: Mapping[str, Action | None]) -> dict[str, npt.NDArray[np.float32]]:
-        arrays = {
-            role.name: np.zeros((1, role.num_agents, role.action_size), np.float32) for role in self.schema.roles
-        }
+        arrays = {role.name: np.zeros((1, role.num_agents, role.action_size), np.float32) for role in self.schema.roles}
         acting = {agent for agent in self.agents if self._masks[agent] is not self._no_mask[self._place[agent][0].name]}
         for agent, action in actions.items():
             if agent not in self._place:

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
 from pybridge.errors import ParameterError, ProtocolError
-from pybridge.wire import qntn_pb2 as wire
 
 ActionKind = Literal["simplex", "categorical", "box"]
 Value = float | int | str
@@ -138,7 +138,9 @@ class Role:
         for field in self.observations:
             if field.name == name:
                 return field
-        raise KeyError(f"role {self.name} has no observation {name!r}{suggest(name, (f.name for f in self.observations))}")
+        raise KeyError(
+            f"role {self.name} has no observation {name!r}{suggest(name, (f.name for f in self.observations))}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +246,7 @@ def _fields(messages: Iterable[wire.Field]) -> tuple[Field, ...]:
     fields: list[Field] = []
     offset = 0
     for message in messages:
-        fields.append(
-            Field(message.name, message.size, message.low, message.high, message.unit, message.help, offset)
-        )
+        fields.append(Field(message.name, message.size, message.low, message.high, message.unit, message.help, offset))
         offset += message.size
     return tuple(fields)
 

@@ -13,12 +13,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Literal, NoReturn
 
+import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
 from pybridge.catalogue import Scenario
 from pybridge.channel import Channel, ChannelClosed, SocketChannel, ZmqChannel
 from pybridge.errors import ParameterError, ProtocolError, SimulatorDied, StepTimeout
 from pybridge.schema import Value
-from pybridge.wire import qntn_pb2 as wire
 
 Transport = Literal["shm", "zmq"]
 

@@ -13,7 +13,7 @@ from gymnasium import spaces
 from pybridge.schema import ActionField, Role
 
 Action = dict[str, npt.NDArray[Any]]
-Mask = Mapping[str, npt.NDArray[np.uint8]]
+Mask = Mapping[str, npt.NDArray[np.int8]]
 
 
 class Simplex(spaces.Box):
@@ -22,12 +22,12 @@ class Simplex(spaces.Box):
     def __init__(self, size: int) -> None:
         super().__init__(0.0, 1.0, (size,), np.float32)
 
-    def sample(self, mask: npt.NDArray[np.uint8] | None = None, probability: None = None) -> npt.NDArray[np.float32]:
+    def sample(self, mask: npt.NDArray[np.int8] | None = None, probability: None = None) -> npt.NDArray[np.float32]:
         """A random point; parts whose mask is 0 get nothing."""
         weights = self.np_random.exponential(size=self.shape)
         if mask is not None and mask.any():
             weights = weights * mask
-        return (weights / weights.sum()).astype(np.float32)
+        return np.asarray(weights / weights.sum(), np.float32)
 
     def contains(self, x: Any) -> bool:
         """Whether `x` has the shape, bounds and sum."""
@@ -61,12 +61,12 @@ class ActionSpace(spaces.Dict):
         """Whether `x` is an action for every field, or empty."""
         return x == {} or super().contains(x)
 
-    def _sample_field(self, field: ActionField, mask: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+    def _sample_field(self, field: ActionField, mask: npt.NDArray[np.int8]) -> npt.NDArray[Any]:
         space = self.spaces[field.name]
         if isinstance(space, Simplex):
             return space.sample(mask)
         if isinstance(space, spaces.MultiDiscrete):
-            return space.sample(mask=tuple(mask.astype(np.int8)))
+            return space.sample(mask=tuple(mask))
         return np.asarray(space.sample())
 
 
@@ -74,7 +74,7 @@ def observation_space(role: Role) -> spaces.Dict:
     """`observation`: [D] float32, and `action_mask`: by action field, all zeros while it does not act."""
     low = np.concatenate([np.full(f.size, f.low, np.float32) for f in role.observations])
     high = np.concatenate([np.full(f.size, f.high, np.float32) for f in role.observations])
-    masks = {field.name: spaces.MultiBinary(mask_shape(field)) for field in role.actions}
+    masks: dict[str, spaces.Space[Any]] = {field.name: spaces.MultiBinary(mask_shape(field)) for field in role.actions}
     return spaces.Dict({"observation": spaces.Box(low, high), "action_mask": spaces.Dict(masks)})
 
 

@@ -98,13 +98,9 @@ class VectorEnv:
         self._fleet: Fleet | None = None
         try:
             first = [self._prepare(env) for env in range(num_envs)][0]
-            self.schema: Schema = schema_from_hello(
-                first.hello(step_timeout_s), scenario.rewards, scenario.utility
-            )
+            self.schema: Schema = schema_from_hello(first.hello(step_timeout_s), scenario.rewards, scenario.utility)
             self._weights = {role.name: role.reward_weights for role in self.schema.roles}
-            self._fleet = (
-                ShmFleet(self.schema, num_envs) if transport == "shm" else ZmqFleet(self.schema, num_envs)
-            )
+            self._fleet = ShmFleet(self.schema, num_envs) if transport == "shm" else ZmqFleet(self.schema, num_envs)
         except BaseException:
             self.close()
             raise
@@ -265,4 +261,3 @@ def _checked_seed(seed: int) -> int:
     if not 0 <= seed < 2**53:
         raise ValueError(f"seed: found {seed}, expected 0 .. 2^53 - 1")
     return seed
-

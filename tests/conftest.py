@@ -30,7 +30,7 @@ def children() -> set[int]:
 
 def descriptors() -> int:
     """How many files this process has open."""
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def zmq_started() -> None:
 @pytest.fixture
 def nothing_left(zmq_started: None) -> Iterator[Callable[[], None]]:
     """Fails the test if it leaves a process, a descriptor or named shared memory behind."""
-    before = children(), descriptors(), set(os.listdir("/dev/shm"))
+    before = children(), descriptors(), set(Path("/dev/shm").iterdir())
 
     def check() -> None:
         deadline = time.monotonic() + 2  # ZMQ's thread closes its descriptors in its own time
@@ -50,7 +50,7 @@ def nothing_left(zmq_started: None) -> Iterator[Callable[[], None]]:
             gc.collect()
         assert children() == before[0]
         assert descriptors() <= before[1]
-        assert set(os.listdir("/dev/shm")) == before[2]
+        assert set(Path("/dev/shm").iterdir()) == before[2]
 
     yield check
     check()

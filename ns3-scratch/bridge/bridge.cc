@@ -91,9 +91,7 @@ struct Session
     wire::Start start;
 };
 
-Metric::Metric(double* const* metrics, uint32_t index)
-    : m_metrics(metrics),
-      m_index(index)
+Metric::Metric(double* const* metrics, uint32_t index) : m_metrics(metrics), m_index(index)
 {
 }
 
@@ -105,8 +103,7 @@ Metric::operator()() const
 }
 
 Bridge::Bridge(int argc, char* argv[])
-    : m_transport(MakeTransport(argc, argv)),
-      m_session(std::make_unique<Session>())
+    : m_transport(MakeTransport(argc, argv)), m_session(std::make_unique<Session>())
 {
     const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");
     m_scenario = program.stem().string();
@@ -143,7 +140,8 @@ Bridge::NumberParameter(const std::string& name,
     {
         Fail(*m_transport,
              "parameter",
-             "parameter " + name + ": expected a number in [parameters] of " + m_scenario + ".toml, found " +
+             "parameter " + name + ": expected a number in [parameters] of " + m_scenario +
+                 ".toml, found " +
                  (entry == given.end() ? "nothing" : "the text '" + entry->second.text() + "'"));
     }
     const double value = entry->second.number();
@@ -151,8 +149,8 @@ Bridge::NumberParameter(const std::string& name,
     {
         std::ostringstream text;
         text << "parameter " << name << ": found " << value << ", expected "
-             << (integer ? "a whole number" : "a number") << " from " << low << " to " << high << " [" << unit
-             << "] (" << help << ")";
+             << (integer ? "a whole number" : "a number") << " from " << low << " to " << high
+             << " [" << unit << "] (" << help << ")";
         Fail(*m_transport, "parameter", text.str());
     }
     auto& declared = *m_session->hello.add_parameters();
@@ -177,7 +175,8 @@ Bridge::TextParameter(const std::string& name,
     {
         Fail(*m_transport,
              "parameter",
-             "parameter " + name + ": expected a text in [parameters] of " + m_scenario + ".toml, found " +
+             "parameter " + name + ": expected a text in [parameters] of " + m_scenario +
+                 ".toml, found " +
                  (entry == given.end() ? "nothing" : std::to_string(entry->second.number())));
     }
     const std::string value = entry->second.text();
@@ -203,8 +202,9 @@ Bridge::AddRole(const std::string& name,
                 bool carryOver)
 {
     NS_ABORT_MSG_IF(m_open, "role " << name << " is added after Open");
-    NS_ABORT_MSG_IF(std::ranges::any_of(m_roles, [&](const auto& role) { return role->GetName() == name; }),
-                    "role " << name << " is added twice");
+    NS_ABORT_MSG_IF(
+        std::ranges::any_of(m_roles, [&](const auto& role) { return role->GetName() == name; }),
+        "role " << name << " is added twice");
     m_roles.push_back(std::make_unique<Role>(name, numAgents, period, help, carryOver));
     return *m_roles.back();
 }
@@ -222,7 +222,8 @@ Bridge::Metric(const std::string& name, const std::string& unit, const std::stri
 void
 Bridge::SetStep(ns3::Time step)
 {
-    NS_ABORT_MSG_IF(!step.IsStrictlyPositive(), "a step must take time, found " << step.As(ns3::Time::MS));
+    NS_ABORT_MSG_IF(!step.IsStrictlyPositive(),
+                    "a step must take time, found " << step.As(ns3::Time::MS));
     m_step = step;
 }
 
@@ -283,16 +284,20 @@ Bridge::Open()
     }
     auto& start = m_session->start;
     start = message.start();
-    auto within = [](uint64_t offset, uint64_t bytes, uint64_t limit, uint64_t alignment) {
-        return offset <= limit && bytes <= limit - offset && offset % alignment == 0;
-    };
-    bool fits = within(start.metrics(), m_metricInfos.size() * sizeof(double), start.state_bytes(), 8);
+    auto within = [](uint64_t offset, uint64_t bytes, uint64_t limit, uint64_t alignment)
+    { return offset <= limit && bytes <= limit - offset && offset % alignment == 0; };
+    bool fits =
+        within(start.metrics(), m_metricInfos.size() * sizeof(double), start.state_bytes(), 8);
     for (size_t i = 0; i < m_roles.size(); ++i)
     {
         const auto& role = *m_roles[i];
         const auto& at = start.roles(static_cast<int>(i));
         const uint64_t agents = role.m_numAgents;
-        fits = fits && within(at.observations(), agents * role.m_observationSize * 4, start.state_bytes(), 4) &&
+        fits = fits &&
+               within(at.observations(),
+                      agents * role.m_observationSize * 4,
+                      start.state_bytes(),
+                      4) &&
                within(at.masks(), agents * role.m_maskSize, start.state_bytes(), 1) &&
                within(at.acts(), agents, start.state_bytes(), 1) &&
                within(at.terms(), agents * role.m_terms.size() * 8, start.state_bytes(), 8) &&
@@ -342,26 +347,24 @@ Bridge::PointAt(uint32_t buffer)
 void
 Bridge::BeginState(uint32_t buffer)
 {
-    std::vector<Role::Arrays> old;
-    for (const auto& role : m_roles)
-    {
-        old.push_back(role->m_arrays);
-    }
-    const double* oldMetrics = m_metrics;
+    const uint8_t* old = m_transport->GetStateBlock(m_buffer);
     const bool moved = buffer != m_buffer;
     PointAt(buffer);
     for (size_t i = 0; i < m_roles.size(); ++i)
     {
         auto& role = *m_roles[i];
+        const auto& at = m_session->start.roles(static_cast<int>(i));
         const auto& arrays = role.m_arrays;
         const size_t agents = role.m_numAgents;
+        if (moved && role.m_carryOver)
+        {
+            std::memcpy(arrays.observations,
+                        old + at.observations(),
+                        agents * role.m_observationSize * sizeof(float));
+        }
         if (moved)
         {
-            if (role.m_carryOver)
-            {
-                std::copy_n(old[i].observations, agents * role.m_observationSize, arrays.observations);
-            }
-            std::copy_n(old[i].masks, agents * role.m_maskSize, arrays.masks);
+            std::memcpy(arrays.masks, old + at.masks(), agents * role.m_maskSize);
         }
         std::fill_n(arrays.terms, agents * role.m_terms.size(), 0.0);
         role.m_acted = role.m_acts;
@@ -369,7 +372,9 @@ Bridge::BeginState(uint32_t buffer)
     }
     if (moved)
     {
-        std::copy_n(oldMetrics, m_metricInfos.size(), m_metrics);
+        std::memcpy(m_metrics,
+                    old + m_session->start.metrics(),
+                    m_metricInfos.size() * sizeof(double));
     }
 }
 
@@ -430,7 +435,8 @@ std::string
 Bridge::DataPath(const std::string& relative) const
 {
     const auto path = std::filesystem::path(m_programFolder).parent_path() / "data" / relative;
-    NS_ABORT_MSG_IF(!std::filesystem::exists(path), "no data file " << path << "; run `qntn build`");
+    NS_ABORT_MSG_IF(!std::filesystem::exists(path),
+                    "no data file " << path << "; run `qntn build`");
     return path.string();
 }
 

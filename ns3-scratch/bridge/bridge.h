@@ -47,10 +47,11 @@ class Metric
 ///     auto queue = cell.Observe("queue_bytes", 1, 0, 1e9, "bytes", "...");
 ///     auto share = cell.Simplex("prb_share_ratio", 2, "...");
 ///     bridge.Open();
-///     ... each step: queue(0) = 1500; bridge.Step(); use share(0, 1); at the end: bridge.Finish(...)
+///     ... each step: queue(0) = 1500; bridge.Step(); use share(0, 1); at the end:
+///     bridge.Finish(...)
 ///
-/// Whatever goes wrong in here ends the process with a message that Python shows; when Python is gone
-/// the process ends by itself.
+/// Whatever goes wrong in here ends the process with a message that Python shows; when Python is
+/// gone the process ends by itself.
 class Bridge
 {
   public:
@@ -60,7 +61,8 @@ class Bridge
     Bridge(const Bridge&) = delete;
     Bridge& operator=(const Bridge&) = delete;
 
-    /// A number that the user may set, in [low, high]. Its value is in the scenario's parameter file.
+    /// A number that the user may set, in [low, high]. Its value is in the scenario's parameter
+    /// file.
     template <typename T>
         requires std::integral<T> || std::floating_point<T>
     T Parameter(const std::string& name,
@@ -78,8 +80,8 @@ class Bridge
                               const std::string& help);
 
     /// A kind of agent that acts every \p period steps. The reference stays valid.
-    /// \p carryOver false: the scenario writes every observation at each step, so that old values need
-    /// not be kept (saves a copy where observations are large).
+    /// \p carryOver false: the scenario writes every observation at each step, so that old values
+    /// need not be kept (saves a copy where observations are large).
     Role& AddRole(const std::string& name,
                   uint32_t numAgents,
                   uint32_t period,
@@ -93,13 +95,15 @@ class Bridge
     void SetStep(ns3::Time step);
     ns3::Time GetStep() const;
 
-    /// Sends the description and waits until Python has laid out the arrays. Handles work from here on.
+    /// Sends the description and waits until Python has laid out the arrays. Handles work from here
+    /// on.
     void Open();
 
     /// Publishes the state at Simulator::Now() and returns when the actions are there.
     void Step();
 
-    /// Publishes the last state of the episode. Stops the simulator; the program then ends by itself.
+    /// Publishes the last state of the episode. Stops the simulator; the program then ends by
+    /// itself.
     void Finish(End end);
 
     /// How many states have been answered.

@@ -30,8 +30,9 @@ struct ControlBlock
     uint32_t status;                                 ///< Status of qntn.proto
     int64_t timeNs;                                  ///< simulated time of the state
 
-    alignas(64) std::atomic<uint32_t> pythonSleeps;    ///< 1 while Python sleeps on stateSequence
-    alignas(64) std::atomic<uint32_t> simulatorSleeps; ///< 1 while the simulator sleeps on actionSequence
+    alignas(64) std::atomic<uint32_t> pythonSleeps; ///< 1 while Python sleeps on stateSequence
+    alignas(64)
+        std::atomic<uint32_t> simulatorSleeps; ///< 1 while the simulator sleeps on actionSequence
 };
 
 static_assert(sizeof(ControlBlock) == 256, "the control block is four cache lines");

@@ -11,9 +11,7 @@ namespace qntn
 {
 
 Observation::Observation(const Role* role, uint32_t offset, uint32_t size)
-    : m_role(role),
-      m_offset(offset),
-      m_size(size)
+    : m_role(role), m_offset(offset), m_size(size)
 {
 }
 
@@ -21,13 +19,12 @@ float&
 Observation::operator()(uint32_t agent, uint32_t i) const
 {
     NS_ASSERT_MSG(m_role->m_open && agent < m_role->m_numAgents && i < m_size,
-                  "role " << m_role->m_name << ": no observation element " << i << " of agent " << agent);
+                  "role " << m_role->m_name << ": no observation element " << i << " of agent "
+                          << agent);
     return m_role->m_arrays.observations[agent * m_role->m_observationSize + m_offset + i];
 }
 
-Term::Term(const Role* role, uint32_t index)
-    : m_role(role),
-      m_index(index)
+Term::Term(const Role* role, uint32_t index) : m_role(role), m_index(index)
 {
 }
 
@@ -39,9 +36,7 @@ Term::operator()(uint32_t agent) const
     return m_role->m_arrays.terms[agent * m_role->m_terms.size() + m_index];
 }
 
-Simplex::Simplex(const Role* role, uint32_t action)
-    : m_role(role),
-      m_action(action)
+Simplex::Simplex(const Role* role, uint32_t action) : m_role(role), m_action(action)
 {
 }
 
@@ -67,9 +62,7 @@ Simplex::Allow(uint32_t agent, uint32_t i, bool allowed) const
     m_role->m_arrays.masks[agent * m_role->m_maskSize + info.maskOffset + i] = allowed;
 }
 
-Choice::Choice(const Role* role, uint32_t action)
-    : m_role(role),
-      m_action(action)
+Choice::Choice(const Role* role, uint32_t action) : m_role(role), m_action(action)
 {
 }
 
@@ -89,14 +82,14 @@ void
 Choice::Allow(uint32_t agent, uint32_t i, uint32_t choice, bool allowed) const
 {
     const auto& info = m_role->m_actions[m_action];
-    NS_ASSERT(m_role->m_open && agent < m_role->m_numAgents && i < info.size && choice < info.numChoices);
+    NS_ASSERT(m_role->m_open && agent < m_role->m_numAgents && i < info.size &&
+              choice < info.numChoices);
     m_role->m_arrays
-        .masks[agent * m_role->m_maskSize + info.maskOffset + i * info.numChoices + choice] = allowed;
+        .masks[agent * m_role->m_maskSize + info.maskOffset + i * info.numChoices + choice] =
+        allowed;
 }
 
-Box::Box(const Role* role, uint32_t action)
-    : m_role(role),
-      m_action(action)
+Box::Box(const Role* role, uint32_t action) : m_role(role), m_action(action)
 {
 }
 
@@ -116,21 +109,23 @@ Role::Role(std::string name, uint32_t numAgents, uint32_t period, std::string he
       m_carryOver(carryOver)
 {
     NS_ABORT_MSG_IF(numAgents == 0, "role " << m_name << ": expected at least one agent, found 0");
-    NS_ABORT_MSG_IF(period == 0, "role " << m_name << ": expected a period of at least one step, found 0");
+    NS_ABORT_MSG_IF(period == 0,
+                    "role " << m_name << ": expected a period of at least one step, found 0");
 }
 
 void
 Role::CheckNew(const std::string& what, const std::string& name, uint32_t size) const
 {
-    NS_ABORT_MSG_IF(m_open, "role " << m_name << ": " << what << " " << name << " is declared after Open");
+    NS_ABORT_MSG_IF(m_open,
+                    "role " << m_name << ": " << what << " " << name << " is declared after Open");
     NS_ABORT_MSG_IF(size == 0, "role " << m_name << ": " << what << " " << name << " has size 0");
-    auto taken = [&](const auto& infos) {
-        return std::ranges::any_of(infos, [&](const auto& info) { return info.name == name; });
-    };
+    auto taken = [&](const auto& infos)
+    { return std::ranges::any_of(infos, [&](const auto& info) { return info.name == name; }); };
     const bool twice = what == "action"        ? taken(m_actions)
                        : what == "observation" ? taken(m_observations)
                                                : taken(m_terms);
-    NS_ABORT_MSG_IF(twice, "role " << m_name << ": " << what << " " << name << " is declared twice");
+    NS_ABORT_MSG_IF(twice,
+                    "role " << m_name << ": " << what << " " << name << " is declared twice");
 }
 
 Observation
@@ -143,7 +138,8 @@ Role::Observe(const std::string& name,
 {
     CheckNew("observation", name, size);
     NS_ABORT_MSG_IF(!(low <= high),
-                    "role " << m_name << ": observation " << name << " has bounds " << low << " .. " << high);
+                    "role " << m_name << ": observation " << name << " has bounds " << low << " .. "
+                            << high);
     m_observations.push_back({name, size, low, high, unit, help});
     return {this, std::exchange(m_observationSize, m_observationSize + size), size};
 }
@@ -169,8 +165,9 @@ Role::AddAction(const std::string& name,
         const auto demand = std::ranges::find(m_observations, hints.demand, &FieldInfo::name);
         NS_ABORT_MSG_IF(demand == m_observations.end() || demand->size != size,
                         "role " << m_name << ": action " << name << " takes its demand from "
-                                << hints.demand << ", which must be an observation of this role with "
-                                << size << " elements, declared before");
+                                << hints.demand
+                                << ", which must be an observation of this role with " << size
+                                << " elements, declared before");
     }
     m_actions.push_back({.name = name,
                          .kind = kind,
@@ -190,7 +187,10 @@ Role::AddAction(const std::string& name,
 }
 
 Simplex
-Role::Simplex(const std::string& name, uint32_t size, const std::string& help, const ActionHints& hints)
+Role::Simplex(const std::string& name,
+              uint32_t size,
+              const std::string& help,
+              const ActionHints& hints)
 {
     NS_ABORT_MSG_IF(!hints.labels.empty() && hints.labels.size() != size,
                     "role " << m_name << ": action " << name << " has " << hints.labels.size()
@@ -232,7 +232,8 @@ Role::Box(const std::string& name,
           const std::string& help)
 {
     NS_ABORT_MSG_IF(!(low < high),
-                    "role " << m_name << ": action " << name << " has bounds " << low << " .. " << high);
+                    "role " << m_name << ": action " << name << " has bounds " << low << " .. "
+                            << high);
     auto& info = AddAction(name, ActionKind::BOX, size, help, {});
     info.low = low;
     info.high = high;

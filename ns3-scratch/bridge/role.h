@@ -53,7 +53,7 @@ struct ActionInfo
 /// What Role::Simplex and Role::Choose may be told beside the name.
 struct ActionHints
 {
-    std::string demand{};              ///< observation field of the role that tells the demand for each part
+    std::string demand{}; ///< observation field of the role that tells the demand for each part
     std::vector<std::string> labels{}; ///< names of the parts or choices
     uint32_t defaultChoice{0};         ///< what heuristics choose
 };
@@ -144,11 +144,11 @@ class Role
 
     /// \p size numbers that each agent sees, in [low, high]. Keep their value until written again.
     qntn::Observation Observe(const std::string& name,
-                        uint32_t size,
-                        double low,
-                        double high,
-                        const std::string& unit,
-                        const std::string& help);
+                              uint32_t size,
+                              double low,
+                              double high,
+                              const std::string& unit,
+                              const std::string& help);
     /// A decision to divide a whole into \p size parts.
     qntn::Simplex Simplex(const std::string& name,
                           uint32_t size,
@@ -156,10 +156,10 @@ class Role
                           const ActionHints& hints = {});
     /// \p size decisions between \p numChoices.
     qntn::Choice Choose(const std::string& name,
-                  uint32_t size,
-                  uint32_t numChoices,
-                  const std::string& help,
-                  const ActionHints& hints = {});
+                        uint32_t size,
+                        uint32_t numChoices,
+                        const std::string& help,
+                        const ActionHints& hints = {});
     /// A decision on \p size numbers in [low, high].
     qntn::Box Box(const std::string& name,
                   uint32_t size,
@@ -172,7 +172,8 @@ class Role
 
     /// Whether the role decides at the present step.
     bool Acts() const;
-    /// Whether the actions have just been decided anew (true after the Step in which the role acted).
+    /// Whether the actions have just been decided anew (true after the Step in which the role
+    /// acted).
     bool Acted() const;
 
     const std::string& GetName() const;

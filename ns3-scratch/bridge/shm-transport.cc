@@ -20,8 +20,7 @@ constexpr size_t LARGEST_MESSAGE_BYTES = 1 << 20;
 
 } // namespace
 
-ShmTransport::ShmTransport(int socket)
-    : m_socket(socket)
+ShmTransport::ShmTransport(int socket) : m_socket(socket)
 {
     EndWithPeerOf(m_socket);
 }
@@ -43,7 +42,8 @@ void
 ShmTransport::Send(const wire::Control& message)
 {
     const auto bytes = message.SerializeAsString();
-    if (send(m_socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
+    if (send(m_socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(bytes.size()))
     {
         EndBecausePythonIsGone();
     }
@@ -78,8 +78,10 @@ ShmTransport::Receive()
     wire::Control message;
     if ((header.msg_flags & MSG_TRUNC) != 0 || !message.ParseFromArray(bytes.data(), received))
     {
-        Fail(*this, "protocol", "a control message of " + std::to_string(received) +
-                                    " bytes cannot be read; both sides must be of the same qntn version");
+        Fail(*this,
+             "protocol",
+             "a control message of " + std::to_string(received) +
+                 " bytes cannot be read; both sides must be of the same qntn version");
     }
     return message;
 }
@@ -93,20 +95,23 @@ ShmTransport::Open(const wire::Start& start)
     {
         Fail(*this, "protocol", "Start came without the memory file that it describes");
     }
-    auto fits = [&](uint64_t offset, uint64_t bytes) {
-        return offset <= start.memory_bytes() && bytes <= start.memory_bytes() - offset;
-    };
-    if (!fits(start.control(), sizeof(ControlBlock)) || start.control() % alignof(ControlBlock) != 0 ||
+    auto fits = [&](uint64_t offset, uint64_t bytes)
+    { return offset <= start.memory_bytes() && bytes <= start.memory_bytes() - offset; };
+    if (!fits(start.control(), sizeof(ControlBlock)) ||
+        start.control() % alignof(ControlBlock) != 0 ||
         !fits(start.state(0), start.state_bytes()) || !fits(start.state(1), start.state_bytes()) ||
         !fits(start.action(), start.action_bytes()))
     {
         Fail(*this, "protocol", "Start lays blocks outside the memory file");
     }
     m_memoryBytes = start.memory_bytes();
-    void* memory = mmap(nullptr, m_memoryBytes, PROT_READ | PROT_WRITE, MAP_SHARED, m_memoryFile, 0);
+    void* memory =
+        mmap(nullptr, m_memoryBytes, PROT_READ | PROT_WRITE, MAP_SHARED, m_memoryFile, 0);
     if (memory == MAP_FAILED)
     {
-        Fail(*this, "protocol", std::string("the memory file cannot be mapped: ") + std::strerror(errno));
+        Fail(*this,
+             "protocol",
+             std::string("the memory file cannot be mapped: ") + std::strerror(errno));
     }
     m_memory = static_cast<uint8_t*>(memory);
     m_control = reinterpret_cast<ControlBlock*>(m_memory + start.control());

@@ -38,10 +38,11 @@ OnSocketEvent(int)
 [[noreturn]] void
 Usage(const std::string& problem)
 {
-    std::cerr << problem
-              << "\nThis is a qntn scenario program: it is one half of a co-simulation and is started by "
-                 "the other.\nRun it with `qntn run`, from Python with pybridge.make, or attach it to a "
-                 "waiting Python with\n  --qntn-connect=unix:PATH\n";
+    std::cerr
+        << problem
+        << "\nThis is a qntn scenario program: it is one half of a co-simulation and is started by "
+           "the other.\nRun it with `qntn run`, from Python with pybridge.make, or attach it to a "
+           "waiting Python with\n  --qntn-connect=unix:PATH\n";
     std::_Exit(EXIT_USAGE);
 }
 

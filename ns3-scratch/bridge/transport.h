@@ -41,12 +41,13 @@ class Transport
     virtual Answer Await() = 0;
 };
 
-/// The transport that the command line asks for: `--qntn-control=FD` (shared memory, control messages
-/// on an inherited socket), `--qntn-connect=unix:PATH` (the same, attached by hand) or
+/// The transport that the command line asks for: `--qntn-control=FD` (shared memory, control
+/// messages on an inherited socket), `--qntn-connect=unix:PATH` (the same, attached by hand) or
 /// `--qntn-connect=ENDPOINT` (ZMQ; `--qntn-lifeline=FD` closes when Python ends).
 std::unique_ptr<Transport> MakeTransport(int argc, char* argv[]);
 
-/// Ends the process by SIGIO when the peer of socket \p fd closes it, whatever the simulator is doing.
+/// Ends the process by SIGIO when the peer of socket \p fd closes it, whatever the simulator is
+/// doing.
 void EndWithPeerOf(int fd);
 
 /// Tells Python and stderr why, and ends the process.

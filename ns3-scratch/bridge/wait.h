@@ -34,7 +34,8 @@ Publish(std::atomic<uint32_t>& word, uint32_t sequence, const std::atomic<uint32
 
 /// Waits until a sequence word leaves the value \p old: spins for \p spinNs, then sleeps.
 ///
-/// While it sleeps, \p keepWaiting is asked at least every 20 ms; when it answers false the wait ends.
+/// While it sleeps, \p keepWaiting is asked at least every 20 ms; when it answers false the wait
+/// ends.
 /// \return whether the word changed
 template <typename KeepWaiting>
 bool

@@ -57,8 +57,10 @@ ZmqTransport::Receive()
     wire::Control message;
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     {
-        Fail(*this, "protocol", "a message of " + std::to_string(bytes.size()) +
-                                    " bytes cannot be read; both sides must be of the same qntn version");
+        Fail(*this,
+             "protocol",
+             "a message of " + std::to_string(bytes.size()) +
+                 " bytes cannot be read; both sides must be of the same qntn version");
     }
     return message;
 }
@@ -104,10 +106,13 @@ ZmqTransport::Await()
 {
     const wire::Control message = Receive();
     if (!message.has_action() || message.action().sequence() != m_sequence ||
-        (message.action().command() == wire::STEP && message.action().block().size() != m_actionBlock.size()))
+        (message.action().command() == wire::STEP &&
+         message.action().block().size() != m_actionBlock.size()))
     {
-        Fail(*this, "protocol", "expected the actions of step " + std::to_string(m_sequence) +
-                                    " in " + std::to_string(m_actionBlock.size()) + " bytes");
+        Fail(*this,
+             "protocol",
+             "expected the actions of step " + std::to_string(m_sequence) + " in " +
+                 std::to_string(m_actionBlock.size()) + " bytes");
     }
     ++m_sequence;
     if (message.action().command() == wire::CLOSE)

@@ -13,12 +13,14 @@ namespace
 
 constexpr double UNBOUNDED = std::numeric_limits<double>::max();
 
-DevicePrices
-ReadPrices(const nlohmann::ordered_json& entry, const std::string& where)
+DevicePrices ReadPrices(const nlohmann::ordered_json& entry, const std::string& where)
 {
-    const auto price = [&](const char* field) {
-        return ReadNumber(entry, field, where, 0, UNBOUNDED);
-    };
+    RequireKnownFields(
+        entry,
+        {"transmitter", "receiver", "key_manager", "security", "multiplexer", "fibre_per_km"},
+        where);
+    const auto price = [&](const char* field)
+    { return ReadNumber(entry, field, where, 0, UNBOUNDED); };
     return {price("transmitter"),
             price("receiver"),
             price("key_manager"),
@@ -27,8 +29,7 @@ ReadPrices(const nlohmann::ordered_json& entry, const std::string& where)
             price("fibre_per_km")};
 }
 
-DevicePrices
-Scale(const DevicePrices& prices, double ratio)
+DevicePrices Scale(const DevicePrices& prices, double ratio)
 {
     return {prices.transmitter * ratio,
             prices.receiver * ratio,
@@ -40,24 +41,24 @@ Scale(const DevicePrices& prices, double ratio)
 
 } // namespace
 
-std::string
-CostSet::GetLabel() const
+std::string CostSet::GetLabel() const
 {
     return verified ? name : name + " (unverified)";
 }
 
-CostSet
-ReadCostSet(const std::string& path, const std::string& name)
+CostSet ReadCostSet(const std::string& path, const std::string& name)
 {
     const auto entry = ReadDataEntry(path, name, "cost set");
     const std::string where = path + ": cost set " + name;
-    CostSet set{name,
-                ReadText(entry, "unit", where),
-                ReadText(entry, "source", where),
-                ReadText(entry, "status", where) != "unverified",
-                ReadPrices(entry.value("reserved", nlohmann::ordered_json::object()),
-                           where + ", reserved"),
-                {}};
+    RequireKnownFields(
+        entry, {"unit", "status", "source", "reserved", "on_demand", "on_demand_ratio"}, where);
+    CostSet set{
+        name,
+        ReadText(entry, "unit", where),
+        ReadText(entry, "source", where),
+        ReadText(entry, "status", where) != "unverified",
+        ReadPrices(entry.value("reserved", nlohmann::ordered_json::object()), where + ", reserved"),
+        {}};
     set.onDemand =
         entry.contains("on_demand")
             ? ReadPrices(entry["on_demand"], where + ", on_demand")

@@ -4,13 +4,15 @@
 #include "qkd/nearest-name.h"
 #include "qkd/require.h"
 
+#include <algorithm>
 #include <fstream>
 
 namespace qntn
 {
 
-nlohmann::ordered_json
-ReadDataEntry(const std::string& path, const std::string& name, const std::string& what)
+nlohmann::ordered_json ReadDataEntry(const std::string& path,
+                                     const std::string& name,
+                                     const std::string& what)
 {
     std::ifstream file(path);
     if (!file)
@@ -35,8 +37,9 @@ ReadDataEntry(const std::string& path, const std::string& name, const std::strin
     return entries[name];
 }
 
-std::string
-ReadText(const nlohmann::ordered_json& entry, const char* field, const std::string& where)
+std::string ReadText(const nlohmann::ordered_json& entry,
+                     const char* field,
+                     const std::string& where)
 {
     const auto found = entry.find(field);
     if (found == entry.end() || !found->is_string())
@@ -46,12 +49,11 @@ ReadText(const nlohmann::ordered_json& entry, const char* field, const std::stri
     return found->get<std::string>();
 }
 
-double
-ReadNumber(const nlohmann::ordered_json& entry,
-           const char* field,
-           const std::string& where,
-           double low,
-           double high)
+double ReadNumber(const nlohmann::ordered_json& entry,
+                  const char* field,
+                  const std::string& where,
+                  double low,
+                  double high)
 {
     const auto found = entry.find(field);
     if (found == entry.end() || !found->is_number())
@@ -61,6 +63,24 @@ ReadNumber(const nlohmann::ordered_json& entry,
     const auto value = found->get<double>();
     RequireRange(where.c_str(), field, value, low, high);
     return value;
+}
+
+void RequireKnownFields(const nlohmann::ordered_json& entry,
+                        const std::vector<std::string>& known,
+                        const std::string& where)
+{
+    if (!entry.is_object())
+    {
+        throw std::invalid_argument(where + ": expected a JSON object");
+    }
+    for (const auto& [field, value] : entry.items())
+    {
+        if (std::ranges::find(known, field) == known.end())
+        {
+            throw std::invalid_argument(where + ": unknown field '" + field + "'; did you mean '" +
+                                        NearestName(field, known) + "'?");
+        }
+    }
 }
 
 } // namespace qntn

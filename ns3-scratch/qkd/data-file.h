@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace qntn
 {
@@ -27,6 +28,11 @@ double ReadNumber(const nlohmann::ordered_json& entry,
                   const std::string& where,
                   double low,
                   double high);
+
+/// Refuse fields of \p entry that are not among \p known, and suggest the nearest.
+void RequireKnownFields(const nlohmann::ordered_json& entry,
+                        const std::vector<std::string>& known,
+                        const std::string& where);
 
 } // namespace qntn
 

@@ -18,8 +18,7 @@ namespace
 /// Number of error terms that share epsilon_sec; Lim et al., after Eq. 1.
 constexpr double NUM_TERMS = 21;
 
-void
-RequireConfig(const FiniteKeyConfig& c)
+void RequireConfig(const FiniteKeyConfig& c)
 {
     const char* where = "FiniteKeyLength";
     const double unbounded = std::numeric_limits<double>::max();
@@ -50,8 +49,7 @@ RequireConfig(const FiniteKeyConfig& c)
     }
 }
 
-double
-Sum(const Intensities& values)
+double Sum(const Intensities& values)
 {
     return values[0] + values[1] + values[2];
 }
@@ -60,8 +58,7 @@ Sum(const Intensities& values)
 class PhotonNumberBounds
 {
   public:
-    explicit PhotonNumberBounds(const FiniteKeyConfig& config)
-        : m_config(config)
+    explicit PhotonNumberBounds(const FiniteKeyConfig& config) : m_config(config)
     {
         for (int k = 0; k < 3; ++k)
         {
@@ -76,17 +73,16 @@ class PhotonNumberBounds
     double Vacuum(const Intensities& counts) const
     {
         const auto& [mu1, mu2, mu3] = m_config.intensities;
-        return std::max(0.0,
-                        m_tau0 * (mu2 * Bound(counts, 2, -1) - mu3 * Bound(counts, 1, 1)) /
-                            (mu2 - mu3));
+        return std::max(
+            0.0, m_tau0 * (mu2 * Bound(counts, 2, -1) - mu3 * Bound(counts, 1, 1)) / (mu2 - mu3));
     }
 
     /// Eq. 3: detections of single photons, at least.
     double SinglePhoton(const Intensities& counts) const
     {
         const auto& [mu1, mu2, mu3] = m_config.intensities;
-        const double multi = (mu2 * mu2 - mu3 * mu3) / (mu1 * mu1) *
-                             (Bound(counts, 0, 1) - Vacuum(counts) / m_tau0);
+        const double multi =
+            (mu2 * mu2 - mu3 * mu3) / (mu1 * mu1) * (Bound(counts, 0, 1) - Vacuum(counts) / m_tau0);
         return std::max(0.0,
                         m_tau1 * mu1 * (Bound(counts, 1, -1) - Bound(counts, 2, 1) - multi) /
                             (mu1 * (mu2 - mu3) - mu2 * mu2 + mu3 * mu3));
@@ -96,8 +92,7 @@ class PhotonNumberBounds
     double SinglePhotonErrors(const Intensities& errors) const
     {
         const auto& [mu1, mu2, mu3] = m_config.intensities;
-        return std::max(0.0,
-                        m_tau1 * (Bound(errors, 1, 1) - Bound(errors, 2, -1)) / (mu2 - mu3));
+        return std::max(0.0, m_tau1 * (Bound(errors, 1, 1) - Bound(errors, 2, -1)) / (mu2 - mu3));
     }
 
   private:
@@ -116,20 +111,17 @@ class PhotonNumberBounds
 };
 
 /// gamma(a, b, c, d) after Eq. 5: phase errors in X beyond the ratio seen in Z.
-double
-SamplingDeviation(double epsilon, double ratio, double seen, double unseen)
+double SamplingDeviation(double epsilon, double ratio, double seen, double unseen)
 {
     const double variance = (seen + unseen) / (seen * unseen) * (1 - ratio) * ratio;
-    const double confidence =
-        std::log2((seen + unseen) / (seen * unseen * (1 - ratio) * ratio) * NUM_TERMS * NUM_TERMS /
-                  (epsilon * epsilon));
+    const double confidence = std::log2((seen + unseen) / (seen * unseen * (1 - ratio) * ratio) *
+                                        NUM_TERMS * NUM_TERMS / (epsilon * epsilon));
     return std::sqrt(std::max(0.0, variance / std::log(2.0) * confidence));
 }
 
 } // namespace
 
-FiniteKeyCounts
-EvaluateFiniteKey(const FiniteKeyConfig& config)
+FiniteKeyCounts EvaluateFiniteKey(const FiniteKeyConfig& config)
 {
     RequireConfig(config);
     FiniteKeyCounts counts{};
@@ -140,8 +132,7 @@ EvaluateFiniteKey(const FiniteKeyConfig& config)
     for (int k = 0; k < 3; ++k)
     {
         const double light = -std::expm1(-config.transmittance * config.intensities[k]);
-        const double clicked =
-            light + 2 * config.darkCountProbability * (1 - light);
+        const double clicked = light + 2 * config.darkCountProbability * (1 - light);
         const double probability = config.intensityProbabilities[k];
         detected[k] = probability * clicked * (1 + config.afterpulseProbability);
         wrong[k] = probability * (config.darkCountProbability + config.misalignment * light +
@@ -183,27 +174,25 @@ EvaluateFiniteKey(const FiniteKeyConfig& config)
         }
     }
     // Eq. 1.
-    const double bits = counts.xVacuum +
-                        counts.xSinglePhoton * (1 - BinaryEntropy(counts.phaseError)) -
-                        counts.errorCorrectionBits -
-                        6 * std::log2(NUM_TERMS / config.epsilonSecrecy) -
-                        std::log2(2 / config.epsilonCorrectness);
+    const double bits =
+        counts.xVacuum + counts.xSinglePhoton * (1 - BinaryEntropy(counts.phaseError)) -
+        counts.errorCorrectionBits - 6 * std::log2(NUM_TERMS / config.epsilonSecrecy) -
+        std::log2(2 / config.epsilonCorrectness);
     counts.keyBits = bits > 0 ? static_cast<int64_t>(std::floor(bits)) : 0;
     return counts;
 }
 
-int64_t
-FiniteKeyLength(double blockSize,
-                const Intensities& intensities,
-                const Intensities& intensityProbabilities,
-                double basisProbability,
-                double transmittance,
-                double darkCountProbability,
-                double afterpulseProbability,
-                double misalignment,
-                double errorCorrectionEfficiency,
-                double epsilonSecrecy,
-                double epsilonCorrectness)
+int64_t FiniteKeyLength(double blockSize,
+                        const Intensities& intensities,
+                        const Intensities& intensityProbabilities,
+                        double basisProbability,
+                        double transmittance,
+                        double darkCountProbability,
+                        double afterpulseProbability,
+                        double misalignment,
+                        double errorCorrectionEfficiency,
+                        double epsilonSecrecy,
+                        double epsilonCorrectness)
 {
     return EvaluateFiniteKey({.blockSize = blockSize,
                               .intensities = intensities,

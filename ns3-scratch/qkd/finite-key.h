@@ -16,12 +16,12 @@ using Intensities = std::array<double, 3>;
 /// How a block was made and what is asked of its key.
 struct FiniteKeyConfig
 {
-    double blockSize;                  ///< sifted bits in the key basis X
-    Intensities intensities;           ///< photons a pulse; mu1 > mu2 + mu3, mu2 > mu3 >= 0
+    double blockSize;        ///< sifted bits in the key basis X
+    Intensities intensities; ///< photons a pulse; mu1 > mu2 + mu3, mu2 > mu3 >= 0
     Intensities intensityProbabilities;
-    double basisProbability;           ///< of X, at both ends
-    double transmittance;              ///< receiver included
-    double darkCountProbability;       ///< a detector and pulse
+    double basisProbability;     ///< of X, at both ends
+    double transmittance;        ///< receiver included
+    double darkCountProbability; ///< a detector and pulse
     double afterpulseProbability;
     double misalignment;
     double errorCorrectionEfficiency;
@@ -32,22 +32,22 @@ struct FiniteKeyConfig
 /// Expected counts of a block and the bounds that follow.
 struct FiniteKeyCounts
 {
-    double pulses;           ///< sent for the block
+    double pulses; ///< sent for the block
     Intensities xDetections;
     Intensities zDetections;
     Intensities zErrors;
-    double qber;             ///< in X
-    double xVacuum;          ///< lower bound, s_X0
-    double xSinglePhoton;    ///< lower bound, s_X1
-    double zSinglePhoton;    ///< lower bound, s_Z1
+    double qber;                ///< in X
+    double xVacuum;             ///< lower bound, s_X0
+    double xSinglePhoton;       ///< lower bound, s_X1
+    double zSinglePhoton;       ///< lower bound, s_Z1
     double zSinglePhotonErrors; ///< upper bound, v_Z1
-    double phaseError;       ///< upper bound, phi_X
+    double phaseError;          ///< upper bound, phi_X
     double errorCorrectionBits;
-    int64_t keyBits;         ///< >= 0
+    int64_t keyBits; ///< >= 0
 };
 
-/// Lim et al., PRA 89, 022307 (2014), Eqs. 1-5, with two misprints corrected: lambda_EC = n_X f h(e_obs),
-/// and the errors of an intensity follow from the transmittance of the whole system.
+/// Lim et al., PRA 89, 022307 (2014), Eqs. 1-5, with two misprints corrected: lambda_EC = n_X f
+/// h(e_obs), and the errors of an intensity follow from the transmittance of the whole system.
 /// \throw std::invalid_argument for values out of range and intensities out of order
 FiniteKeyCounts EvaluateFiniteKey(const FiniteKeyConfig& config);
 

@@ -23,8 +23,8 @@ struct KeyPath
     std::vector<uint32_t> sites;
 };
 
-/// The \p maxPaths best loop-free paths between two sites, best first: fewest hops (each costs as many
-/// key bits as are relayed), then smallest weight, then smallest site numbers.
+/// The \p maxPaths best loop-free paths between two sites, best first: fewest hops (each costs as
+/// many key bits as are relayed), then smallest weight, then smallest site numbers.
 std::vector<KeyPath> FindKeyPaths(uint32_t numSites,
                                   const std::vector<KeyEdge>& edges,
                                   uint32_t from,

@@ -14,11 +14,11 @@ namespace qntn
 /// Levels of a key pool; minBits <= thresholdBits <= maxBits.
 struct KeyPoolConfig
 {
-    uint64_t initialBits{0};         ///< stored at the start; counted as generated
-    uint64_t minBits{0};             ///< M_min: kept back, only authentication may go below it
-    uint64_t thresholdBits{262144};  ///< M_thr: below it the pool warns
-    uint64_t maxBits{1048576};       ///< M_max: what comes on top is dropped
-    ns3::Time timeToLive{0};         ///< key older than this expires; zero: never
+    uint64_t initialBits{0};        ///< stored at the start; counted as generated
+    uint64_t minBits{0};            ///< M_min: kept back, only authentication may go below it
+    uint64_t thresholdBits{262144}; ///< M_thr: below it the pool warns
+    uint64_t maxBits{1048576};      ///< M_max: what comes on top is dropped
+    ns3::Time timeToLive{0};        ///< key older than this expires; zero: never
 };
 
 /// What became of every key bit. generated = stored + sum of the other entries, always.
@@ -40,8 +40,8 @@ struct KeyLedger
 
 /// Store of the secret bits that two sites share, oldest out first.
 ///
-/// States as in Mehic et al., QKDNetSim: EMPTY at or below M_min, READY from M_thr on; between the two
-/// the pool is WARNING when it comes from READY and CHARGING when it comes from EMPTY.
+/// States as in Mehic et al., QKDNetSim: EMPTY at or below M_min, READY from M_thr on; between the
+/// two the pool is WARNING when it comes from READY and CHARGING when it comes from EMPTY.
 class KeyPool
 {
   public:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /// \file
-/// Key rates of decoy-state BB84. Transmittances are linear and include the receiver, rates are in bits
-/// per emitted pulse and may be negative (no key). Arguments out of range throw std::invalid_argument.
+/// Key rates of decoy-state BB84. Transmittances are linear and include the receiver, rates are in
+/// bits per emitted pulse and may be negative (no key). Arguments out of range throw
+/// std::invalid_argument.
 #ifndef QNTN_QKD_KEY_RATE_H
 #define QNTN_QKD_KEY_RATE_H
 
@@ -21,8 +22,8 @@ struct GainAndQber
     double qber;
 };
 
-/// Gain and QBER of pulses of \p mu photons before two threshold detectors, each with dark counts of
-/// probability \p darkCountProbability: Y0 = 1 - (1 - p)^2.
+/// Gain and QBER of pulses of \p mu photons before two threshold detectors, each with dark counts
+/// of probability \p darkCountProbability: Y0 = 1 - (1 - p)^2.
 GainAndQber SignalGainAndQber(double mu,
                               double transmittance,
                               double darkCountProbability,

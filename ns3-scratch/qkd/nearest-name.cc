@@ -12,15 +12,13 @@ namespace qntn
 namespace
 {
 
-char
-Fold(char c)
+char Fold(char c)
 {
     return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
 }
 
 /// Levenshtein distance, row by row.
-std::size_t
-CountEdits(const std::string& a, const std::string& b)
+std::size_t CountEdits(const std::string& a, const std::string& b)
 {
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), 0);
@@ -40,8 +38,7 @@ CountEdits(const std::string& a, const std::string& b)
 
 } // namespace
 
-std::string
-NearestName(const std::string& name, const std::vector<std::string>& names)
+std::string NearestName(const std::string& name, const std::vector<std::string>& names)
 {
     std::string nearest;
     std::size_t fewest = std::numeric_limits<std::size_t>::max();

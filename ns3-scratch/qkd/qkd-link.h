@@ -18,23 +18,21 @@ struct QkdLinkConfig
     uint32_t siteA{0};
     uint32_t siteB{0};
     double lengthKm{0};
-    std::optional<double> lossDb;      ///< measured; without it length times attenuation
+    std::optional<double> lossDb; ///< measured; without it length times attenuation
     double attenuationDbPerKm{0.2};
-    double pulseRateHz{1e9};           ///< all intensities together
-    double signalRatio{0.9};           ///< part of the pulses that carries the signal intensity
-    double mu{0.5};                    ///< photons a signal pulse
-    double nu{0.1};                    ///< photons a weak decoy pulse
+    double pulseRateHz{1e9}; ///< all intensities together
+    double signalRatio{0.9}; ///< part of the pulses that carries the signal intensity
+    double mu{0.5};          ///< photons a signal pulse
+    double nu{0.1};          ///< photons a weak decoy pulse
     double receiverEfficiency{0.1};
     double darkCountProbability{6e-7}; ///< a detector and pulse
     double misalignment{0.005};
     double errorCorrectionEfficiency{1.16};
     double siftingRatio{0.5};
-    uint64_t distilBits{10000};        ///< sifted bits that are distilled together
-    uint64_t authenticationBits{256};  ///< key spent on tags for each distilled block
-    KeyPoolConfig pool{.initialBits = 65536,
-                       .minBits = 16384,
-                       .thresholdBits = 262144,
-                       .maxBits = 4194304};
+    uint64_t distilBits{10000};       ///< sifted bits that are distilled together
+    uint64_t authenticationBits{256}; ///< key spent on tags for each distilled block
+    KeyPoolConfig pool{
+        .initialBits = 65536, .minBits = 16384, .thresholdBits = 262144, .maxBits = 4194304};
 };
 
 /// A quantum link and the pool of the key it makes.

@@ -81,6 +81,7 @@ class QkdNetwork : public ns3::Object
     uint32_t AddRelation(uint32_t siteA, uint32_t siteB, const KeyPoolConfig& pool = {});
     /// Prices of relays; without them everything is free.
     void SetCostSet(const CostSet& costSet);
+    const CostSet& GetCostSet() const;
     void Start();
 
     /// Deploy a candidate relay site.
@@ -113,8 +114,11 @@ class QkdNetwork : public ns3::Object
     bool IsSiteOpen(uint32_t site) const;
     /// State and bill of a candidate relay site.
     const RelayDeployment& GetRelay(uint32_t site) const;
-    /// What a site costs a second (its transmitters, receivers, multiplexers, key manager, security).
+    /// What a site costs a second (its transmitters, receivers, multiplexers, key manager,
+    /// security).
     double GetSitePrice(uint32_t site, RelayState state) const;
+    /// What the fibre of a link costs a second now; nothing between endpoints.
+    double GetFibrePrice(uint32_t link) const;
     const QkdLink& GetLink(uint32_t link) const;
     /// Whether a link is up and open at both ends.
     bool IsLinkActive(uint32_t link) const;
@@ -128,7 +132,8 @@ class QkdNetwork : public ns3::Object
     /// Expected secret bits a second of the slowest link of a path; 0 if it is closed.
     double GetPathRateBps(uint32_t relation, uint32_t pathIndex) const;
     const KeyPool& GetRelationPool(uint32_t relation) const;
-    std::string GetRelationName(uint32_t relation) const;
+    /// "<site>-<site>".
+    const std::string& GetRelationName(uint32_t relation) const;
     uint64_t GetWaitingRequests(uint32_t relation) const;
 
     LinkReport TakeLinkReport(uint32_t link);
@@ -160,13 +165,37 @@ class QkdNetwork : public ns3::Object
         ns3::Time at{0};
         KeyLedger ledger;
         uint64_t stored{0};
+
+        double GetSlopeBps(uint64_t storedNow, double seconds) const;
+    };
+
+    /// A link's part in the network.
+    struct LinkUse
+    {
+        bool active{false};      ///< since m_advancedAt
+        ns3::Time activeTime{0}; ///< since the last block
+        double fibrePrice{0};    ///< a second, since m_advancedAt
+        uint32_t users{0};       ///< of RelayKeys
+        Mark mark;
+    };
+
+    /// A relation and its counters at the last report.
+    struct RelationUse
+    {
+        std::unique_ptr<Relation> relation;
+        Relation::Counters countersMark;
+        Mark mark;
     };
 
     void RunBlock();
     void RelayKeys();
-    void AccrueCost(ns3::Time now);
-    void RequireSite(uint32_t site, const char* where) const;
-    DevicePrices GetPrices(RelayState state) const;
+    /// Relay to one relation its share of what its path offers. \return whether anything
+    bool RelayShare(Relation& relation);
+    /// Count active time and bill, up to now; then look what is open.
+    void Advance();
+    bool IsPathActive(const KeyPath& path) const;
+    Relation& GetRelation(uint32_t relation) const;
+    RelayTerms GetTerms(uint32_t site) const;
 
     ns3::Time m_blockPeriod;
     uint32_t m_maxPaths;
@@ -178,13 +207,11 @@ class QkdNetwork : public ns3::Object
     bool m_started{false};
     std::vector<Site> m_sites;
     std::vector<QkdLink> m_links;
-    std::vector<std::unique_ptr<Relation>> m_relations;
-    std::vector<Mark> m_linkMarks;
-    std::vector<Mark> m_relationMarks;
+    std::vector<LinkUse> m_linkUses; ///< by link
+    std::vector<RelationUse> m_relations;
     double m_fibreCost{0};
-    ns3::Time m_fibreAccruedAt{0};
+    ns3::Time m_advancedAt{0};
     RelayCost m_reportedCost;
-    std::vector<uint32_t> m_linkUsers; ///< of RelayKeys
     ns3::EventId m_blockEvent;
 };
 

@@ -44,14 +44,14 @@ struct RelayTerms
 /// State and bill of one candidate relay site.
 ///
 /// A reservation is billed from its order until the site leaves Reserved, and at least for the
-/// commitment. Until it is set up the site is closed, unless it was open on demand: then it stays so,
-/// and is billed for it, until the reservation takes over. Who comes back to Reserved within the
-/// commitment finds the equipment as it was left.
+/// commitment. Until it is set up the site is closed, unless it was open on demand: then it stays
+/// so, and is billed for it, until the reservation takes over. Who comes back to Reserved within
+/// the commitment finds the equipment as it was left.
 class RelayDeployment
 {
   public:
-    explicit RelayDeployment(const RelayTerms& terms);
-
+    /// Before the first SetState.
+    void SetTerms(const RelayTerms& terms);
     void SetState(RelayState state, ns3::Time now);
     /// The state asked for last.
     RelayState GetState() const;
@@ -69,12 +69,12 @@ class RelayDeployment
     const RelayCost& GetCost() const;
 
   private:
-    RelayTerms m_terms;
+    RelayTerms m_terms{};
     RelayState m_state{RelayState::Off};
     RelayCost m_cost;
-    bool m_ordered{false};   ///< there is a reservation that is, or was last, paid for
-    bool m_bridging{false};  ///< on demand until the reservation is set up
-    ns3::Time m_readyAt{0};  ///< the reservation is set up
+    bool m_ordered{false};  ///< there is a reservation that is, or was last, paid for
+    bool m_bridging{false}; ///< on demand until the reservation is set up
+    ns3::Time m_readyAt{0}; ///< the reservation is set up
     ns3::Time m_committedUntil{0};
     ns3::Time m_accruedAt{0};
 };

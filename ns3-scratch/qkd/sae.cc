@@ -13,8 +13,7 @@ namespace qntn
 
 NS_OBJECT_ENSURE_REGISTERED(Sae);
 
-TypeId
-Sae::GetTypeId()
+TypeId Sae::GetTypeId()
 {
     static TypeId tid =
         TypeId("qntn::Sae")
@@ -44,8 +43,7 @@ Sae::GetTypeId()
     return tid;
 }
 
-void
-Sae::Configure(Ptr<QkdNetwork> network, uint32_t relation)
+void Sae::Configure(Ptr<QkdNetwork> network, uint32_t relation)
 {
     NS_ABORT_MSG_IF(relation >= network->GetNumRelations(),
                     "SAE: relation " << relation << " does not exist, expected below "
@@ -54,32 +52,27 @@ Sae::Configure(Ptr<QkdNetwork> network, uint32_t relation)
     m_relation = relation;
 }
 
-void
-Sae::SetOutputCallback(PacketCallback output)
+void Sae::SetOutputCallback(PacketCallback output)
 {
     m_output = output;
 }
 
-void
-Sae::SetBlockedCallback(PacketCallback blocked)
+void Sae::SetBlockedCallback(PacketCallback blocked)
 {
     m_blocked = blocked;
 }
 
-void
-Sae::SetCipher(Cipher cipher)
+void Sae::SetCipher(Cipher cipher)
 {
     m_cipher = cipher;
 }
 
-Cipher
-Sae::GetCipher() const
+Cipher Sae::GetCipher() const
 {
     return m_cipher;
 }
 
-void
-Sae::Send(Ptr<const Packet> packet, Time created)
+void Sae::Send(Ptr<const Packet> packet, Time created)
 {
     NS_ABORT_MSG_IF(!m_network, "SAE: call Configure before Send");
     ++m_counters.packets;
@@ -99,39 +92,33 @@ Sae::Send(Ptr<const Packet> packet, Time created)
     Drain();
 }
 
-uint32_t
-Sae::GetRelation() const
+uint32_t Sae::GetRelation() const
 {
     return m_relation;
 }
 
-uint64_t
-Sae::GetWaitingPackets() const
+uint64_t Sae::GetWaitingPackets() const
 {
     return m_waiting.size();
 }
 
-uint64_t
-Sae::GetWaitingBytes() const
+uint64_t Sae::GetWaitingBytes() const
 {
     return m_waitingBytes;
 }
 
-const Sae::Counters&
-Sae::GetCounters() const
+const Sae::Counters& Sae::GetCounters() const
 {
     return m_counters;
 }
 
-void
-Sae::Check() const
+void Sae::Check() const
 {
-    NS_ASSERT_MSG(m_counters.packets == m_counters.encryptedPackets + m_counters.blockedPackets +
-                                            m_waiting.size(),
-                  "SAE: " << m_counters.packets << " packets came, "
-                          << m_counters.encryptedPackets << " were encrypted, "
-                          << m_counters.blockedPackets << " blocked, " << m_waiting.size()
-                          << " wait");
+    NS_ASSERT_MSG(m_counters.packets ==
+                      m_counters.encryptedPackets + m_counters.blockedPackets + m_waiting.size(),
+                  "SAE: " << m_counters.packets << " packets came, " << m_counters.encryptedPackets
+                          << " were encrypted, " << m_counters.blockedPackets << " blocked, "
+                          << m_waiting.size() << " wait");
     NS_ASSERT_MSG(m_counters.keyBits ==
                       m_counters.rekeys * AES_KEY_BITS +
                           8 * (m_counters.padPayloadBytes + m_counters.padPackets * TAG_BYTES) +
@@ -139,8 +126,7 @@ Sae::Check() const
                   "SAE: " << m_counters.keyBits << " key bits do not match what was encrypted");
 }
 
-void
-Sae::DoDispose()
+void Sae::DoDispose()
 {
     m_waiting.clear();
     m_network = nullptr;
@@ -149,15 +135,13 @@ Sae::DoDispose()
     Object::DoDispose();
 }
 
-bool
-Sae::NeedsKey() const
+bool Sae::NeedsKey() const
 {
     return !m_hasKey || m_keyBytes >= m_rekeyBytes ||
            Simulator::Now() - m_keySince >= m_rekeyInterval;
 }
 
-uint64_t
-Sae::GetKeyBits(uint32_t payloadBytes) const
+uint64_t Sae::GetKeyBits(uint32_t payloadBytes) const
 {
     if (m_cipher == Cipher::OneTimePad)
     {
@@ -171,8 +155,7 @@ Sae::GetKeyBits(uint32_t payloadBytes) const
     return AES_KEY_BITS > m_spareBits ? AES_KEY_BITS - m_spareBits : 0;
 }
 
-bool
-Sae::AcquireKey(uint32_t payloadBytes)
+bool Sae::AcquireKey(uint32_t payloadBytes)
 {
     const uint64_t bits = GetKeyBits(payloadBytes);
     if (bits > 0)
@@ -187,8 +170,7 @@ Sae::AcquireKey(uint32_t payloadBytes)
     return true;
 }
 
-void
-Sae::Encrypt(const Waiting& waiting)
+void Sae::Encrypt(const Waiting& waiting)
 {
     const uint32_t size = waiting.packet->GetSize();
     uint32_t overhead = TAG_BYTES;
@@ -222,8 +204,7 @@ Sae::Encrypt(const Waiting& waiting)
     }
 }
 
-void
-Sae::Block(const Waiting& waiting)
+void Sae::Block(const Waiting& waiting)
 {
     ++m_counters.blockedPackets;
     m_counters.blockedBytes += waiting.packet->GetSize();
@@ -233,8 +214,7 @@ Sae::Block(const Waiting& waiting)
     }
 }
 
-Sae::Waiting
-Sae::PopWaiting()
+Sae::Waiting Sae::PopWaiting()
 {
     const Waiting head = m_waiting.front();
     m_waiting.pop_front();
@@ -242,8 +222,7 @@ Sae::PopWaiting()
     return head;
 }
 
-void
-Sae::Drain()
+void Sae::Drain()
 {
     while (!m_waiting.empty() && !m_requested)
     {
@@ -258,12 +237,11 @@ Sae::Drain()
         m_network->RequestKey(m_relation,
                               m_requestedBits,
                               head.arrived + m_maxWait,
-                              MakeCallback(&Sae::KeyAnswer, this));
+                              MakeCallback(&Sae::KeyAnswer, Ptr<Sae>(this)));
     }
 }
 
-void
-Sae::KeyAnswer(bool granted)
+void Sae::KeyAnswer(bool granted)
 {
     m_requested = false;
     if (!m_network)

@@ -23,8 +23,8 @@ enum class Cipher : uint8_t
 /// Secure application entity (ETSI GS QKD 014) of one flow: encrypts its packets with key of one
 /// relation. Without key, packets wait up to MaxWait and are then dropped: blocked by security.
 ///
-/// An encrypted packet is a copy with its overhead added at the end: 28 bytes for AES-GCM (12 of IV,
-/// 16 of tag; NIST SP 800-38D), 16 bytes of tag for the one-time pad. Packet tags stay.
+/// An encrypted packet is a copy with its overhead added at the end: 28 bytes for AES-GCM (12 of
+/// IV, 16 of tag; NIST SP 800-38D), 16 bytes of tag for the one-time pad. Packet tags stay.
 class Sae : public ns3::Object
 {
   public:
@@ -43,14 +43,13 @@ class Sae : public ns3::Object
         uint64_t blockedPackets{0};
         uint64_t blockedBytes{0}; ///< payload
         uint64_t rekeys{0};
-        uint64_t keyBits{0};        ///< taken from the network
+        uint64_t keyBits{0};         ///< taken from the network
         uint64_t padPayloadBytes{0}; ///< encrypted by one-time pad
         uint64_t padPackets{0};
         ns3::Time totalWait{0}; ///< of encrypted packets, for key
     };
 
-    using PacketCallback =
-        ns3::Callback<void, ns3::Ptr<const ns3::Packet>, ns3::Time /*created*/>;
+    using PacketCallback = ns3::Callback<void, ns3::Ptr<const ns3::Packet>, ns3::Time /*created*/>;
 
     /// Before the first Send.
     void Configure(ns3::Ptr<QkdNetwork> network, uint32_t relation);
@@ -106,12 +105,12 @@ class Sae : public ns3::Object
     PacketCallback m_blocked;
     std::deque<Waiting> m_waiting;
     uint64_t m_waitingBytes{0};
-    bool m_requested{false};      ///< a request for the head of m_waiting is under way
+    bool m_requested{false}; ///< a request for the head of m_waiting is under way
     uint64_t m_requestedBits{0};
-    uint64_t m_spareBits{0};      ///< taken from the network, not yet used
-    bool m_hasKey{false};         ///< AES
+    uint64_t m_spareBits{0}; ///< taken from the network, not yet used
+    bool m_hasKey{false};    ///< AES
     ns3::Time m_keySince{0};
-    uint64_t m_keyBytes{0};       ///< encrypted under the AES key
+    uint64_t m_keyBytes{0}; ///< encrypted under the AES key
     Counters m_counters;
 };
 

@@ -16,13 +16,29 @@ namespace
 
 /// MODTRAN, 810 nm, elevations of 5, 10, ... 90 degrees, as tabulated by the SatQuMA simulator. The
 /// law of air masses gives half of it at 5 degrees.
-constexpr std::array TRANSMISSION_810_NM = {0.18823, 0.39069, 0.51332, 0.59219, 0.64657, 0.68602, 0.71571, 0.73863, 0.75665, 0.77098, 0.78242, 0.79155, 0.79876, 0.80435, 0.80851, 0.81139, 0.81308, 0.81364};
+constexpr std::array TRANSMISSION_810_NM = {0.18823,
+                                            0.39069,
+                                            0.51332,
+                                            0.59219,
+                                            0.64657,
+                                            0.68602,
+                                            0.71571,
+                                            0.73863,
+                                            0.75665,
+                                            0.77098,
+                                            0.78242,
+                                            0.79155,
+                                            0.79876,
+                                            0.80435,
+                                            0.80851,
+                                            0.81139,
+                                            0.81308,
+                                            0.81364};
 constexpr double TABLE_STEP_DEG = 5;
 
 } // namespace
 
-double
-AtmosphereTransmittance(double elevationDeg)
+double AtmosphereTransmittance(double elevationDeg)
 {
     RequireRange("AtmosphereTransmittance", "elevation_deg", elevationDeg, -90, 90);
     if (elevationDeg < TABLE_STEP_DEG)
@@ -35,18 +51,16 @@ AtmosphereTransmittance(double elevationDeg)
     {
         return TRANSMISSION_810_NM.back();
     }
-    return std::lerp(TRANSMISSION_810_NM[i],
-                     TRANSMISSION_810_NM[i + 1],
-                     position - static_cast<double>(i));
+    return std::lerp(
+        TRANSMISSION_810_NM[i], TRANSMISSION_810_NM[i + 1], position - static_cast<double>(i));
 }
 
-double
-SatelliteTransmittance(double rangeM,
-                       double divergenceRad,
-                       double receiverDiameterM,
-                       double pointingJitterRad,
-                       double elevationDeg,
-                       double receiverEfficiency)
+double SatelliteTransmittance(double rangeM,
+                              double divergenceRad,
+                              double receiverDiameterM,
+                              double pointingJitterRad,
+                              double elevationDeg,
+                              double receiverEfficiency)
 {
     const char* where = "SatelliteTransmittance";
     const double unbounded = std::numeric_limits<double>::max();
@@ -55,11 +69,13 @@ SatelliteTransmittance(double rangeM,
     RequireRange(where, "receiver_diameter_m", receiverDiameterM, 0, unbounded);
     RequireRange(where, "pointing_jitter_rad", pointingJitterRad, 0, 1);
     RequireRange(where, "receiver_efficiency", receiverEfficiency, 0, 1);
-    // Averaged over the jitter, the spot is again Gaussian: its variances (w/2)^2 and (jitter range)^2 add.
+    // Averaged over the jitter, the spot is again Gaussian: its variances (w/2)^2 and (jitter
+    // range)^2 add.
     const double spot = divergenceRad * rangeM;
     const double wander = pointingJitterRad * rangeM;
     const double squaredRadius = spot * spot + 4 * wander * wander;
-    const double collected = -std::expm1(-receiverDiameterM * receiverDiameterM / (2 * squaredRadius));
+    const double collected =
+        -std::expm1(-receiverDiameterM * receiverDiameterM / (2 * squaredRadius));
     return receiverEfficiency * collected * AtmosphereTransmittance(elevationDeg);
 }
 

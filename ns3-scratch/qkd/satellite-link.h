@@ -5,8 +5,8 @@
 namespace qntn
 {
 
-/// Transmission of a clear atmosphere at 810 nm, top to ground, by MODTRAN's table; 0 below 5 degrees,
-/// where the table ends and no station follows a satellite.
+/// Transmission of a clear atmosphere at 810 nm, top to ground, by MODTRAN's table; 0 below 5
+/// degrees, where the table ends and no station follows a satellite.
 double AtmosphereTransmittance(double elevationDeg);
 
 /// Mean transmittance of an optical downlink with its receiver.

@@ -11,8 +11,7 @@
 namespace qntn
 {
 
-uint32_t
-QkdTopology::GetSite(const std::string& siteName) const
+uint32_t QkdTopology::GetSite(const std::string& siteName) const
 {
     const auto found = std::ranges::find(sites, siteName);
     if (found == sites.end())
@@ -23,12 +22,12 @@ QkdTopology::GetSite(const std::string& siteName) const
     return static_cast<uint32_t>(found - sites.begin());
 }
 
-QkdTopology
-ReadQkdTopology(const std::string& path, const std::string& name)
+QkdTopology ReadQkdTopology(const std::string& path, const std::string& name)
 {
     const double unbounded = std::numeric_limits<double>::max();
     const auto entry = ReadDataEntry(path, name, "network");
     const std::string where = path + ": network " + name;
+    RequireKnownFields(entry, {"source", "notes", "links"}, where);
     QkdTopology topology{name, ReadText(entry, "source", where), entry.value("notes", ""), {}, {}};
     if (!entry.contains("links") || !entry["links"].is_array())
     {
@@ -37,7 +36,10 @@ ReadQkdTopology(const std::string& path, const std::string& name)
     for (const auto& link : entry["links"])
     {
         const std::string at = where + ", link " + std::to_string(topology.links.size());
-        const auto optional = [&](const char* field, double high) -> std::optional<double> {
+        RequireKnownFields(
+            link, {"a", "b", "length_km", "loss_db", "measured_rate_bps", "measured_qber"}, at);
+        const auto optional = [&](const char* field, double high) -> std::optional<double>
+        {
             return link.contains(field) ? std::optional(ReadNumber(link, field, at, 0, high))
                                         : std::nullopt;
         };

@@ -18,7 +18,7 @@ struct QkdTopology
         std::string siteA;
         std::string siteB;
         double lengthKm;
-        std::optional<double> lossDb;         ///< measured
+        std::optional<double> lossDb;          ///< measured
         std::optional<double> measuredRateBps; ///< secret bits a second, for comparison
         std::optional<double> measuredQber;    ///< for comparison
     };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The smallest scenario with everything in it: one link shared by a few queues, a worker that divides
-// the link each step and a manager that chooses the link's rate each epoch. Packets are ns-3 packets in
-// ns-3 queues. It serves tests and tutorials; start here to write your own.
+// The smallest scenario with everything in it: one link shared by a few queues, a worker that
+// divides the link each step and a manager that chooses the link's rate each epoch. Packets are
+// ns-3 packets in ns-3 queues. It serves tests and tutorials; start here to write your own.
 #include "bridge/bridge.h"
 
 #include "ns3/drop-tail-queue.h"
@@ -30,8 +30,7 @@ class SharedLink
 {
   public:
     explicit SharedLink(uint32_t numFlows)
-        : m_credit_bytes(numFlows, 0.0),
-          m_arrivals(CreateObject<ExponentialRandomVariable>())
+        : m_credit_bytes(numFlows, 0.0), m_arrivals(CreateObject<ExponentialRandomVariable>())
     {
         for (uint32_t i = 0; i < numFlows; ++i)
         {
@@ -82,7 +81,10 @@ class SharedLink
     void ScheduleArrival(uint32_t flow)
     {
         const double mean_s = PACKET_BYTES * 8 / m_offered_bps[flow];
-        Simulator::Schedule(Seconds(m_arrivals->GetValue(mean_s, 0)), &SharedLink::Arrive, this, flow);
+        Simulator::Schedule(Seconds(m_arrivals->GetValue(mean_s, 0)),
+                            &SharedLink::Arrive,
+                            this,
+                            flow);
     }
 
     void Arrive(uint32_t flow)
@@ -103,10 +105,14 @@ int
 main(int argc, char* argv[])
 {
     qntn::Bridge bridge(argc, argv);
-    const auto numFlows = bridge.Parameter<uint32_t>("num_flows", 1, 1000, "1", "flows on the link");
-    const auto numSteps = bridge.Parameter<uint32_t>("num_steps", 1, 1e9, "steps", "length of an episode");
-    const auto epochSteps = bridge.Parameter<uint32_t>("epoch_steps", 1, 1e6, "steps", "a manager's period");
-    const auto load_bps = bridge.Parameter<double>("load_bps", 0, 1e9, "bps", "offered load of all flows");
+    const auto numFlows =
+        bridge.Parameter<uint32_t>("num_flows", 1, 1000, "1", "flows on the link");
+    const auto numSteps =
+        bridge.Parameter<uint32_t>("num_steps", 1, 1e9, "steps", "length of an episode");
+    const auto epochSteps =
+        bridge.Parameter<uint32_t>("epoch_steps", 1, 1e6, "steps", "a manager's period");
+    const auto load_bps =
+        bridge.Parameter<double>("load_bps", 0, 1e9, "bps", "offered load of all flows");
 
     auto& manager = bridge.AddRole("manager", 1, epochSteps, "chooses the rate of the link");
     auto offered = manager.Observe("offered_bps", 1, 0, 1e9, "bps", "offered load of all flows");
@@ -119,9 +125,13 @@ main(int argc, char* argv[])
     auto managerLost = manager.Term("backlog_ratio", "ratio", "mean fill of the queues");
 
     auto& worker = bridge.AddRole("worker", 1, 1, "divides the link between the flows");
-    auto queue = worker.Observe("queue_bytes", numFlows, 0, QUEUE_PACKETS * PACKET_BYTES, "bytes", "queued");
+    auto queue =
+        worker.Observe("queue_bytes", numFlows, 0, QUEUE_PACKETS * PACKET_BYTES, "bytes", "queued");
     auto demand = worker.Observe("offered_bps", numFlows, 0, 1e9, "bps", "offered load");
-    auto share = worker.Simplex("link_share_ratio", numFlows, "share of the link", {.demand = "offered_bps"});
+    auto share = worker.Simplex("link_share_ratio",
+                                numFlows,
+                                "share of the link",
+                                {.demand = "offered_bps"});
     auto backlog = worker.Term("backlog_ratio", "ratio", "mean fill of the queues");
 
     auto carried = bridge.Metric("carried_bps", "bps", "carried by the link in this step");

@@ -27,8 +27,7 @@ ThrowSystemError(const char* what)
 } // namespace
 
 Exchange::Exchange(uint32_t numEnvironments, size_t bytes)
-    : m_bytes(bytes),
-      m_places(numEnvironments)
+    : m_bytes(bytes), m_places(numEnvironments)
 {
     if (bytes < numEnvironments * sizeof(ControlBlock))
     {
@@ -87,7 +86,8 @@ Exchange::At(uint32_t environment) const
     {
         throw std::out_of_range("no such environment");
     }
-    return *std::launder(reinterpret_cast<ControlBlock*>(m_memory + environment * sizeof(ControlBlock)));
+    return *std::launder(
+        reinterpret_cast<ControlBlock*>(m_memory + environment * sizeof(ControlBlock)));
 }
 
 void
@@ -115,25 +115,31 @@ Exchange::Wait(uint32_t environment, int64_t deadlineNs, int64_t spinNs)
     Place& place = m_places[environment];
     Outcome outcome = Outcome::READY;
     PyThreadState* released = PyEval_SaveThread();
-    const bool changed =
-        WaitForChange(block.stateSequence, place.statesSeen, block.pythonSleeps, spinNs, [&] {
-            pollfd peer{place.socket, POLLIN | POLLRDHUP, 0};
-            if (place.socket != -1 && poll(&peer, 1, 0) != 0)
-            {
-                outcome = Outcome::SOCKET_EVENT;
-            }
-            else if (NowNs() >= deadlineNs)
-            {
-                outcome = Outcome::TIMED_OUT;
-            }
-            else
-            {
-                PyEval_RestoreThread(released);
-                outcome = PyErr_CheckSignals() == 0 ? Outcome::READY : Outcome::INTERRUPTED;
-                released = PyEval_SaveThread();
-            }
-            return outcome == Outcome::READY;
-        });
+    const bool changed = WaitForChange(block.stateSequence,
+                                       place.statesSeen,
+                                       block.pythonSleeps,
+                                       spinNs,
+                                       [&]
+                                       {
+                                           pollfd peer{place.socket, POLLIN | POLLRDHUP, 0};
+                                           if (place.socket != -1 && poll(&peer, 1, 0) != 0)
+                                           {
+                                               outcome = Outcome::SOCKET_EVENT;
+                                           }
+                                           else if (NowNs() >= deadlineNs)
+                                           {
+                                               outcome = Outcome::TIMED_OUT;
+                                           }
+                                           else
+                                           {
+                                               PyEval_RestoreThread(released);
+                                               outcome = PyErr_CheckSignals() == 0
+                                                             ? Outcome::READY
+                                                             : Outcome::INTERRUPTED;
+                                               released = PyEval_SaveThread();
+                                           }
+                                           return outcome == Outcome::READY;
+                                       });
     PyEval_RestoreThread(released);
     if (changed && outcome != Outcome::INTERRUPTED)
     {

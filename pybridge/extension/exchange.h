@@ -14,16 +14,17 @@ namespace qntn
 /// Why a wait for a simulator's state ended.
 enum class Outcome : uint8_t
 {
-    READY,         ///< the state is there
-    TIMED_OUT,     ///< the deadline passed
-    SOCKET_EVENT,  ///< the simulator closed its socket or sent a message
-    INTERRUPTED,   ///< a Python signal handler raised
+    READY,        ///< the state is there
+    TIMED_OUT,    ///< the deadline passed
+    SOCKET_EVENT, ///< the simulator closed its socket or sent a message
+    INTERRUPTED,  ///< a Python signal handler raised
 };
 
-/// Python's half of the exchange in shared memory: one memory file for all environments of a vector.
+/// Python's half of the exchange in shared memory: one memory file for all environments of a
+/// vector.
 ///
-/// The file begins with a control block for each environment; what lies behind is Python's to lay out.
-/// It has no name, so nothing is left behind whoever dies.
+/// The file begins with a control block for each environment; what lies behind is Python's to lay
+/// out. It has no name, so nothing is left behind whoever dies.
 class Exchange
 {
   public:
@@ -45,7 +46,8 @@ class Exchange
     /// Waits for the state that answers the last Post (or for the first one).
     Outcome Wait(uint32_t environment, int64_t deadlineNs, int64_t spinNs);
 
-    /// Closes the memory file; no further simulator can be seated. The memory stays while it is used.
+    /// Closes the memory file; no further simulator can be seated. The memory stays while it is
+    /// used.
     void CloseFile();
 
     uint32_t GetStatus(uint32_t environment) const;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "module.h"
 
-#include "exchange.h"
-
 #include "bridge/wait.h"
+#include "exchange.h"
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -32,7 +31,11 @@ Wait(Exchange& exchange, uint32_t environment, double timeoutS, double spinS)
 /// Hands actions to all environments, then waits for each of them.
 /// \return the first environment whose state did not come, and why
 std::optional<std::pair<uint32_t, Outcome>>
-Step(Exchange& exchange, const std::vector<uint32_t>& environments, uint32_t buffer, double timeoutS, double spinS)
+Step(Exchange& exchange,
+     const std::vector<uint32_t>& environments,
+     uint32_t buffer,
+     double timeoutS,
+     double spinS)
 {
     for (const auto environment : environments)
     {
@@ -40,7 +43,8 @@ Step(Exchange& exchange, const std::vector<uint32_t>& environments, uint32_t buf
     }
     for (const auto environment : environments)
     {
-        if (const auto outcome = Wait(exchange, environment, timeoutS, spinS); outcome != Outcome::READY)
+        if (const auto outcome = Wait(exchange, environment, timeoutS, spinS);
+            outcome != Outcome::READY)
         {
             return std::pair{environment, outcome};
         }
@@ -52,7 +56,8 @@ Step(Exchange& exchange, const std::vector<uint32_t>& environments, uint32_t buf
 
 NB_MODULE(_core, module)
 {
-    module.doc() = "The compiled half of pybridge: the exchange in shared memory and the models' formulas.";
+    module.doc() =
+        "The compiled half of pybridge: the exchange in shared memory and the models' formulas.";
     module.attr("PROTOCOL_VERSION") = PROTOCOL_VERSION;
     module.attr("BYTE_ORDER_MARK") = BYTE_ORDER_MARK;
     module.attr("CONTROL_BLOCK_BYTES") = sizeof(ControlBlock);
@@ -65,12 +70,12 @@ NB_MODULE(_core, module)
     nb::class_<Exchange>(module, "Exchange")
         .def(nb::init<uint32_t, size_t>(), nb::arg("num_environments"), nb::arg("num_bytes"))
         .def_prop_ro("memory",
-                     [](nb::handle self) {
+                     [](nb::handle self)
+                     {
                          auto& exchange = nb::cast<Exchange&>(self);
-                         return nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>(
-                             exchange.GetMemory(),
-                             {exchange.GetBytes()},
-                             self);
+                         return nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>(exchange.GetMemory(),
+                                                                             {exchange.GetBytes()},
+                                                                             self);
                      })
         .def_prop_ro("descriptor", &Exchange::GetDescriptor)
         .def("seat", &Exchange::Seat, nb::arg("environment"), nb::arg("socket"), nb::arg("buffer"))

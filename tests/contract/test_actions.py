@@ -64,7 +64,9 @@ def test_masks_bounds_and_shapes_of_arrays(faulty: str, nothing_left: object) ->
             env.step({"agent": actions})
         actions[:] = 0
         actions[0, 1, 2] = -1.5
-        with pytest.raises(pybridge.ActionError, match=r"agent_1 of environment 0: level\[1\] is -1.5; expected -1 .. 1"):
+        with pytest.raises(
+            pybridge.ActionError, match=r"agent_1 of environment 0: level\[1\] is -1.5; expected -1 .. 1"
+        ):
             env.step({"agent": actions})
         with pytest.raises(pybridge.ActionError, match=r"shape \(2, 3\), expected \(2, 2, 3\)"):
             env.step({"agent": actions[0]})

@@ -10,7 +10,10 @@ TEST_CASE("fields of a role lie one after the other")
     Role role("cell", 3, 2, "help", true);
     role.Observe("queue_bytes", 3, 0, 1e9, "bytes", "queued");
     role.Observe("cqi", 1, 0, 15, "1", "channel quality");
-    role.Simplex("prb_share_ratio", 3, "share", {.demand = "queue_bytes", .labels = {"a", "b", "c"}});
+    role.Simplex("prb_share_ratio",
+                 3,
+                 "share",
+                 {.demand = "queue_bytes", .labels = {"a", "b", "c"}});
     role.Choose("path", 2, 4, "path", {.defaultChoice = 1});
     role.Box("power_dbm", 1, 0, 46, "dbm", "power");
 

@@ -16,23 +16,28 @@ PingPong(int64_t spinNs, uint32_t rounds)
 {
     ControlBlock block{};
     uint64_t simulatorSum = 0;
-    std::thread simulator([&] {
-        for (uint32_t i = 0; i < rounds; ++i)
+    std::thread simulator(
+        [&]
         {
-            CHECK(WaitForChange(block.actionSequence, i, block.simulatorSleeps, spinNs, [] {
-                return true;
-            }));
-            simulatorSum += block.command;
-            block.timeNs = i;
-            Publish(block.stateSequence, i + 1, block.pythonSleeps);
-        }
-    });
+            for (uint32_t i = 0; i < rounds; ++i)
+            {
+                CHECK(WaitForChange(block.actionSequence,
+                                    i,
+                                    block.simulatorSleeps,
+                                    spinNs,
+                                    [] { return true; }));
+                simulatorSum += block.command;
+                block.timeNs = i;
+                Publish(block.stateSequence, i + 1, block.pythonSleeps);
+            }
+        });
     uint64_t pythonSum = 0;
     for (uint32_t i = 0; i < rounds; ++i)
     {
         block.command = i;
         Publish(block.actionSequence, i + 1, block.simulatorSleeps);
-        CHECK(WaitForChange(block.stateSequence, i, block.pythonSleeps, spinNs, [] { return true; }));
+        CHECK(
+            WaitForChange(block.stateSequence, i, block.pythonSleeps, spinNs, [] { return true; }));
         pythonSum += static_cast<uint64_t>(block.timeNs);
     }
     simulator.join();
@@ -52,9 +57,11 @@ TEST_CASE("a wait ends when there is nobody to wait for")
 {
     ControlBlock block{};
     int asked = 0;
-    CHECK_FALSE(WaitForChange(block.actionSequence, 0, block.simulatorSleeps, 1000, [&] {
-        return ++asked < 3;
-    }));
+    CHECK_FALSE(WaitForChange(block.actionSequence,
+                              0,
+                              block.simulatorSleeps,
+                              1000,
+                              [&] { return ++asked < 3; }));
     CHECK(asked == 3);
     CHECK(block.simulatorSleeps == 0);
 }

@@ -19,7 +19,8 @@ inline std::vector<CsvRow>
 ReadReference(const std::string& name)
 {
     std::ifstream file(std::string(QNTN_REFERENCE_DIR) + "/qkd/" + name);
-    const auto cells = [](const std::string& line) {
+    const auto cells = [](const std::string& line)
+    {
         std::vector<std::string> values;
         std::istringstream stream(line);
         for (std::string cell; std::getline(stream, cell, ',');)

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "qkd/finite-key.h"
-
-#include "qkd/key-rate.h"
-
 #include "csv.h"
+#include "qkd/finite-key.h"
+#include "qkd/key-rate.h"
 
 #include <doctest/doctest.h>
 #include <stdexcept>
@@ -52,9 +50,8 @@ TEST_CASE("finite key: every intermediate count of the reference")
         config.intensityProbabilities = {number("p1"), number("p2"), number("p3")};
         config.basisProbability = number("qx");
         const FiniteKeyCounts counts = EvaluateFiniteKey(config);
-        const auto near = [&](const char* column) {
-            return doctest::Approx(number(column)).epsilon(1e-9).scale(1e-6);
-        };
+        const auto near = [&](const char* column)
+        { return doctest::Approx(number(column)).epsilon(1e-9).scale(1e-6); };
         CHECK(counts.pulses == near("N_pulses"));
         CHECK(counts.xDetections[0] == near("nX1"));
         CHECK(counts.xDetections[1] == near("nX2"));
@@ -100,10 +97,11 @@ TEST_CASE("finite key: bad input")
 {
     FiniteKeyConfig config = LimConfig(1e9, 40);
     config.intensities = {0.1, 0.5, 0.0002};
-    CHECK_THROWS_WITH_AS(EvaluateFiniteKey(config),
-                         "FiniteKeyLength: intensities are 0.1, 0.5, 0.0002, expected mu1 > mu2 + mu3 "
-                         "and mu2 > mu3 >= 0",
-                         std::invalid_argument);
+    CHECK_THROWS_WITH_AS(
+        EvaluateFiniteKey(config),
+        "FiniteKeyLength: intensities are 0.1, 0.5, 0.0002, expected mu1 > mu2 + mu3 "
+        "and mu2 > mu3 >= 0",
+        std::invalid_argument);
     config = LimConfig(1e9, 40);
     config.intensityProbabilities = {0.7, 0.2, 0.2};
     CHECK_THROWS_AS(EvaluateFiniteKey(config), std::invalid_argument);

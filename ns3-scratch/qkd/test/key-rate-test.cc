@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "qkd/key-rate.h"
-
 #include "csv.h"
+#include "qkd/key-rate.h"
 
 #include <cmath>
 #include <doctest/doctest.h>
@@ -62,12 +61,10 @@ TEST_CASE("gain, QBER and rate agree with an independent package to 1e-9")
         const auto number = [&](const char* column) { return std::stod(row.at(column)); };
         CAPTURE(row.at("param_set"));
         CAPTURE(number("distance_km"));
-        const double eta = FibreTransmittance(number("distance_km"),
-                                              number("alpha_db_km"),
-                                              number("eta_bob"));
+        const double eta =
+            FibreTransmittance(number("distance_km"), number("alpha_db_km"), number("eta_bob"));
         const double mu = number("mu_signal");
-        const auto [gain, qber] =
-            SignalGainAndQber(mu, eta, number("p_dark"), number("e_mis"));
+        const auto [gain, qber] = SignalGainAndQber(mu, eta, number("p_dark"), number("e_mis"));
         CHECK(gain == doctest::Approx(number("gain_signal")).epsilon(1e-9).scale(0));
         CHECK(qber == doctest::Approx(number("qber_signal")).epsilon(1e-9).scale(0));
         const double rate = DecoyKeyRate(mu, eta, number("p_dark"), number("e_mis"), 1, 1);
@@ -86,8 +83,14 @@ TEST_CASE("gain, QBER and rate agree with an independent package to 1e-9")
 TEST_CASE("Ma et al. 2005: reach, rates and best intensity")
 {
     const auto anchors = Anchors()["ma2005"];
-    const auto vacuumWeak = [](double km) {
-        return VacuumWeakKeyRate(0.48, 0.05, GysTransmittance(km), GYS_DARK, GYS_MISALIGNMENT, 1.22);
+    const auto vacuumWeak = [](double km)
+    {
+        return VacuumWeakKeyRate(0.48,
+                                 0.05,
+                                 GysTransmittance(km),
+                                 GYS_DARK,
+                                 GYS_MISALIGNMENT,
+                                 1.22);
     };
     CHECK(Root(100, 200, vacuumWeak) ==
           doctest::Approx(anchors["max_distance_vac_weak_km_published"].get<double>())
@@ -95,13 +98,18 @@ TEST_CASE("Ma et al. 2005: reach, rates and best intensity")
     CHECK(Root(100, 200, vacuumWeak) ==
           doctest::Approx(anchors["max_distance_vac_weak_ours_mu48_nu05"].get<double>())
               .epsilon(1e-5));
-    const auto decoy = [](double km) {
-        return DecoyKeyRate(0.48, GysTransmittance(km), GYS_DARK, GYS_MISALIGNMENT, 1.22);
-    };
+    const auto decoy = [](double km)
+    { return DecoyKeyRate(0.48, GysTransmittance(km), GYS_DARK, GYS_MISALIGNMENT, 1.22); };
     CHECK(Root(100, 200, decoy) > Root(100, 200, vacuumWeak));
     // The weaker the decoy, the closer to infinitely many intensities.
-    const auto weakest = [](double km) {
-        return VacuumWeakKeyRate(0.48, 1e-4, GysTransmittance(km), GYS_DARK, GYS_MISALIGNMENT, 1.22);
+    const auto weakest = [](double km)
+    {
+        return VacuumWeakKeyRate(0.48,
+                                 1e-4,
+                                 GysTransmittance(km),
+                                 GYS_DARK,
+                                 GYS_MISALIGNMENT,
+                                 1.22);
     };
     CHECK(Root(100, 200, weakest) ==
           doctest::Approx(anchors["max_distance_inf_decoy_km_published"].get<double>())
@@ -112,8 +120,7 @@ TEST_CASE("Ma et al. 2005: reach, rates and best intensity")
     const double eta = GysTransmittance(40);
     const double y1 = 1.7e-6 + eta;
     const double e1 = (1.7e-6 / 2 + GYS_MISALIGNMENT * eta) / y1;
-    const DecoyEstimate estimate =
-        EstimateVacuumWeak(0.48, 0.12, eta, GYS_DARK, GYS_MISALIGNMENT);
+    const DecoyEstimate estimate = EstimateVacuumWeak(0.48, 0.12, eta, GYS_DARK, GYS_MISALIGNMENT);
     CHECK(100 * (estimate.singlePhotonYield / y1 - 1) ==
           doctest::Approx(anchors["Y1_rel_dev_40km_ours_nu12_pct"].get<double>()).epsilon(1e-3));
     CHECK(100 * (estimate.singlePhotonQber / e1 - 1) ==
@@ -123,9 +130,8 @@ TEST_CASE("Ma et al. 2005: reach, rates and best intensity")
 TEST_CASE("rates that the deployment bound uses")
 {
     // milp.md: bit/s at a clock of 1e9.
-    const auto rate = [](double km) {
-        return 1e9 * VacuumWeakKeyRate(0.5, 0.1, FibreTransmittance(km, 0.2, 0.1), 6e-7, 0.005);
-    };
+    const auto rate = [](double km)
+    { return 1e9 * VacuumWeakKeyRate(0.5, 0.1, FibreTransmittance(km, 0.2, 0.1), 6e-7, 0.005); };
     CHECK(rate(40) == doctest::Approx(2001548).epsilon(1e-6));
     CHECK(rate(80) == doctest::Approx(314269).epsilon(2e-6));
     CHECK(rate(100) == doctest::Approx(123228).epsilon(5e-6));
@@ -157,8 +163,7 @@ TEST_CASE("an eavesdropper costs key, in the end all of it")
     double last = 1;
     for (const double xi : {0.0, 0.05, 0.1, 0.2, 0.3})
     {
-        const double rate =
-            EstimateVacuumWeak(0.5, 0.1, 0.01, 6e-7, 0.005, xi).GetRate(1.16, 0.5);
+        const double rate = EstimateVacuumWeak(0.5, 0.1, 0.01, 6e-7, 0.005, xi).GetRate(1.16, 0.5);
         CHECK(rate < last);
         last = rate;
     }

@@ -15,11 +15,20 @@ int
 main(int argc, char* argv[])
 {
     qntn::Bridge bridge(argc, argv);
-    const auto fault = bridge.TextParameter(
-        "fault",
-        {"none", "abort", "exit", "exit3", "kill", "hang", "stop", "babble", "terminate", "double_finish"},
-        "what goes wrong");
-    const auto faultStep = bridge.Parameter<uint32_t>("fault_step", 0, 1000, "steps", "when it goes wrong");
+    const auto fault = bridge.TextParameter("fault",
+                                            {"none",
+                                             "abort",
+                                             "exit",
+                                             "exit3",
+                                             "kill",
+                                             "hang",
+                                             "stop",
+                                             "babble",
+                                             "terminate",
+                                             "double_finish"},
+                                            "what goes wrong");
+    const auto faultStep =
+        bridge.Parameter<uint32_t>("fault_step", 0, 1000, "steps", "when it goes wrong");
     auto& agent = bridge.AddRole("agent", 2, 1, "does nothing that matters");
     auto count = agent.Observe("step_count", 1, 0, 1000, "steps", "steps so far");
     auto choice = agent.Choose("choice", 1, 3, "anything");

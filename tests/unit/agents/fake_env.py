@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from pybridge import ActionField, Batch, Field, Parameter, Role, Schema
 
 PERIOD = 5

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Comparison of policies on the same held-out seeds, with bootstrap intervals of the paired differences."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.table import Table
+from scipy import stats
+
+from agents.episodes import Episode, run_episodes
+from agents.normalise import Array
+from agents.policies import Policy, make_heuristic
+
+if TYPE_CHECKING:
+    from pybridge import VectorEnv
+
+FIRST_HELD_OUT_SEED = 10_000
+BASELINES = ("random", "equal-share", "proportional-to-demand")
+Row = dict[str, Any]
+
+
+def bootstrap_interval(values: Array) -> tuple[float, float]:
+    """95 % interval of the mean of `values` [N] (BCa bootstrap, Efron 1987; 9,999 resamples, fixed seed).
+
+    Values that are all alike, or only one, are their own interval.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 2 or np.ptp(values) == 0:
+        return float(values[0]), float(values[0])
+    rng = np.random.default_rng(0)
+    interval = stats.bootstrap((values,), np.mean, confidence_level=0.95, method="BCa", rng=rng).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def evaluate(
+    env: VectorEnv,
+    policies: Sequence[Policy],
+    *,
+    episodes: int,
+    seeds_from: int = FIRST_HELD_OUT_SEED,
+    on_progress: Callable[[str, int], None] = lambda name, finished: None,
+) -> dict[str, list[Episode]]:
+    """The same episodes under each policy; `on_progress(policy name, episodes finished)` after each step."""
+    results = {}
+    for policy in policies:
+        on_step = partial(on_progress, policy.name)
+        results[policy.name] = run_episodes(env, policy, seeds_from=seeds_from, episodes=episodes, on_step=on_step)
+    return results
+
+
+def baselines(env: VectorEnv) -> list[Policy]:
+    """The heuristics that every evaluation shows."""
+    return [make_heuristic(name, env.schema) for name in BASELINES]
+
+
+def summarise(env: VectorEnv, results: Mapping[str, Sequence[Episode]]) -> list[Row]:
+    """One row per policy; differences are paired by seed, first policy minus this one.
+
+    Metrics are means over the episodes' steps, under their own names.
+    """
+    first = np.array([episode.utility for episode in next(iter(results.values()))])
+    rows = []
+    for name, episodes in results.items():
+        utility = np.array([episode.utility for episode in episodes])
+        low, high = bootstrap_interval(utility)
+        gain_low, gain_high = bootstrap_interval(first - utility)
+        means = np.mean([episode.metrics.mean(axis=0) for episode in episodes], axis=0)
+        rows.append(
+            {
+                "policy": name,
+                "episodes": len(episodes),
+                "utility": float(utility.mean()),
+                "utility_ci95_low": low,
+                "utility_ci95_high": high,
+                "gain": float((first - utility).mean()),
+                "gain_ci95_low": gain_low,
+                "gain_ci95_high": gain_high,
+                "won_ratio": float((first > utility).mean()),
+            }
+            | dict(zip((metric.name for metric in env.schema.metrics), map(float, means), strict=True))
+        )
+    return rows
+
+
+def write_csv(file: Path, rows: Sequence[Row]) -> None:
+    """One line per row, columns from the first."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as stream:
+        table = csv.DictWriter(stream, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def episode_rows(env: VectorEnv, results: Mapping[str, Sequence[Episode]]) -> list[Row]:
+    """One row per policy and episode, for a CSV that others can analyse."""
+    names = [metric.name for metric in env.schema.metrics]
+    return [
+        {"policy": policy, "seed": episode.seed, "steps": len(episode.metrics), "utility": episode.utility}
+        | dict(zip(names, map(float, episode.metrics.mean(axis=0)), strict=True))
+        for policy, episodes in results.items()
+        for episode in episodes
+    ]
+
+
+def as_table(rows: Sequence[Row]) -> Table:
+    """The utility part of `summarise` for the terminal."""
+    first = rows[0]["policy"]
+    table = Table(title=f"utility over {rows[0]['episodes']} held-out episodes (mean, 95 % interval)")
+    table.add_column("policy")
+    for column in ("utility", "interval", f"{first} gains", "interval", "wins"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        gain = ["", "", ""]
+        if row["policy"] != first:
+            gain = [
+                f"{row['gain']:+.4f}",
+                f"{row['gain_ci95_low']:+.4f} .. {row['gain_ci95_high']:+.4f}",
+                f"{row['won_ratio']:.0%}",
+            ]
+        interval = f"{row['utility_ci95_low']:.4f} .. {row['utility_ci95_high']:.4f}"
+        table.add_row(row["policy"], f"{row['utility']:.4f}", interval, *gain)
+    return table
