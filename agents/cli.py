@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import pybridge
-from pybridge import Value
 from pybridge.commands import parse_params, print_json, register
+from pybridge.schema import Value
 from pybridge.simulator import Transport
 
 app = typer.Typer(
@@ -51,17 +51,20 @@ def run(
 ) -> None:
     """Run one episode of a heuristic and show what came of it."""
     from agents import run as single
+    from agents.policies import make_heuristic
 
     console = Console(stderr=as_json)
+    file = csv or Path("results") / f"{name}-{policy}-seed{seed}.csv"
     with _make(name, 1, parse_params(param), transport) as env:
-        episode = single.watch(env, policy, seed, console)
-        file = csv or Path("results") / f"{name}-{policy}-seed{seed}.csv"
-        single.save_steps(env.schema, episode, file)
+        recording = single.record(env, make_heuristic(policy, env.schema), seed, console)
+        recording.write_csv(file)
+        single.write_recipe(file.with_suffix(".json"), env.schema, policy, seed, {"utility": recording.utility})
         if as_json:
-            print_json(single.kpi_rows(env.schema, episode))
+            print_json(single.kpi_rows(env.schema, recording.metrics))
             return
-        console.print(single.kpi_table(env.schema, episode, f"{name}, {policy}, seed {seed}"))
-        console.print(f"every step: {file}", soft_wrap=True)
+        for table in single.kpi_tables(env.schema, recording.metrics):
+            console.print(table)
+    console.print(f"utility {recording.utility:.4f}; every step: {file}", soft_wrap=True)
 
 
 @app.command()
@@ -108,10 +111,13 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare a run with the heuristics on held-out seeds; writes evaluation.csv and episodes.csv into the run."""
+    import torch
+
     from agents import evaluate as evaluation
     from agents.checkpoint import read_recipe
     from agents.trained import TrainedPolicy
 
+    torch.set_num_threads(1)  # the simulators need the cores
     recipe = read_recipe(run)
     console = Console(stderr=as_json)
     with _make(recipe["scenario"], num_envs, recipe["params"], transport) as env:

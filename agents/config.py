@@ -67,7 +67,7 @@ class TrainConfig:
     steps: int = 200_000
     seed: int = 1
     num_envs: int = 2
-    rollout_steps: int = 250  # steps per environment between updates
+    rollout_steps: int = 200  # steps per environment between updates
     segment_rollouts: int = 12  # rollouts between checkpoints; episodes restart there
     final_lr_ratio: float = 0.1  # the learning rate decays linearly to this part of its start
     roles: Mapping[str, RoleConfig] = field(default_factory=dict)

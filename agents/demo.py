@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 
 from agents import evaluate as evaluation
@@ -17,15 +19,16 @@ from agents import report
 from agents import run as single
 from agents.config import read
 from agents.episodes import Episode
+from agents.policies import make_heuristic
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
 
 if TYPE_CHECKING:
     from agents.training import MakeEnv
-    from pybridge import VectorEnv
+    from pybridge import Schema, VectorEnv
 
-DELAYS = r"delay.*_ms$"  # metrics in the picture of delays
-POOLS = r"(pool|fill).*_ratio$"  # and in that of key pools
+DELAYS = r"[._]?delay\w*_ms[._]?"  # in the names of the metrics that the pictures show: delay of each slice
+POOLS = r"[._]?(key_)?(pool|fill)\w*_ratio[._]?"  # and fill of each key pool
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,11 @@ def demo(scenario: str, out: Path, budget: Budget, console: Console, *, make_env
     console.rule("[bold]1/4 one episode of equal share")
     with make_env(scenario, 1, budget.params, "shm") as env:
         called = time.perf_counter()
-        episode = single.watch(env, "equal-share", SEED, console)
-        rate = len(episode.metrics) / (time.perf_counter() - called)
-        console.print(single.kpi_table(env.schema, episode, f"{scenario}, equal share, seed {SEED}"))
-        single.save_steps(env.schema, episode, out / "equal-share-steps.csv")
+        recording = single.record(env, make_heuristic("equal-share", env.schema), SEED, console)
+        rate = len(recording.metrics) / (time.perf_counter() - called)
+        for table in single.kpi_tables(env.schema, recording.metrics):
+            console.print(table)
+        recording.write_csv(out / "equal-share-steps.csv")
 
     steps = min(budget.max_steps, int(rate * NUM_ENVS * (1 - LEARNER_SHARE) * budget.train_s))
     console.rule(f"[bold]2/4 training for {steps:,} steps")
@@ -119,15 +123,18 @@ def draw(
     references = {row["policy"]: row["utility"] for row in rows[1:]}
     report.learning_curve(pictures["Learning curve"], curve["env_steps"], curve["utility/step"], references=references)
     report.utility_by_policy(pictures["Utility by policy"], rows)
-    delays = single.matching(env.schema, DELAYS)
+    what, delays = of_each(env.schema, DELAYS)
     if delays:
         pictures["Delay"] = out / "delay.png"
         means = {
-            policy: {name: single.mean_of(list(episodes), index) for name, index in delays.items()}
+            policy: {
+                name: float(np.mean([episode.metrics[:, index].mean() for episode in episodes]))
+                for name, index in delays.items()
+            }
             for policy, episodes in results.items()
         }
-        report.grouped_bars(pictures["Delay"], "Delay", "delay [ms]", means)
-    pools = single.matching(env.schema, POOLS)
+        report.grouped_bars(pictures["Delay"], "Delay", f"{what.removesuffix('_ms')} [ms]", means)
+    _, pools = of_each(env.schema, POOLS)
     if pools:
         pictures["Key pools under the trained policy"] = out / "pools.png"
         episode = results[rows[0]["policy"]][0]
@@ -140,6 +147,21 @@ def draw(
             maximum=1.05,
         )
     return pictures
+
+
+def of_each(schema: Schema, pattern: str) -> tuple[str, dict[str, int]]:
+    """What is measured and where, by whom: ("delay_p50_ms", {"xr": 4, "embb": 6}).
+
+    The names of these metrics are `pattern` and somebody's name, in either order. If there are several, such as
+    delay_p50_ms and delay_p99_ms, the first one counts.
+    """
+    places: dict[str, dict[str, int]] = {}
+    for index, metric in enumerate(schema.metrics):
+        found = re.search(pattern, metric.name)
+        if found:
+            who = metric.name.replace(found.group(), "", 1)
+            places.setdefault(found.group().strip("._"), {})[who or metric.name] = index
+    return next(iter(places.items()), ("", {}))
 
 
 def write_page(

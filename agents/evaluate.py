@@ -111,18 +111,14 @@ def episode_rows(env: VectorEnv, results: Mapping[str, Sequence[Episode]]) -> li
 def as_table(rows: Sequence[Row]) -> Table:
     """The utility part of `summarise` for the terminal."""
     first = rows[0]["policy"]
-    table = Table(title=f"utility over {rows[0]['episodes']} held-out episodes (mean, 95 % interval)")
-    table.add_column("policy")
-    for column in ("utility", "interval", f"{first} gains", "interval", "wins"):
+    table = Table(title=f"utility over {rows[0]['episodes']} held-out episodes")
+    table.add_column("policy", no_wrap=True)
+    for column in ("utility", f"{first} gains", "95 % interval", "wins"):
         table.add_column(column, justify="right")
     for row in rows:
         gain = ["", "", ""]
         if row["policy"] != first:
-            gain = [
-                f"{row['gain']:+.4f}",
-                f"{row['gain_ci95_low']:+.4f} .. {row['gain_ci95_high']:+.4f}",
-                f"{row['won_ratio']:.0%}",
-            ]
-        interval = f"{row['utility_ci95_low']:.4f} .. {row['utility_ci95_high']:.4f}"
-        table.add_row(row["policy"], f"{row['utility']:.4f}", interval, *gain)
+            interval = f"{row['gain_ci95_low']:+.4f} .. {row['gain_ci95_high']:+.4f}"
+            gain = [f"{row['gain']:+.4f}", interval, f"{row['won_ratio']:.0%}"]
+        table.add_row(row["policy"], f"{row['utility']:.4f}", *gain)
     return table

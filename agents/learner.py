@@ -118,19 +118,17 @@ class RoleLearner:
         advantages, returns = self._advantages(data)
         self.values.update(returns[data.active])
 
-        # One sample per agent that decided; the joint state is stored once per environment and looked up.
-        row, agent = np.nonzero(data.active.reshape(-1, self.role.num_agents))
-        pick = row * self.role.num_agents + agent
-        flat = {
-            name: torch.from_numpy(getattr(data, name).reshape(-1, getattr(data, name).shape[-1])[pick])
-            for name in ("own", "prior", "masks", "latents")
-        }
-        states, rows = torch.from_numpy(data.state.reshape(-1, data.state.shape[-1])), torch.from_numpy(row)
-        old_log_probs = torch.from_numpy(data.log_probs.reshape(-1)[pick])
-        scale = advantages[data.active].std() + 1e-8
-        normal = (advantages - advantages[data.active].mean()) / scale
-        normal_advantages = torch.from_numpy(normal.reshape(-1)[pick].astype(np.float32))
-        targets = torch.from_numpy(self.values.normalise(returns).reshape(-1)[pick].astype(np.float32))
+        # One row per decision: all agents of one environment, which share the joint state. [R, A, ...]
+        rows = np.flatnonzero(data.valid)
+        own, prior, masks, latents, old_log_probs, weights, state = (
+            torch.from_numpy(array.reshape(-1, *array.shape[2:])[rows])
+            for array in (data.own, data.prior, data.masks, data.latents, data.log_probs, data.active, data.state)
+        )
+        scale = float(advantages[data.active].std()) + 1e-8
+        normal, targets = (
+            torch.from_numpy(array.reshape(-1, array.shape[-1])[rows].astype(np.float32))
+            for array in ((advantages - advantages[data.active].mean()) / scale, self.values.normalise(returns))
+        )
         for group in self.optimiser.param_groups:
             group["lr"] = config.lr * lr_ratio
 
@@ -139,34 +137,31 @@ class RoleLearner:
         for _ in range(config.epochs):
             epochs += 1
             divergences = []
-            for part in torch.randperm(len(pick), generator=self.generator).chunk(config.minibatches):
-                log_prob, entropy = self.actor.score(
-                    flat["own"][part], flat["prior"][part], flat["masks"][part], flat["latents"][part]
-                )
+            for part in torch.randperm(len(rows), generator=self.generator).chunk(config.minibatches):
+                weight = weights[part] / weights[part].sum()  # agents that did not decide count for nothing
+                log_prob, entropy = self.actor.score(own[part], prior[part], masks[part], latents[part])
                 log_ratio = log_prob - old_log_probs[part]
                 ratio = log_ratio.exp()
-                advantage = normal_advantages[part]
                 clipped = ratio.clamp(1 - config.clip, 1 + config.clip)
-                policy_loss = -torch.min(ratio * advantage, clipped * advantage).mean()
-                value = self.critic(flat["own"][part], states[rows[part]])
-                value_loss = nn.functional.huber_loss(value, targets[part], delta=config.huber_delta)
-                loss = policy_loss - config.entropy * entropy.mean() + 0.5 * value_loss
+                policy_loss = -(torch.min(ratio * normal[part], clipped * normal[part]) * weight).sum()
+                entropy_mean = (entropy * weight).sum()
+                value = self.critic(own[part], state[part])
+                errors = nn.functional.huber_loss(value, targets[part], delta=config.huber_delta, reduction="none")
+                value_loss = (errors * weight).sum()
 
                 self.optimiser.zero_grad()
-                torch.autograd.backward(loss)
+                torch.autograd.backward(policy_loss - config.entropy * entropy_mean + 0.5 * value_loss)
                 nn.utils.clip_grad_norm_(self.actor.parameters(), config.max_grad_norm)
                 nn.utils.clip_grad_norm_(self.critic.parameters(), config.max_grad_norm)
                 self.optimiser.step()
 
                 with torch.no_grad():
-                    divergence = ((ratio - 1) - log_ratio).mean().item()  # Schulman's k3 estimate
-                    divergences.append(divergence)
+                    divergences.append((((ratio - 1) - log_ratio) * weight).sum().item())  # Schulman's k3 estimate
                     figures = {
                         "policy_loss": policy_loss.item(),
                         "value_loss": value_loss.item(),
-                        "entropy": entropy.mean().item(),
-                        "kl": divergence,
-                        "clip_ratio": ((ratio - 1).abs() > config.clip).float().mean().item(),
+                        "entropy": entropy_mean.item(),
+                        "clip_ratio": (((ratio - 1).abs() > config.clip) * weight).sum().item(),
                     }
                 for name, figure in figures.items():
                     log.setdefault(name, []).append(figure)
@@ -176,10 +171,10 @@ class RoleLearner:
         return {name: float(np.mean(figures)) for name, figures in log.items()} | {
             "kl": float(np.mean(divergences)),  # of the last epoch
             "epochs": epochs,
-            "samples": len(pick),
+            "samples": int(data.active.sum()),
             "lr": config.lr * lr_ratio,
             "return_mean": float(returns[data.active].mean()),
-            "advantage_std": float(scale),
+            "advantage_std": scale,
             "explained_variance": _explained_variance(returns - advantages, returns, data.active),
         }
 
@@ -203,10 +198,8 @@ class RoleLearner:
 
     def _values(self, own: Array, state: Array) -> Array:
         """Values [K, E, A] in the reward's unit."""
-        shape = own.shape[:-1]
-        wide = np.broadcast_to(state[:, :, None, :], (*shape, state.shape[-1]))
         with torch.inference_mode():
-            values: Tensor = self.critic(torch.from_numpy(own), torch.from_numpy(wide.copy()))
+            values: Tensor = self.critic(torch.from_numpy(own), torch.from_numpy(state))
         return self.values.denormalise(values.numpy().astype(np.float64))
 
     def state_dict(self) -> dict[str, Any]:

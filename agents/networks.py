@@ -201,9 +201,7 @@ def mlp(sizes: Sequence[int], last_gain: float, generator: torch.Generator) -> n
     layers: list[nn.Module] = []
     for index, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         last = index == len(sizes) - 2
-        layer = nn.Linear(fan_in, fan_out)
-        nn.init.orthogonal_(layer.weight, last_gain if last else math.sqrt(2), generator=generator)
-        nn.init.zeros_(layer.bias)
+        layer = linear(fan_in, fan_out, last_gain if last else math.sqrt(2), generator)
         layers += [layer] if last else [layer, nn.Tanh()]
     return nn.Sequential(*layers)
 
@@ -216,38 +214,31 @@ class Actor(nn.Module):
     ) -> None:
         """`own_size`: features of one agent's own view (see observer.View)."""
         super().__init__()
-        self.fields = tuple(role.actions)
-        self.heads = nn.ModuleList(make_head(field, initial_std) for field in self.fields)
-        self.splits = [int(head.num_outputs) for head in self._heads()]
+        heads = [make_head(field, initial_std) for field in role.actions]
+        self.heads = nn.ModuleList(heads)
+        self.splits = [head.num_outputs for head in heads]
         self.num_outputs = sum(self.splits)
         self.body = mlp([own_size, *hidden, self.num_outputs], 0.01, generator)
-        self.demands = [role.observation(field.demand) if field.demand else None for field in self.fields]
-
-    def _heads(self) -> list[Head]:
-        return [head for head in self.heads if isinstance(head, Head)]
+        self.parts = list(zip(heads, role.actions, strict=True))
+        self.demands = [role.observation(field.demand).span if field.demand else None for field in role.actions]
 
     def prior(self, observations: Array, weight: float) -> Array:
         """Offset [..., num_outputs] of the outputs from raw observations [..., D]."""
         offset = np.zeros((*observations.shape[:-1], self.num_outputs), dtype=np.float32)
+        if weight == 0:
+            return offset
         start = 0
-        for head, demand, width in zip(self._heads(), self.demands, self.splits, strict=True):
-            slot = slice(start, start := start + width)
-            wanted = None
-            if demand is not None:
-                wanted = observations[..., demand.span]
-            offset[..., slot] = weight * np.asarray(head.prior(wanted))
+        for (head, _), demand in zip(self.parts, self.demands, strict=True):
+            slot = slice(start, start := start + head.num_outputs)
+            offset[..., slot] = weight * np.asarray(head.prior(None if demand is None else observations[..., demand]))
         return offset
 
     def _split(self, own: Tensor, prior: Tensor, masks: Tensor) -> list[tuple[Head, slice, Tensor, Tensor]]:
+        """By action field: its head, its place in latents and actions, the head's outputs and mask."""
         outputs = (self.body(own) + prior).split(self.splits, dim=-1)
         return [
-            (
-                head,
-                field.span,
-                output,
-                masks[:, field.mask_span],
-            )
-            for head, field, output in zip(self._heads(), self.fields, outputs, strict=True)
+            (head, field.span, output, masks[:, field.mask_span])
+            for (head, field), output in zip(self.parts, outputs, strict=True)
         ]
 
     def act(self, own: Array, prior: Array, masks: Array, generator: torch.Generator | None) -> tuple[Array, Array]:
@@ -262,23 +253,37 @@ class Actor(nn.Module):
             return torch.cat(latents, -1).numpy().reshape(shape), torch.cat(actions, -1).numpy().reshape(shape)
 
     def score(self, own: Tensor, prior: Tensor, masks: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities [N] of stored latents and entropies [N]."""
-        log_prob = entropy = own.new_zeros(len(own))
-        for head, slot, outputs, mask in self._split(own, prior, masks):
-            field_log_prob, field_entropy = head.score(outputs, mask, latents[:, slot])
+        """Log-probabilities of stored latents and entropies, both [...], for tensors [..., features]."""
+        rows = [tensor.reshape(-1, tensor.shape[-1]) for tensor in (own, prior, masks, latents)]
+        log_prob = entropy = own.new_zeros(len(rows[0]))
+        for head, slot, outputs, mask in self._split(rows[0], rows[1], rows[2]):
+            field_log_prob, field_entropy = head.score(outputs, mask, rows[3][:, slot])
             log_prob, entropy = log_prob + field_log_prob, entropy + field_entropy
-        return log_prob, entropy
+        return log_prob.reshape(own.shape[:-1]), entropy.reshape(own.shape[:-1])
 
 
 class Critic(nn.Module):
-    """Centralised value function of one role: sees its agent's own view and the state of all roles."""
+    """Centralised value function of one role: sees its agent's own view and the state of all roles.
+
+    The first layer is the sum of two, so that the state, which all agents share, goes through it once.
+    """
 
     def __init__(self, own_size: int, state_size: int, hidden: Sequence[int], generator: torch.Generator) -> None:
-        """Inputs [N, own_size] and [N, state_size]."""
+        """Own views [..., A, own_size] and states [..., state_size]."""
         super().__init__()
-        self.body = mlp([own_size + state_size, *hidden, 1], 1.0, generator)
+        self.own = linear(own_size, hidden[0], 1.0, generator)  # gains 1 and 1 make sqrt 2 together
+        self.state = linear(state_size, hidden[0], 1.0, generator)
+        self.body = mlp([*hidden, 1], 1.0, generator)
 
     def forward(self, own: Tensor, state: Tensor) -> Tensor:
-        """Normalised values [N]."""
-        values: Tensor = self.body(torch.cat((own, state), dim=-1)).squeeze(-1)
+        """Normalised values [..., A]."""
+        values: Tensor = self.body(torch.tanh(self.own(own) + self.state(state).unsqueeze(-2))).squeeze(-1)
         return values
+
+
+def linear(fan_in: int, fan_out: int, gain: float, generator: torch.Generator) -> nn.Linear:
+    """Orthogonal weights, zero biases."""
+    layer = nn.Linear(fan_in, fan_out)
+    nn.init.orthogonal_(layer.weight, gain, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer

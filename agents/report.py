@@ -15,6 +15,7 @@ from cycler import cycler
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +171,7 @@ def map_picture(
                     point.name, where[point.name], textcoords="offset points", xytext=(5, 5), fontsize=7, zorder=3
                 )
                 if kind == "gnb" and cell_radius_m:
-                    axes.add_patch(plt.Circle(where[point.name], cell_radius_m / 1e3, alpha=0.08, color=COLOURS[index]))
+                    axes.add_patch(Circle(where[point.name], cell_radius_m / 1e3, alpha=0.08, color=COLOURS[index]))
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel("east [km]")
         axes.set_ylabel("north [km]")

@@ -1,102 +1,164 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One episode of a policy, watched: `qntn run`."""
+"""`qntn run`: one episode of a policy, shown while it runs, as a KPI table and as a CSV of every step.
+
+Metrics whose names end in `.<who>` (`satisfied_ratio.xr`, `key_fill_ratio.relation_2`) become the rows of one table
+for each kind of `<who>`; the others stand in a table of their own.
+"""
 
 from __future__ import annotations
 
-import re
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agents.episodes import Episode, run_episodes
-from agents.evaluate import Row, write_csv
-from agents.policies import make_heuristic
+from agents.normalise import Array
+from agents.policies import Policy
 
 if TYPE_CHECKING:
-    from pybridge import Schema, VectorEnv
+    from pybridge import Batch, Schema, VectorEnv
+    from pybridge.schema import Value
 
 
-def watch(env: VectorEnv, policy_name: str, seed: int, console: Console) -> Episode:
-    """Run the episode with the given seed in `env` (one environment), with a line that counts its steps."""
-    steps = 0
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24, pulse_style="cyan"),
-        TextColumn("{task.fields[simulated]}"),
+@dataclass(frozen=True)
+class Recording:
+    """All that one episode told.
+
+    Attributes:
+        utility: mean over the steps of the weighted metrics.
+        columns: names of the columns of `rows`.
+        rows: [T, columns], one per step: time, metrics, then mean reward and terms by role.
+        metrics: [T, metrics].
+        wall_s: how long it took.
+    """
+
+    seed: int
+    utility: float
+    columns: list[str]
+    rows: Array
+    metrics: Array
+    wall_s: float
+
+    def write_csv(self, file: Path) -> None:
+        """Writes every step; the header names each column with its unit in the name."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(self.columns)
+            writer.writerows([f"{value:.9g}" for value in row] for row in self.rows)
+
+
+def record(env: VectorEnv, policy: Policy, seed: int, console: Console) -> Recording:
+    """Runs the episode with `seed` in environment 0, with live progress on `console`."""
+    schema = env.schema
+    rng = np.random.default_rng(seed)
+    rows: list[Array] = []
+    metrics: list[Array] = []
+    episode_steps = _episode_steps(schema)
+    with Progress(
+        TextColumn(f"{schema.scenario}, {policy.name}, seed {seed}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=console,
-        transient=True,
+        transient=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("steps", total=episode_steps, state="")
+        batch = env.reset(seed=seed)
+        ended = False
+        step_s = schema.step_ns * 1e-9
+        while not ended:
+            batch = env.step(policy.act(batch, rng))
+            ended = bool(batch.terminated[0] or batch.truncated[0])
+            metrics.append(batch.metrics[0].copy())
+            rows.append(np.array([step_s * (len(rows) + 1), *batch.metrics[0], *_role_values(schema, batch)]))
+            utility = float(metrics[-1] @ schema.utility_weights)
+            progress.update(task, advance=1, state=f"utility {utility:+.3f}")
+        wall_s = progress.tasks[0].elapsed or 0.0
+    table = np.array(metrics)
+    return Recording(
+        seed=seed,
+        utility=float((table @ schema.utility_weights).mean()),
+        columns=["time_s", *(metric.name for metric in schema.metrics), *_role_columns(schema)],
+        rows=np.array(rows),
+        metrics=table,
+        wall_s=wall_s,
     )
-    with progress:
-        task = progress.add_task(f"{env.schema.scenario}, {policy_name}, seed {seed}", total=None, simulated="")
-
-        def on_step(finished: int) -> None:
-            nonlocal steps
-            steps += 1
-            progress.update(task, simulated=f"{steps * env.schema.step_ns * 1e-9:.1f} s simulated")
-
-        policy = make_heuristic(policy_name, env.schema)
-        return run_episodes(env, policy, seeds_from=seed, episodes=1, on_step=on_step)[0]
 
 
-def step_rows(schema: Schema, episode: Episode) -> list[Row]:
-    """One row per step: the simulated time at its end, its utility and every metric."""
-    names = [metric.name for metric in schema.metrics]
-    return [
-        {"time_s": round(float(time_s), 9), "utility": float(values @ schema.utility_weights)}
-        | dict(zip(names, map(float, values), strict=True))
-        for time_s, values in zip(episode.time_s, episode.metrics, strict=True)
-    ]
-
-
-def kpi_rows(schema: Schema, episode: Episode) -> list[dict[str, Any]]:
-    """One row per metric: mean, least and greatest over the steps, unit, and what it counts in the utility."""
+def kpi_rows(schema: Schema, metrics: Array) -> list[dict[str, Any]]:
+    """Mean, least and greatest value over the episode of each metric, as row objects."""
     return [
         {
-            "metric": metric.name,
-            "mean": float(values.mean()),
-            "min": float(values.min()),
-            "max": float(values.max()),
+            "metric": metric.name.partition(".")[0],
+            "of": metric.name.partition(".")[2],
             "unit": metric.unit,
-            "utility_weight": schema.utility.get(metric.name, 0.0),
-            "help": metric.help,
+            "mean": float(column.mean()),
+            "min": float(column.min()),
+            "max": float(column.max()),
         }
-        for metric, values in zip(schema.metrics, episode.metrics.T, strict=True)
+        for metric, column in zip(schema.metrics, metrics.T, strict=True)
     ]
 
 
-def kpi_table(schema: Schema, episode: Episode, title: str) -> Table:
-    """`kpi_rows` for the terminal."""
-    table = Table(title=title, caption=f"utility {episode.utility:.4f} over {len(episode.metrics)} steps")
-    table.add_column("metric")
-    for column in ("mean", "min", "max"):
-        table.add_column(column, justify="right")
-    table.add_column("unit")
-    table.add_column("what it is", overflow="fold")
-    for row in kpi_rows(schema, episode):
-        figures = (f"{row[key]:,.4g}" for key in ("mean", "min", "max"))
-        table.add_row(row["metric"], *figures, row["unit"], row["help"])
-    return table
+def kpi_tables(schema: Schema, metrics: Array) -> list[Table]:
+    """A table for each kind of entity (slice, provider, relation, ...) with its metrics side by side."""
+    groups: dict[str, dict[str, dict[str, float]]] = {}
+    units: dict[str, str] = {}
+    for row in kpi_rows(schema, metrics):
+        kind = row["of"].rstrip("0123456789").rstrip("_") if row["of"] else ""
+        groups.setdefault(kind, {}).setdefault(row["of"], {})[row["metric"]] = row["mean"]
+        units[row["metric"]] = row["unit"]
+    merged: dict[tuple[str, ...], dict[str, dict[str, float]]] = {}
+    for entities in groups.values():  # kinds with the same metrics share a table
+        columns = tuple(dict.fromkeys(name for values in entities.values() for name in values))
+        merged.setdefault(columns, {}).update(entities)
+    tables = []
+    for columns, entities in merged.items():
+        if "" in entities:
+            table = Table("whole network", "mean over the episode", "unit")
+            for name, value in entities[""].items():
+                table.add_row(name, f"{value:.4g}", units[name])
+        else:
+            table = Table("", *(f"{name}\n[dim]{units[name]}[/dim]" for name in columns))
+            for entity, values in entities.items():
+                table.add_row(entity, *(f"{values[name]:.4g}" if name in values else "" for name in columns))
+        tables.append(table)
+    return tables
 
 
-def save_steps(schema: Schema, episode: Episode, file: Path) -> None:
-    """Write `step_rows` as CSV."""
-    write_csv(file, step_rows(schema, episode))
+def write_recipe(file: Path, schema: Schema, policy: str, seed: int, extra: Mapping[str, Value]) -> None:
+    """Writes what repeats the result: scenario, every parameter, policy and seed."""
+    recipe = {"scenario": schema.scenario, "policy": policy, "seed": seed, "parameters": schema.params, **extra}
+    file.write_text(json.dumps(recipe, indent=1) + "\n")
 
 
-def matching(schema: Schema, pattern: str) -> dict[str, int]:
-    """Places of the metrics whose name matches a regular expression; keys are the names without their unit."""
-    found = {}
-    for index, metric in enumerate(schema.metrics):
-        if re.search(pattern, metric.name):
-            found[re.sub(r"_(ms|s|ratio|bits|bps)$", "", metric.name)] = index
-    return found
+def _role_columns(schema: Schema) -> list[str]:
+    return [f"{role.name}.{name}" for role in schema.roles for name in ("reward", *(term.name for term in role.terms))]
 
 
-def mean_of(episodes: list[Episode], index: int) -> float:
-    """Mean of one metric over the steps of all episodes."""
-    return float(np.mean([episode.metrics[:, index].mean() for episode in episodes]))
+def _role_values(schema: Schema, batch: Batch) -> list[float]:
+    """Reward and terms, mean over the agents of each role."""
+    values: list[float] = []
+    for role in schema.roles:
+        values += [float(batch.rewards[role.name][0].mean()), *batch.terms[role.name][0].mean(axis=0).tolist()]
+    return values
+
+
+def _episode_steps(schema: Schema) -> int | None:
+    """How many steps an episode has, if the scenario's parameters tell."""
+    params = schema.params
+    if "num_steps" in params:
+        return int(params["num_steps"])
+    if "episode_s" in params:
+        return round(float(params["episode_s"]) / (schema.step_ns * 1e-9))
+    return None

@@ -23,7 +23,8 @@ from agents.learner import HierarchicalMappo, RolloutReport
 from agents.trained import check_shapes, fingerprint
 
 if TYPE_CHECKING:
-    from pybridge import Value, VectorEnv
+    from pybridge import VectorEnv
+    from pybridge.schema import Value
     from pybridge.simulator import Transport
 
     MakeEnv = Callable[[str, int, Mapping[str, Value], Transport], VectorEnv]
@@ -125,7 +126,8 @@ class Recorder:
         rows: list[dict[str, str]] = []
         if env_steps:
             with self.file.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["env_steps"]) <= env_steps]
+                whole = (row for row in csv.DictReader(file) if None not in row.values())  # the last may be cut
+                rows = [row for row in whole if int(row["env_steps"]) <= env_steps]
             self.earlier_s = float(rows[-1]["wall_s"])
         self.rows = self.file.open("w", newline="")
         self.table: csv.DictWriter[str] | None = None
@@ -208,7 +210,8 @@ class TrainingProgress:
         if not self.console.is_terminal:
             rate = (self.env_steps - self.began_steps) / (time.perf_counter() - self.began)
             left = (self.total - self.env_steps) / rate
-            self.console.print(f"train {self.env_steps:,}/{self.total:,} steps  {self._text()}  {left:.0f} s left")
+            text = f"train {self.env_steps:,}/{self.total:,} steps  {self._text()}  {left:.0f} s left"
+            self.console.print(text, soft_wrap=True, highlight=False)
 
     def _text(self) -> str:
         return "  ".join(f"{name} {value}" for name, value in self.figures.items())

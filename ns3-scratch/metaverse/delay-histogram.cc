@@ -16,8 +16,7 @@ constexpr double BINS_PER_DECADE = 100;
 constexpr uint32_t NUM_BINS = 700; // seven decades
 } // namespace
 
-DelayHistogram::DelayHistogram()
-    : m_bins(NUM_BINS, 0)
+DelayHistogram::DelayHistogram() : m_bins(NUM_BINS, 0)
 {
 }
 
@@ -57,7 +56,9 @@ DelayHistogram::GetQuantileS(double ratio) const
     {
         return 0;
     }
-    const auto rank = std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(ratio * static_cast<double>(m_count))));
+    const auto rank =
+        std::max<uint64_t>(1,
+                           static_cast<uint64_t>(std::ceil(ratio * static_cast<double>(m_count))));
     uint64_t below = 0;
     uint32_t bin = 0;
     while ((below += m_bins[bin]) < rank)

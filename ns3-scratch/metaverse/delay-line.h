@@ -13,15 +13,14 @@
 namespace qntn
 {
 
-/// A stretch of network with a fixed delay and no bottleneck: what goes in comes out in the same order,
-/// later. One event serves all that comes out at the same time.
+/// A stretch of network with a fixed delay and no bottleneck: what goes in comes out in the same
+/// order, later. One event serves all that comes out at the same time.
 template <typename Item>
 class DelayLine
 {
   public:
     DelayLine(ns3::Time delay, std::function<void(Item&&)> output)
-        : m_delay(delay),
-          m_output(std::move(output))
+        : m_delay(delay), m_output(std::move(output))
     {
     }
 
@@ -36,7 +35,7 @@ class DelayLine
     void Send(Item item)
     {
         m_items.emplace_back(ns3::Simulator::Now() + m_delay, std::move(item));
-        if (m_items.size() == 1)
+        if (!m_event.IsPending())
         {
             m_event = ns3::Simulator::Schedule(m_delay, &DelayLine::Deliver, this);
         }
@@ -57,9 +56,10 @@ class DelayLine
             m_items.pop_front();
             m_output(std::move(item));
         }
-        if (!m_items.empty())
+        if (!m_items.empty() && !m_event.IsPending())
         {
-            m_event = ns3::Simulator::Schedule(m_items.front().first - now, &DelayLine::Deliver, this);
+            m_event =
+                ns3::Simulator::Schedule(m_items.front().first - now, &DelayLine::Deliver, this);
         }
     }
 

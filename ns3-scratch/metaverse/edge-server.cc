@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 using namespace ns3;
 
@@ -23,15 +24,16 @@ NS_OBJECT_ENSURE_REGISTERED(EdgeServer);
 TypeId
 EdgeServer::GetTypeId()
 {
-    static TypeId tid = TypeId("qntn::EdgeServer")
-                            .SetParent<Object>()
-                            .SetGroupName("Metaverse")
-                            .AddConstructor<EdgeServer>()
-                            .AddAttribute("Cores",
-                                          "Cores of the server; the work of jobs is in time on one core.",
-                                          DoubleValue(4),
-                                          MakeDoubleAccessor(&EdgeServer::m_cores),
-                                          MakeDoubleChecker<double>(1e-3, 1e5));
+    static TypeId tid =
+        TypeId("qntn::EdgeServer")
+            .SetParent<Object>()
+            .SetGroupName("Metaverse")
+            .AddConstructor<EdgeServer>()
+            .AddAttribute("Cores",
+                          "Cores of the server; the work of jobs is in time on one core.",
+                          DoubleValue(4),
+                          MakeDoubleAccessor(&EdgeServer::m_cores),
+                          MakeDoubleChecker<double>(1e-3, 1e5));
     return tid;
 }
 
@@ -54,11 +56,13 @@ void
 EdgeServer::SetShares(std::span<const double> shares)
 {
     NS_ABORT_MSG_IF(shares.size() != m_classes.size(),
-                    "EdgeServer::SetShares: found " << shares.size() << " shares, expected one for each of the "
+                    "EdgeServer::SetShares: found " << shares.size()
+                                                    << " shares, expected one for each of the "
                                                     << m_classes.size() << " classes");
     const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
     NS_ABORT_MSG_IF(sum > 1 + SHARE_ROUNDING || *std::ranges::min_element(shares) < 0,
-                    "EdgeServer::SetShares: shares sum to " << sum << ", expected numbers >= 0 and at most 1");
+                    "EdgeServer::SetShares: shares sum to "
+                        << sum << ", expected numbers >= 0 and at most 1");
     for (uint32_t cls = 0; cls < m_classes.size(); ++cls)
     {
         auto& c = m_classes[cls];
@@ -104,7 +108,7 @@ EdgeServer::Begin(uint32_t cls)
         ++c.report.expiredJobs;
         m_done(job, false);
     }
-    if (c.jobs.empty() || c.cores <= 0)
+    if (c.begun || c.jobs.empty() || c.cores <= 0)
     {
         return;
     }
@@ -121,7 +125,10 @@ EdgeServer::ScheduleFinish(uint32_t cls)
     c.finish.Cancel();
     if (c.cores > 0)
     {
-        c.finish = Simulator::Schedule(Seconds(c.left.GetSeconds() / c.cores), &EdgeServer::Finish, this, cls);
+        c.finish = Simulator::Schedule(Seconds(c.left.GetSeconds() / c.cores),
+                                       &EdgeServer::Finish,
+                                       this,
+                                       cls);
     }
 }
 
@@ -174,7 +181,8 @@ EdgeServer::GetBacklog(uint32_t cls) const
     {
         return c.waiting;
     }
-    const Time done = std::min(c.left, Seconds((Simulator::Now() - c.since).GetSeconds() * c.cores));
+    const Time done =
+        std::min(c.left, Seconds((Simulator::Now() - c.since).GetSeconds() * c.cores));
     return c.waiting - c.jobs.front().work + c.left - done;
 }
 

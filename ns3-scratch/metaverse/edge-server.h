@@ -4,6 +4,7 @@
 
 #include "ns3/callback.h"
 #include "ns3/event-id.h"
+#include "ns3/nstime.h"
 #include "ns3/object.h"
 
 #include <cstdint>
@@ -16,9 +17,9 @@ namespace qntn
 
 /// A provider's edge server: bursts are rendered here before they leave.
 ///
-/// The cores are divided between classes of work by shares that bind: a class does not get what another
-/// leaves idle. Within a class jobs are served one by one in order of arrival by all of the class's
-/// cores together. A job whose deadline has passed before it is begun is thrown away.
+/// The cores are divided between classes of work by shares that bind: a class does not get what
+/// another leaves idle. Within a class jobs are served one by one in order of arrival by all of the
+/// class's cores together. A job whose deadline has passed before it is begun is thrown away.
 class EdgeServer : public ns3::Object
 {
   public:
@@ -68,7 +69,7 @@ class EdgeServer : public ns3::Object
         ns3::Time waiting{0}; ///< work of all jobs, the one under way in full
         double cores{0};
         bool begun{false};
-        ns3::Time left{0};  ///< of the job under way, at since
+        ns3::Time left{0}; ///< of the job under way, at since
         ns3::Time since{0};
         ns3::EventId finish;
         Report report;

@@ -22,25 +22,25 @@ NS_OBJECT_ENSURE_REGISTERED(EmbbSource);
 TypeId
 EmbbSource::GetTypeId()
 {
-    static TypeId tid = TypeId("qntn::EmbbSource")
-                            .SetParent<TrafficSource>()
-                            .SetGroupName("Metaverse")
-                            .AddConstructor<EmbbSource>()
-                            .AddAttribute("Rate",
-                                          "Mean rate at full admission and a load of 1, bits a second.",
-                                          DoubleValue(4e6),
-                                          MakeDoubleAccessor(&EmbbSource::m_rate_bps),
-                                          MakeDoubleChecker<double>(1, 1e9))
-                            .AddAttribute("FileBytes",
-                                          "Size of a file.",
-                                          UintegerValue(100000),
-                                          MakeUintegerAccessor(&EmbbSource::m_fileBytes),
-                                          MakeUintegerChecker<uint32_t>(1, 100000000));
+    static TypeId tid =
+        TypeId("qntn::EmbbSource")
+            .SetParent<TrafficSource>()
+            .SetGroupName("Metaverse")
+            .AddConstructor<EmbbSource>()
+            .AddAttribute("Rate",
+                          "Mean rate at full admission and a load of 1, bits a second.",
+                          DoubleValue(4e6),
+                          MakeDoubleAccessor(&EmbbSource::m_rate_bps),
+                          MakeDoubleChecker<double>(1, 1e9))
+            .AddAttribute("FileBytes",
+                          "Size of a file.",
+                          UintegerValue(100000),
+                          MakeUintegerAccessor(&EmbbSource::m_fileBytes),
+                          MakeUintegerChecker<uint32_t>(1, 100000000));
     return tid;
 }
 
-EmbbSource::EmbbSource()
-    : m_gap(CreateObject<ExponentialRandomVariable>())
+EmbbSource::EmbbSource() : m_gap(CreateObject<ExponentialRandomVariable>())
 {
 }
 

@@ -9,10 +9,11 @@
 namespace qntn
 {
 
-/// Elastic downloads: files of one size that come as a Poisson process (FTP model 3, TR 36.872 A.2.1.3.1).
+/// Elastic downloads: files of one size that come as a Poisson process (FTP model 3, TR 36.872
+/// A.2.1.3.1).
 ///
-/// The load ratio makes rush hours. Admission is random: a refused file is never made, and a user who
-/// is refused a part of the files values the service in proportion.
+/// The load ratio makes rush hours. Admission is random: a refused file is never made, and a user
+/// who is refused a part of the files values the service in proportion.
 class EmbbSource : public TrafficSource
 {
   public:

@@ -26,7 +26,8 @@ TrafficSource::SetOutputCallback(BurstCallback output)
 void
 TrafficSource::Start()
 {
-    NS_ABORT_MSG_IF(m_output.IsNull(), "TrafficSource::Start: no output; call SetOutputCallback before");
+    NS_ABORT_MSG_IF(m_output.IsNull(),
+                    "TrafficSource::Start: no output; call SetOutputCallback before");
     const Time now = Simulator::Now();
     m_next = Simulator::Schedule(DrawArrival(now) - now, &TrafficSource::Emit, this);
 }

@@ -26,8 +26,8 @@ class TrafficSource : public ns3::Object
     /// Make bursts from now on; once.
     void Start();
 
-    /// Part of the nominal rate that the provider lets through, in 0..1. How a source obeys is its own
-    /// matter; one that cannot be thinned ignores it.
+    /// Part of the nominal rate that the provider lets through, in 0..1. How a source obeys is its
+    /// own matter; one that cannot be thinned ignores it.
     virtual void SetAdmission(double ratio);
     /// What a burst is worth at the present admission, in 0..1.
     virtual double GetQuality() const;

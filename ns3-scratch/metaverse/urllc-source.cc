@@ -30,8 +30,7 @@ UrllcSource::GetTypeId()
     return tid;
 }
 
-UrllcSource::UrllcSource()
-    : m_phase(CreateObject<UniformRandomVariable>())
+UrllcSource::UrllcSource() : m_phase(CreateObject<UniformRandomVariable>())
 {
 }
 

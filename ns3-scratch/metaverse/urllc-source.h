@@ -9,7 +9,8 @@
 namespace qntn
 {
 
-/// Haptic and control samples of extreme URLLC: one small packet each period, from a random phase on.
+/// Haptic and control samples of extreme URLLC: one small packet each period, from a random phase
+/// on.
 class UrllcSource : public TrafficSource
 {
   public:

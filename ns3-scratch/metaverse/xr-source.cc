@@ -31,22 +31,24 @@ XrSource::GetTypeId()
                           DoubleValue(60),
                           MakeDoubleAccessor(&XrSource::m_framesPerSecond),
                           MakeDoubleChecker<double>(1, 1000))
-            .AddAttribute("SizeDeviation",
-                          "Standard deviation of a frame's size before truncation, as a part of the mean "
-                          "(TR 38.838, Table 5.1.1.1-1).",
-                          DoubleValue(0.105),
-                          MakeDoubleAccessor(&XrSource::m_sizeDeviation),
-                          MakeDoubleChecker<double>(0, 1))
+            .AddAttribute(
+                "SizeDeviation",
+                "Standard deviation of a frame's size before truncation, as a part of the mean "
+                "(TR 38.838, Table 5.1.1.1-1).",
+                DoubleValue(0.105),
+                MakeDoubleAccessor(&XrSource::m_sizeDeviation),
+                MakeDoubleChecker<double>(0, 1))
             .AddAttribute("SizeRange",
                           "Furthest from the mean that a size may be, as a part of the mean.",
                           DoubleValue(0.5),
                           MakeDoubleAccessor(&XrSource::m_sizeRange),
                           MakeDoubleChecker<double>(0, 1))
-            .AddAttribute("JitterDeviation",
-                          "Standard deviation of the jitter before truncation (TR 38.838, 5.1.1.2).",
-                          TimeValue(MilliSeconds(2)),
-                          MakeTimeAccessor(&XrSource::m_jitterDeviation),
-                          MakeTimeChecker(Seconds(0)))
+            .AddAttribute(
+                "JitterDeviation",
+                "Standard deviation of the jitter before truncation (TR 38.838, 5.1.1.2).",
+                TimeValue(MilliSeconds(2)),
+                MakeTimeAccessor(&XrSource::m_jitterDeviation),
+                MakeTimeChecker(Seconds(0)))
             .AddAttribute("JitterRange",
                           "Furthest that a frame may be early or late.",
                           TimeValue(MilliSeconds(4)),
@@ -94,8 +96,9 @@ XrSource::DrawArrival(Time now)
 {
     const double period_s = 1 / m_framesPerSecond;
     NS_ABORT_MSG_IF(2 * m_jitterRange.GetSeconds() > period_s,
-                    "XrSource: JitterRange " << m_jitterRange.As(Time::MS) << " lets frames overtake; at "
-                                             << m_framesPerSecond << " frames/s it may be half a period");
+                    "XrSource: JitterRange " << m_jitterRange.As(Time::MS)
+                                             << " lets frames overtake; at " << m_framesPerSecond
+                                             << " frames/s it may be half a period");
     if (!m_started)
     {
         m_started = true;
@@ -106,7 +109,8 @@ XrSource::DrawArrival(Time now)
         m_nominal += Seconds(period_s);
     }
     const double deviation_s = m_jitterDeviation.GetSeconds();
-    const double jitter_s = m_jitter->GetValue(0, deviation_s * deviation_s, m_jitterRange.GetSeconds());
+    const double jitter_s =
+        m_jitter->GetValue(0, deviation_s * deviation_s, m_jitterRange.GetSeconds());
     return std::max(now, m_nominal + Seconds(jitter_s));
 }
 

@@ -9,11 +9,11 @@
 namespace qntn
 {
 
-/// Video of extended reality, downlink, TR 38.838 V17 clause 5.1.1: one frame each 1/fps, late or early
-/// by a truncated Gaussian jitter, of truncated Gaussian size.
+/// Video of extended reality, downlink, TR 38.838 V17 clause 5.1.1: one frame each 1/fps, late or
+/// early by a truncated Gaussian jitter, of truncated Gaussian size.
 ///
-/// Admission thins the encoder's rate: all frames shrink, none is skipped. What a frame is worth falls
-/// with the square root of the rate.
+/// Admission thins the encoder's rate: all frames shrink, none is skipped. What a frame is worth
+/// falls with the square root of the rate.
 class XrSource : public TrafficSource
 {
   public:

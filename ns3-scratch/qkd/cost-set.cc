@@ -13,7 +13,8 @@ namespace
 
 constexpr double UNBOUNDED = std::numeric_limits<double>::max();
 
-DevicePrices ReadPrices(const nlohmann::ordered_json& entry, const std::string& where)
+DevicePrices
+ReadPrices(const nlohmann::ordered_json& entry, const std::string& where)
 {
     RequireKnownFields(
         entry,
@@ -29,7 +30,8 @@ DevicePrices ReadPrices(const nlohmann::ordered_json& entry, const std::string& 
             price("fibre_per_km")};
 }
 
-DevicePrices Scale(const DevicePrices& prices, double ratio)
+DevicePrices
+Scale(const DevicePrices& prices, double ratio)
 {
     return {prices.transmitter * ratio,
             prices.receiver * ratio,
@@ -41,17 +43,20 @@ DevicePrices Scale(const DevicePrices& prices, double ratio)
 
 } // namespace
 
-std::string CostSet::GetLabel() const
+std::string
+CostSet::GetLabel() const
 {
     return verified ? name : name + " (unverified)";
 }
 
-CostSet ReadCostSet(const std::string& path, const std::string& name)
+CostSet
+ReadCostSet(const std::string& path, const std::string& name)
 {
     const auto entry = ReadDataEntry(path, name, "cost set");
     const std::string where = path + ": cost set " + name;
-    RequireKnownFields(
-        entry, {"unit", "status", "source", "reserved", "on_demand", "on_demand_ratio"}, where);
+    RequireKnownFields(entry,
+                       {"unit", "status", "source", "reserved", "on_demand", "on_demand_ratio"},
+                       where);
     CostSet set{
         name,
         ReadText(entry, "unit", where),

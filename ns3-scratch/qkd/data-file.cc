@@ -10,9 +10,8 @@
 namespace qntn
 {
 
-nlohmann::ordered_json ReadDataEntry(const std::string& path,
-                                     const std::string& name,
-                                     const std::string& what)
+nlohmann::ordered_json
+ReadDataEntry(const std::string& path, const std::string& name, const std::string& what)
 {
     std::ifstream file(path);
     if (!file)
@@ -37,9 +36,8 @@ nlohmann::ordered_json ReadDataEntry(const std::string& path,
     return entries[name];
 }
 
-std::string ReadText(const nlohmann::ordered_json& entry,
-                     const char* field,
-                     const std::string& where)
+std::string
+ReadText(const nlohmann::ordered_json& entry, const char* field, const std::string& where)
 {
     const auto found = entry.find(field);
     if (found == entry.end() || !found->is_string())
@@ -49,11 +47,12 @@ std::string ReadText(const nlohmann::ordered_json& entry,
     return found->get<std::string>();
 }
 
-double ReadNumber(const nlohmann::ordered_json& entry,
-                  const char* field,
-                  const std::string& where,
-                  double low,
-                  double high)
+double
+ReadNumber(const nlohmann::ordered_json& entry,
+           const char* field,
+           const std::string& where,
+           double low,
+           double high)
 {
     const auto found = entry.find(field);
     if (found == entry.end() || !found->is_number())
@@ -65,9 +64,10 @@ double ReadNumber(const nlohmann::ordered_json& entry,
     return value;
 }
 
-void RequireKnownFields(const nlohmann::ordered_json& entry,
-                        const std::vector<std::string>& known,
-                        const std::string& where)
+void
+RequireKnownFields(const nlohmann::ordered_json& entry,
+                   const std::vector<std::string>& known,
+                   const std::string& where)
 {
     if (!entry.is_object())
     {

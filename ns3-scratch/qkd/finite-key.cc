@@ -18,7 +18,8 @@ namespace
 /// Number of error terms that share epsilon_sec; Lim et al., after Eq. 1.
 constexpr double NUM_TERMS = 21;
 
-void RequireConfig(const FiniteKeyConfig& c)
+void
+RequireConfig(const FiniteKeyConfig& c)
 {
     const char* where = "FiniteKeyLength";
     const double unbounded = std::numeric_limits<double>::max();
@@ -49,7 +50,8 @@ void RequireConfig(const FiniteKeyConfig& c)
     }
 }
 
-double Sum(const Intensities& values)
+double
+Sum(const Intensities& values)
 {
     return values[0] + values[1] + values[2];
 }
@@ -73,8 +75,9 @@ class PhotonNumberBounds
     double Vacuum(const Intensities& counts) const
     {
         const auto& [mu1, mu2, mu3] = m_config.intensities;
-        return std::max(
-            0.0, m_tau0 * (mu2 * Bound(counts, 2, -1) - mu3 * Bound(counts, 1, 1)) / (mu2 - mu3));
+        return std::max(0.0,
+                        m_tau0 * (mu2 * Bound(counts, 2, -1) - mu3 * Bound(counts, 1, 1)) /
+                            (mu2 - mu3));
     }
 
     /// Eq. 3: detections of single photons, at least.
@@ -111,7 +114,8 @@ class PhotonNumberBounds
 };
 
 /// gamma(a, b, c, d) after Eq. 5: phase errors in X beyond the ratio seen in Z.
-double SamplingDeviation(double epsilon, double ratio, double seen, double unseen)
+double
+SamplingDeviation(double epsilon, double ratio, double seen, double unseen)
 {
     const double variance = (seen + unseen) / (seen * unseen) * (1 - ratio) * ratio;
     const double confidence = std::log2((seen + unseen) / (seen * unseen * (1 - ratio) * ratio) *
@@ -121,7 +125,8 @@ double SamplingDeviation(double epsilon, double ratio, double seen, double unsee
 
 } // namespace
 
-FiniteKeyCounts EvaluateFiniteKey(const FiniteKeyConfig& config)
+FiniteKeyCounts
+EvaluateFiniteKey(const FiniteKeyConfig& config)
 {
     RequireConfig(config);
     FiniteKeyCounts counts{};
@@ -182,17 +187,18 @@ FiniteKeyCounts EvaluateFiniteKey(const FiniteKeyConfig& config)
     return counts;
 }
 
-int64_t FiniteKeyLength(double blockSize,
-                        const Intensities& intensities,
-                        const Intensities& intensityProbabilities,
-                        double basisProbability,
-                        double transmittance,
-                        double darkCountProbability,
-                        double afterpulseProbability,
-                        double misalignment,
-                        double errorCorrectionEfficiency,
-                        double epsilonSecrecy,
-                        double epsilonCorrectness)
+int64_t
+FiniteKeyLength(double blockSize,
+                const Intensities& intensities,
+                const Intensities& intensityProbabilities,
+                double basisProbability,
+                double transmittance,
+                double darkCountProbability,
+                double afterpulseProbability,
+                double misalignment,
+                double errorCorrectionEfficiency,
+                double epsilonSecrecy,
+                double epsilonCorrectness)
 {
     return EvaluateFiniteKey({.blockSize = blockSize,
                               .intensities = intensities,

@@ -17,15 +17,15 @@ constexpr uint32_t UNREACHABLE = std::numeric_limits<uint32_t>::max();
 /// The edges at each site.
 using Incidence = std::vector<std::vector<uint32_t>>;
 
-uint32_t OtherEnd(const KeyEdge& edge, uint32_t site)
+uint32_t
+OtherEnd(const KeyEdge& edge, uint32_t site)
 {
     return edge.siteA == site ? edge.siteB : edge.siteA;
 }
 
 /// Hops from each site to \p to.
-std::vector<uint32_t> CountHops(const Incidence& incidence,
-                                const std::vector<KeyEdge>& edges,
-                                uint32_t to)
+std::vector<uint32_t>
+CountHops(const Incidence& incidence, const std::vector<KeyEdge>& edges, uint32_t to)
 {
     std::vector<uint32_t> hops(incidence.size(), UNREACHABLE);
     std::queue<uint32_t> frontier({to});
@@ -63,11 +63,12 @@ struct Candidate
 
 } // namespace
 
-std::vector<KeyPath> FindKeyPaths(uint32_t numSites,
-                                  const std::vector<KeyEdge>& edges,
-                                  uint32_t from,
-                                  uint32_t to,
-                                  uint32_t maxPaths)
+std::vector<KeyPath>
+FindKeyPaths(uint32_t numSites,
+             const std::vector<KeyEdge>& edges,
+             uint32_t from,
+             uint32_t to,
+             uint32_t maxPaths)
 {
     Incidence incidence(numSites);
     for (uint32_t e = 0; e < edges.size(); ++e)

@@ -26,7 +26,8 @@ KeyPool::KeyPool(std::string name, const KeyPoolConfig& config)
     Add(config.initialBits, Time(0));
 }
 
-uint64_t KeyPool::Add(uint64_t bits, Time now)
+uint64_t
+KeyPool::Add(uint64_t bits, Time now)
 {
     const uint64_t fitting = std::min(bits, m_config.maxBits - m_stored);
     m_ledger.generated += bits;
@@ -40,7 +41,8 @@ uint64_t KeyPool::Add(uint64_t bits, Time now)
     return fitting;
 }
 
-bool KeyPool::Deliver(uint64_t bits)
+bool
+KeyPool::Deliver(uint64_t bits)
 {
     if (bits > GetUsableBits())
     {
@@ -51,7 +53,8 @@ bool KeyPool::Deliver(uint64_t bits)
     return true;
 }
 
-bool KeyPool::Relay(uint64_t bits)
+bool
+KeyPool::Relay(uint64_t bits)
 {
     if (bits > GetUsableBits())
     {
@@ -62,7 +65,8 @@ bool KeyPool::Relay(uint64_t bits)
     return true;
 }
 
-bool KeyPool::Authenticate(uint64_t bits)
+bool
+KeyPool::Authenticate(uint64_t bits)
 {
     if (bits > m_stored)
     {
@@ -73,7 +77,8 @@ bool KeyPool::Authenticate(uint64_t bits)
     return true;
 }
 
-void KeyPool::Expire(Time now)
+void
+KeyPool::Expire(Time now)
 {
     while (!m_batches.empty() && m_batches.front().made + m_config.timeToLive <= now)
     {
@@ -83,42 +88,50 @@ void KeyPool::Expire(Time now)
     }
 }
 
-uint64_t KeyPool::GetStoredBits() const
+uint64_t
+KeyPool::GetStoredBits() const
 {
     return m_stored;
 }
 
-uint64_t KeyPool::GetUsableBits() const
+uint64_t
+KeyPool::GetUsableBits() const
 {
     return m_stored > m_config.minBits ? m_stored - m_config.minBits : 0;
 }
 
-double KeyPool::GetFillRatio() const
+double
+KeyPool::GetFillRatio() const
 {
     return static_cast<double>(m_stored) / static_cast<double>(m_config.maxBits);
 }
 
-KeyPool::State KeyPool::GetState() const
+KeyPool::State
+KeyPool::GetState() const
 {
     return m_state;
 }
 
-const KeyPoolConfig& KeyPool::GetConfig() const
+const KeyPoolConfig&
+KeyPool::GetConfig() const
 {
     return m_config;
 }
 
-const KeyLedger& KeyPool::GetLedger() const
+const KeyLedger&
+KeyPool::GetLedger() const
 {
     return m_ledger;
 }
 
-const std::string& KeyPool::GetName() const
+const std::string&
+KeyPool::GetName() const
 {
     return m_name;
 }
 
-void KeyPool::Check() const
+void
+KeyPool::Check() const
 {
     NS_ASSERT_MSG(m_ledger.generated == m_stored + m_ledger.GetSpent(),
                   "key pool " << m_name << ": " << m_ledger.generated << " bits generated, but "
@@ -127,7 +140,8 @@ void KeyPool::Check() const
                   "key pool " << m_name << ": " << m_stored << " bits stored, above M_max");
 }
 
-void KeyPool::Take(uint64_t bits)
+void
+KeyPool::Take(uint64_t bits)
 {
     m_stored -= bits;
     while (bits > 0 && !m_batches.empty())
@@ -143,7 +157,8 @@ void KeyPool::Take(uint64_t bits)
     UpdateState();
 }
 
-void KeyPool::UpdateState()
+void
+KeyPool::UpdateState()
 {
     if (m_stored <= m_config.minBits)
     {

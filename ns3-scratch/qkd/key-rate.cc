@@ -16,11 +16,12 @@ namespace
 constexpr double UNBOUNDED = std::numeric_limits<double>::max();
 
 /// The arguments that all rate functions share.
-void RequireLink(const char* where,
-                 double mu,
-                 double transmittance,
-                 double darkCountProbability,
-                 double misalignment)
+void
+RequireLink(const char* where,
+            double mu,
+            double transmittance,
+            double darkCountProbability,
+            double misalignment)
 {
     RequireRange(where, "mu", mu, 0, UNBOUNDED);
     RequireRange(where, "transmittance", transmittance, 0, 1);
@@ -28,21 +29,24 @@ void RequireLink(const char* where,
     RequireRange(where, "misalignment", misalignment, 0, 1);
 }
 
-void RequirePostProcessing(const char* where, double errorCorrectionEfficiency, double siftingRatio)
+void
+RequirePostProcessing(const char* where, double errorCorrectionEfficiency, double siftingRatio)
 {
     RequireRange(where, "error_correction_efficiency", errorCorrectionEfficiency, 1, UNBOUNDED);
     RequireRange(where, "sifting_ratio", siftingRatio, 0, 1);
 }
 
 /// Probability that at least one of two detectors clicks by itself.
-double BackgroundYield(double darkCountProbability)
+double
+BackgroundYield(double darkCountProbability)
 {
     return darkCountProbability * (2 - darkCountProbability);
 }
 
 } // namespace
 
-double BinaryEntropy(double probability)
+double
+BinaryEntropy(double probability)
 {
     RequireRange("BinaryEntropy", "probability", probability, 0, 1);
     if (probability == 0 || probability == 1)
@@ -53,7 +57,8 @@ double BinaryEntropy(double probability)
            std::log(2.0);
 }
 
-double FibreTransmittance(double lengthKm, double attenuationDbPerKm, double receiverEfficiency)
+double
+FibreTransmittance(double lengthKm, double attenuationDbPerKm, double receiverEfficiency)
 {
     RequireRange("FibreTransmittance", "length_km", lengthKm, 0, UNBOUNDED);
     RequireRange("FibreTransmittance", "attenuation_db_per_km", attenuationDbPerKm, 0, UNBOUNDED);
@@ -61,10 +66,8 @@ double FibreTransmittance(double lengthKm, double attenuationDbPerKm, double rec
     return receiverEfficiency * std::pow(10.0, -attenuationDbPerKm * lengthKm / 10);
 }
 
-GainAndQber SignalGainAndQber(double mu,
-                              double transmittance,
-                              double darkCountProbability,
-                              double misalignment)
+GainAndQber
+SignalGainAndQber(double mu, double transmittance, double darkCountProbability, double misalignment)
 {
     RequireLink("SignalGainAndQber", mu, transmittance, darkCountProbability, misalignment);
     const double quiet = 1 - darkCountProbability; // a detector without dark count
@@ -81,12 +84,13 @@ GainAndQber SignalGainAndQber(double mu,
     return {gain, std::clamp((wrong + gain) / (2 * gain), 0.0, 1.0)};
 }
 
-double DecoyKeyRate(double mu,
-                    double transmittance,
-                    double darkCountProbability,
-                    double misalignment,
-                    double errorCorrectionEfficiency,
-                    double siftingRatio)
+double
+DecoyKeyRate(double mu,
+             double transmittance,
+             double darkCountProbability,
+             double misalignment,
+             double errorCorrectionEfficiency,
+             double siftingRatio)
 {
     RequirePostProcessing("DecoyKeyRate", errorCorrectionEfficiency, siftingRatio);
     const auto [gain, qber] =
@@ -101,17 +105,19 @@ double DecoyKeyRate(double mu,
     return siftingRatio * (secret - errorCorrectionEfficiency * gain * BinaryEntropy(qber));
 }
 
-double DecoyEstimate::GetRate(double errorCorrectionEfficiency, double siftingRatio) const
+double
+DecoyEstimate::GetRate(double errorCorrectionEfficiency, double siftingRatio) const
 {
     return siftingRatio * (secretGain - errorCorrectionEfficiency * gain * BinaryEntropy(qber));
 }
 
-DecoyEstimate EstimateVacuumWeak(double mu,
-                                 double nu,
-                                 double transmittance,
-                                 double darkCountProbability,
-                                 double misalignment,
-                                 double interceptedFraction)
+DecoyEstimate
+EstimateVacuumWeak(double mu,
+                   double nu,
+                   double transmittance,
+                   double darkCountProbability,
+                   double misalignment,
+                   double interceptedFraction)
 {
     const char* where = "VacuumWeakKeyRate";
     RequireLink(where, mu, transmittance, darkCountProbability, misalignment);
@@ -150,20 +156,22 @@ DecoyEstimate EstimateVacuumWeak(double mu,
     return estimate;
 }
 
-double VacuumWeakKeyRate(double mu,
-                         double nu,
-                         double transmittance,
-                         double darkCountProbability,
-                         double misalignment,
-                         double errorCorrectionEfficiency,
-                         double siftingRatio)
+double
+VacuumWeakKeyRate(double mu,
+                  double nu,
+                  double transmittance,
+                  double darkCountProbability,
+                  double misalignment,
+                  double errorCorrectionEfficiency,
+                  double siftingRatio)
 {
     RequirePostProcessing("VacuumWeakKeyRate", errorCorrectionEfficiency, siftingRatio);
     return EstimateVacuumWeak(mu, nu, transmittance, darkCountProbability, misalignment)
         .GetRate(errorCorrectionEfficiency, siftingRatio);
 }
 
-double QberWithEavesdropper(double qber, double interceptedFraction)
+double
+QberWithEavesdropper(double qber, double interceptedFraction)
 {
     RequireRange("QberWithEavesdropper", "qber", qber, 0, 1);
     RequireRange("QberWithEavesdropper", "intercepted_fraction", interceptedFraction, 0, 1);

@@ -12,13 +12,15 @@ namespace qntn
 namespace
 {
 
-char Fold(char c)
+char
+Fold(char c)
 {
     return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
 }
 
 /// Levenshtein distance, row by row.
-std::size_t CountEdits(const std::string& a, const std::string& b)
+std::size_t
+CountEdits(const std::string& a, const std::string& b)
 {
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), 0);
@@ -38,13 +40,16 @@ std::size_t CountEdits(const std::string& a, const std::string& b)
 
 } // namespace
 
-std::string NearestName(const std::string& name, const std::vector<std::string>& names)
+std::string
+NearestName(const std::string& name, const std::vector<std::string>& names)
 {
     std::string nearest;
     std::size_t fewest = std::numeric_limits<std::size_t>::max();
     for (const std::string& candidate : names)
     {
-        const std::size_t edits = CountEdits(name, candidate);
+        // The beginning of a long name is nearer than any short name that looks alike.
+        const bool begins = CountEdits(name, candidate.substr(0, name.size())) == 0;
+        const std::size_t edits = begins ? 0 : CountEdits(name, candidate);
         if (edits < fewest)
         {
             fewest = edits;

@@ -8,7 +8,8 @@
 namespace qntn
 {
 
-/// The entry of \p names that is the fewest edits away from \p name; case does not count.
+/// The entry of \p names that begins with \p name or is the fewest edits away; case does not
+/// count.
 /// \return "" if there are no names
 std::string NearestName(const std::string& name, const std::vector<std::string>& names);
 

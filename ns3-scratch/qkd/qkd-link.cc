@@ -14,10 +14,11 @@ namespace qntn
 namespace
 {
 
-/// From here on a Poisson number is drawn as a normal one: skewness below 0.032.
-constexpr double NORMAL_FROM_MEAN = 1000;
+/// From here on a Poisson number is drawn as a normal one: skewness below 0.1.
+constexpr double NORMAL_FROM_MEAN = 100;
 
-void RequireRatio(const std::string& link, const char* field, double value)
+void
+RequireRatio(const std::string& link, const char* field, double value)
 {
     NS_ABORT_MSG_IF(!(value >= 0 && value <= 1),
                     "link " << link << ": " << field << " is " << value << ", expected 0 to 1");
@@ -54,7 +55,8 @@ QkdLink::QkdLink(std::string name, const QkdLinkConfig& config)
     m_qber = m_estimate.qber;
 }
 
-void QkdLink::Run(Time duration, Time now)
+void
+QkdLink::Run(Time duration, Time now)
 {
     m_pool.Expire(now);
     const double pulses = m_config.pulseRateHz * m_config.signalRatio * duration.GetSeconds();
@@ -70,24 +72,28 @@ void QkdLink::Run(Time duration, Time now)
     }
 }
 
-void QkdLink::SetUp(bool up)
+void
+QkdLink::SetUp(bool up)
 {
     m_up = up;
 }
 
-bool QkdLink::IsUp() const
+bool
+QkdLink::IsUp() const
 {
     return m_up;
 }
 
-void QkdLink::SetInterceptedFraction(double fraction)
+void
+QkdLink::SetInterceptedFraction(double fraction)
 {
     RequireRatio(m_pool.GetName(), "intercepted fraction", fraction);
     m_interceptedFraction = fraction;
     Estimate();
 }
 
-double QkdLink::GetExpectedRateBps() const
+double
+QkdLink::GetExpectedRateBps() const
 {
     const double rate =
         m_estimate.GetRate(m_config.errorCorrectionEfficiency, m_config.siftingRatio);
@@ -98,54 +104,64 @@ double QkdLink::GetExpectedRateBps() const
     return bitsPerBlock > static_cast<double>(m_config.authenticationBits) ? rate * pulseRateHz : 0;
 }
 
-double QkdLink::GetQber() const
+double
+QkdLink::GetQber() const
 {
     return m_qber;
 }
 
-double QkdLink::GetLossDb() const
+double
+QkdLink::GetLossDb() const
 {
     return m_lossDb;
 }
 
-uint64_t QkdLink::GetSiftedBits() const
+uint64_t
+QkdLink::GetSiftedBits() const
 {
     return m_totalSifted;
 }
 
-uint64_t QkdLink::GetNumBlocks() const
+uint64_t
+QkdLink::GetNumBlocks() const
 {
     return m_numBlocks;
 }
 
-uint64_t QkdLink::GetNumAbortedBlocks() const
+uint64_t
+QkdLink::GetNumAbortedBlocks() const
 {
     return m_numAborted;
 }
 
-const QkdLinkConfig& QkdLink::GetConfig() const
+const QkdLinkConfig&
+QkdLink::GetConfig() const
 {
     return m_config;
 }
 
-const KeyPool& QkdLink::GetPool() const
+const KeyPool&
+QkdLink::GetPool() const
 {
     return m_pool;
 }
 
-KeyPool& QkdLink::GetPool()
+KeyPool&
+QkdLink::GetPool()
 {
     return m_pool;
 }
 
-int64_t QkdLink::AssignStreams(int64_t stream)
+int64_t
+QkdLink::AssignStreams(int64_t stream)
 {
     m_uniform->SetStream(stream);
     m_normal->SetStream(stream + 1);
     return 2;
 }
 
-void QkdLink::Estimate()
+void
+QkdLink::Estimate()
 {
     m_estimate = EstimateVacuumWeak(m_config.mu,
                                     m_config.nu,
@@ -155,7 +171,8 @@ void QkdLink::Estimate()
                                     m_interceptedFraction);
 }
 
-uint64_t QkdLink::DrawPoisson(double mean)
+uint64_t
+QkdLink::DrawPoisson(double mean)
 {
     if (mean >= NORMAL_FROM_MEAN)
     {
@@ -172,7 +189,8 @@ uint64_t QkdLink::DrawPoisson(double mean)
     return count;
 }
 
-void QkdLink::Distil(Time now)
+void
+QkdLink::Distil(Time now)
 {
     const auto sifted = static_cast<double>(m_sifted);
     m_qber = static_cast<double>(m_errors) / sifted;

@@ -18,7 +18,7 @@ struct QkdLinkConfig
     uint32_t siteA{0};
     uint32_t siteB{0};
     double lengthKm{0};
-    std::optional<double> lossDb; ///< measured; without it length times attenuation
+    std::optional<double> lossDb{}; ///< measured; without it length times attenuation
     double attenuationDbPerKm{0.2};
     double pulseRateHz{1e9}; ///< all intensities together
     double signalRatio{0.9}; ///< part of the pulses that carries the signal intensity

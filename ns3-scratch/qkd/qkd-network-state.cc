@@ -15,22 +15,26 @@ using namespace ns3;
 namespace qntn
 {
 
-uint32_t QkdNetwork::GetNumSites() const
+uint32_t
+QkdNetwork::GetNumSites() const
 {
     return m_sites.size();
 }
 
-uint32_t QkdNetwork::GetNumLinks() const
+uint32_t
+QkdNetwork::GetNumLinks() const
 {
     return m_links.size();
 }
 
-uint32_t QkdNetwork::GetNumRelations() const
+uint32_t
+QkdNetwork::GetNumRelations() const
 {
     return m_relations.size();
 }
 
-uint32_t QkdNetwork::GetSite(const std::string& name) const
+uint32_t
+QkdNetwork::GetSite(const std::string& name) const
 {
     std::vector<std::string> names;
     for (const Site& site : m_sites)
@@ -44,17 +48,20 @@ uint32_t QkdNetwork::GetSite(const std::string& name) const
     return found - names.begin();
 }
 
-const std::string& QkdNetwork::GetSiteName(uint32_t site) const
+const std::string&
+QkdNetwork::GetSiteName(uint32_t site) const
 {
     return m_sites.at(site).name;
 }
 
-SiteKind QkdNetwork::GetSiteKind(uint32_t site) const
+SiteKind
+QkdNetwork::GetSiteKind(uint32_t site) const
 {
     return m_sites.at(site).kind;
 }
 
-std::vector<uint32_t> QkdNetwork::GetRelaySites() const
+std::vector<uint32_t>
+QkdNetwork::GetRelaySites() const
 {
     std::vector<uint32_t> relays;
     for (uint32_t site = 0; site < m_sites.size(); ++site)
@@ -67,20 +74,23 @@ std::vector<uint32_t> QkdNetwork::GetRelaySites() const
     return relays;
 }
 
-bool QkdNetwork::IsSiteOpen(uint32_t site) const
+bool
+QkdNetwork::IsSiteOpen(uint32_t site) const
 {
     const Site& s = m_sites.at(site);
     return s.kind == SiteKind::Endpoint || s.relay.IsOpen(Simulator::Now());
 }
 
-const RelayDeployment& QkdNetwork::GetRelay(uint32_t site) const
+const RelayDeployment&
+QkdNetwork::GetRelay(uint32_t site) const
 {
     NS_ABORT_MSG_IF(GetSiteKind(site) != SiteKind::RelayCandidate,
                     "QKD network: " << GetSiteName(site) << " is an endpoint, not a relay");
     return m_sites[site].relay;
 }
 
-double QkdNetwork::GetSitePrice(uint32_t site, RelayState state) const
+double
+QkdNetwork::GetSitePrice(uint32_t site, RelayState state) const
 {
     if (state == RelayState::Off)
     {
@@ -104,7 +114,8 @@ double QkdNetwork::GetSitePrice(uint32_t site, RelayState state) const
     return price / m_pricePeriod.GetSeconds();
 }
 
-double QkdNetwork::GetFibrePrice(uint32_t link) const
+double
+QkdNetwork::GetFibrePrice(uint32_t link) const
 {
     const QkdLinkConfig& config = m_links.at(link).GetConfig();
     bool leased = false; // fibre between endpoints is there anyway
@@ -122,38 +133,45 @@ double QkdNetwork::GetFibrePrice(uint32_t link) const
     return leased ? prices.fibrePerKm * config.lengthKm / m_pricePeriod.GetSeconds() : 0;
 }
 
-const QkdLink& QkdNetwork::GetLink(uint32_t link) const
+const QkdLink&
+QkdNetwork::GetLink(uint32_t link) const
 {
     return m_links.at(link);
 }
 
-bool QkdNetwork::IsLinkActive(uint32_t link) const
+bool
+QkdNetwork::IsLinkActive(uint32_t link) const
 {
     const QkdLinkConfig& config = m_links.at(link).GetConfig();
     return m_links[link].IsUp() && IsSiteOpen(config.siteA) && IsSiteOpen(config.siteB);
 }
 
-uint32_t QkdNetwork::GetNumPaths(uint32_t relation) const
+uint32_t
+QkdNetwork::GetNumPaths(uint32_t relation) const
 {
     return GetRelation(relation).GetPaths().size();
 }
 
-const KeyPath& QkdNetwork::GetPath(uint32_t relation, uint32_t pathIndex) const
+const KeyPath&
+QkdNetwork::GetPath(uint32_t relation, uint32_t pathIndex) const
 {
     return GetRelation(relation).GetPaths().at(pathIndex);
 }
 
-uint32_t QkdNetwork::GetCurrentPath(uint32_t relation) const
+uint32_t
+QkdNetwork::GetCurrentPath(uint32_t relation) const
 {
     return GetRelation(relation).GetPathIndex();
 }
 
-bool QkdNetwork::IsPathOpen(uint32_t relation, uint32_t pathIndex) const
+bool
+QkdNetwork::IsPathOpen(uint32_t relation, uint32_t pathIndex) const
 {
     return IsPathActive(GetPath(relation, pathIndex));
 }
 
-uint64_t QkdNetwork::GetPathUsableBits(uint32_t relation, uint32_t pathIndex) const
+uint64_t
+QkdNetwork::GetPathUsableBits(uint32_t relation, uint32_t pathIndex) const
 {
     const KeyPath& path = GetPath(relation, pathIndex);
     if (!IsPathActive(path))
@@ -168,7 +186,8 @@ uint64_t QkdNetwork::GetPathUsableBits(uint32_t relation, uint32_t pathIndex) co
     return poorest;
 }
 
-double QkdNetwork::GetPathRateBps(uint32_t relation, uint32_t pathIndex) const
+double
+QkdNetwork::GetPathRateBps(uint32_t relation, uint32_t pathIndex) const
 {
     const KeyPath& path = GetPath(relation, pathIndex);
     if (!IsPathActive(path))
@@ -183,22 +202,26 @@ double QkdNetwork::GetPathRateBps(uint32_t relation, uint32_t pathIndex) const
     return slowest;
 }
 
-const KeyPool& QkdNetwork::GetRelationPool(uint32_t relation) const
+const KeyPool&
+QkdNetwork::GetRelationPool(uint32_t relation) const
 {
     return GetRelation(relation).GetPool();
 }
 
-const std::string& QkdNetwork::GetRelationName(uint32_t relation) const
+const std::string&
+QkdNetwork::GetRelationName(uint32_t relation) const
 {
     return GetRelationPool(relation).GetName();
 }
 
-uint64_t QkdNetwork::GetWaitingRequests(uint32_t relation) const
+uint64_t
+QkdNetwork::GetWaitingRequests(uint32_t relation) const
 {
     return GetRelation(relation).GetNumWaiting();
 }
 
-LinkReport QkdNetwork::TakeLinkReport(uint32_t link)
+LinkReport
+QkdNetwork::TakeLinkReport(uint32_t link)
 {
     const KeyPool& pool = GetLink(link).GetPool();
     const KeyLedger& ledger = pool.GetLedger();
@@ -224,7 +247,8 @@ LinkReport QkdNetwork::TakeLinkReport(uint32_t link)
     return report;
 }
 
-RelationReport QkdNetwork::TakeRelationReport(uint32_t index)
+RelationReport
+QkdNetwork::TakeRelationReport(uint32_t index)
 {
     const Relation& relation = GetRelation(index);
     const KeyPool& pool = relation.GetPool();
@@ -255,7 +279,8 @@ RelationReport QkdNetwork::TakeRelationReport(uint32_t index)
     return report;
 }
 
-RelayCost QkdNetwork::TakeCostReport()
+RelayCost
+QkdNetwork::TakeCostReport()
 {
     const RelayCost total = GetCost();
     const RelayCost report{total.reserved - m_reportedCost.reserved,
@@ -266,7 +291,8 @@ RelayCost QkdNetwork::TakeCostReport()
     return report;
 }
 
-RelayCost QkdNetwork::GetCost()
+RelayCost
+QkdNetwork::GetCost()
 {
     Advance();
     RelayCost total;
@@ -281,12 +307,14 @@ RelayCost QkdNetwork::GetCost()
     return total;
 }
 
-bool QkdNetwork::IsPathActive(const KeyPath& path) const
+bool
+QkdNetwork::IsPathActive(const KeyPath& path) const
 {
     return std::ranges::all_of(path.edges, [this](uint32_t link) { return IsLinkActive(link); });
 }
 
-Relation& QkdNetwork::GetRelation(uint32_t relation) const
+Relation&
+QkdNetwork::GetRelation(uint32_t relation) const
 {
     NS_ABORT_MSG_IF(relation >= m_relations.size(),
                     "QKD network: relation " << relation << " does not exist, there are "
@@ -294,7 +322,8 @@ Relation& QkdNetwork::GetRelation(uint32_t relation) const
     return *m_relations[relation].relation;
 }
 
-double QkdNetwork::Mark::GetSlopeBps(uint64_t storedNow, double seconds) const
+double
+QkdNetwork::Mark::GetSlopeBps(uint64_t storedNow, double seconds) const
 {
     const double change = static_cast<double>(storedNow) - static_cast<double>(stored);
     return seconds > 0 ? change / seconds : 0;

@@ -23,7 +23,8 @@ namespace
 constexpr uint32_t RELAY_PASSES = 4;
 
 /// Abort unless \p index names one of \p size things called \p what.
-void RequireIndex(const char* what, uint32_t index, std::size_t size)
+void
+RequireIndex(const char* what, uint32_t index, std::size_t size)
 {
     NS_ABORT_MSG_IF(index >= size,
                     "QKD network: " << what << " " << index << " does not exist, there are "
@@ -32,7 +33,8 @@ void RequireIndex(const char* what, uint32_t index, std::size_t size)
 
 } // namespace
 
-TypeId QkdNetwork::GetTypeId()
+TypeId
+QkdNetwork::GetTypeId()
 {
     static TypeId tid =
         TypeId("qntn::QkdNetwork")
@@ -72,7 +74,8 @@ TypeId QkdNetwork::GetTypeId()
     return tid;
 }
 
-uint32_t QkdNetwork::AddSite(const std::string& name, SiteKind kind)
+uint32_t
+QkdNetwork::AddSite(const std::string& name, SiteKind kind)
 {
     NS_ABORT_MSG_IF(m_started, "QKD network: site " << name << " added after Start");
     for (const Site& site : m_sites)
@@ -83,7 +86,8 @@ uint32_t QkdNetwork::AddSite(const std::string& name, SiteKind kind)
     return m_sites.size() - 1;
 }
 
-uint32_t QkdNetwork::AddLink(const QkdLinkConfig& config)
+uint32_t
+QkdNetwork::AddLink(const QkdLinkConfig& config)
 {
     NS_ABORT_MSG_IF(m_started, "QKD network: link added after Start");
     RequireIndex("site", config.siteA, m_sites.size());
@@ -96,7 +100,8 @@ uint32_t QkdNetwork::AddLink(const QkdLinkConfig& config)
     return m_links.size() - 1;
 }
 
-uint32_t QkdNetwork::AddRelation(uint32_t siteA, uint32_t siteB, const KeyPoolConfig& config)
+uint32_t
+QkdNetwork::AddRelation(uint32_t siteA, uint32_t siteB, const KeyPoolConfig& config)
 {
     NS_ABORT_MSG_IF(m_started, "QKD network: relation added after Start");
     RequireIndex("site", siteA, m_sites.size());
@@ -124,18 +129,21 @@ uint32_t QkdNetwork::AddRelation(uint32_t siteA, uint32_t siteB, const KeyPoolCo
     return m_relations.size() - 1;
 }
 
-void QkdNetwork::SetCostSet(const CostSet& costSet)
+void
+QkdNetwork::SetCostSet(const CostSet& costSet)
 {
     NS_ABORT_MSG_IF(m_started, "QKD network: cost set changed after Start");
     m_costSet = costSet;
 }
 
-const CostSet& QkdNetwork::GetCostSet() const
+const CostSet&
+QkdNetwork::GetCostSet() const
 {
     return m_costSet;
 }
 
-void QkdNetwork::Start()
+void
+QkdNetwork::Start()
 {
     NS_ABORT_MSG_IF(m_started, "QKD network: started twice");
     m_started = true;
@@ -148,7 +156,8 @@ void QkdNetwork::Start()
     m_blockEvent = Simulator::Schedule(m_blockPeriod, &QkdNetwork::RunBlock, this);
 }
 
-void QkdNetwork::SetRelayState(uint32_t site, RelayState state)
+void
+QkdNetwork::SetRelayState(uint32_t site, RelayState state)
 {
     NS_ABORT_MSG_IF(!m_started, "QKD network: call Start before SetRelayState");
     RequireIndex("site", site, m_sites.size());
@@ -165,27 +174,32 @@ void QkdNetwork::SetRelayState(uint32_t site, RelayState state)
     Advance();
 }
 
-void QkdNetwork::SetPath(uint32_t relation, uint32_t pathIndex)
+void
+QkdNetwork::SetPath(uint32_t relation, uint32_t pathIndex)
 {
     GetRelation(relation).SetPath(pathIndex);
 }
 
-void QkdNetwork::SetRefillThreshold(uint32_t relation, double ratio)
+void
+QkdNetwork::SetRefillThreshold(uint32_t relation, double ratio)
 {
     GetRelation(relation).SetRefillThreshold(ratio);
 }
 
-void QkdNetwork::RequestKey(uint32_t relation, uint64_t bits, Time deadline, KeyCallback done)
+void
+QkdNetwork::RequestKey(uint32_t relation, uint64_t bits, Time deadline, KeyCallback done)
 {
     GetRelation(relation).Request(bits, deadline, done);
 }
 
-bool QkdNetwork::TryTakeKey(uint32_t relation, uint64_t bits)
+bool
+QkdNetwork::TryTakeKey(uint32_t relation, uint64_t bits)
 {
     return GetRelation(relation).TryTake(bits);
 }
 
-void QkdNetwork::SetLinkUp(uint32_t link, bool up)
+void
+QkdNetwork::SetLinkUp(uint32_t link, bool up)
 {
     RequireIndex("link", link, m_links.size());
     Advance();
@@ -193,13 +207,15 @@ void QkdNetwork::SetLinkUp(uint32_t link, bool up)
     Advance();
 }
 
-void QkdNetwork::SetInterceptedFraction(uint32_t link, double fraction)
+void
+QkdNetwork::SetInterceptedFraction(uint32_t link, double fraction)
 {
     RequireIndex("link", link, m_links.size());
     m_links[link].SetInterceptedFraction(fraction);
 }
 
-int64_t QkdNetwork::AssignStreams(int64_t stream)
+int64_t
+QkdNetwork::AssignStreams(int64_t stream)
 {
     const int64_t first = stream;
     for (QkdLink& link : m_links)
@@ -209,7 +225,8 @@ int64_t QkdNetwork::AssignStreams(int64_t stream)
     return stream - first;
 }
 
-void QkdNetwork::Check() const
+void
+QkdNetwork::Check() const
 {
     uint64_t spent = 0;
     for (const QkdLink& link : m_links)
@@ -228,14 +245,16 @@ void QkdNetwork::Check() const
                       << spent << " bits on relaying, relations account for " << received);
 }
 
-void QkdNetwork::DoDispose()
+void
+QkdNetwork::DoDispose()
 {
     m_blockEvent.Cancel();
     m_relations.clear();
     Object::DoDispose();
 }
 
-void QkdNetwork::RunBlock()
+void
+QkdNetwork::RunBlock()
 {
     Advance();
     const Time now = Simulator::Now();
@@ -257,7 +276,8 @@ void QkdNetwork::RunBlock()
     m_blockEvent = Simulator::Schedule(m_blockPeriod, &QkdNetwork::RunBlock, this);
 }
 
-void QkdNetwork::RelayKeys()
+void
+QkdNetwork::RelayKeys()
 {
     for (uint32_t pass = 0; pass < RELAY_PASSES; ++pass)
     {
@@ -290,7 +310,8 @@ void QkdNetwork::RelayKeys()
     }
 }
 
-bool QkdNetwork::RelayShare(Relation& relation)
+bool
+QkdNetwork::RelayShare(Relation& relation)
 {
     const KeyPath& path = relation.GetCurrentPath();
     uint64_t bits = relation.GetNeed();
@@ -312,7 +333,8 @@ bool QkdNetwork::RelayShare(Relation& relation)
     return true;
 }
 
-void QkdNetwork::Advance()
+void
+QkdNetwork::Advance()
 {
     const Time now = Simulator::Now();
     const Time elapsed = now - m_advancedAt;
@@ -334,7 +356,8 @@ void QkdNetwork::Advance()
     }
 }
 
-RelayTerms QkdNetwork::GetTerms(uint32_t site) const
+RelayTerms
+QkdNetwork::GetTerms(uint32_t site) const
 {
     return {GetSitePrice(site, RelayState::Reserved),
             GetSitePrice(site, RelayState::OnDemand),

@@ -21,12 +21,14 @@ Relation::~Relation()
     Cancel();
 }
 
-const std::vector<KeyPath>& Relation::GetPaths() const
+const std::vector<KeyPath>&
+Relation::GetPaths() const
 {
     return m_paths;
 }
 
-void Relation::SetPath(uint32_t pathIndex)
+void
+Relation::SetPath(uint32_t pathIndex)
 {
     NS_ABORT_MSG_IF(pathIndex >= m_paths.size(),
                     "relation " << m_pool.GetName() << ": path " << pathIndex
@@ -34,17 +36,20 @@ void Relation::SetPath(uint32_t pathIndex)
     m_pathIndex = pathIndex;
 }
 
-uint32_t Relation::GetPathIndex() const
+uint32_t
+Relation::GetPathIndex() const
 {
     return m_pathIndex;
 }
 
-const KeyPath& Relation::GetCurrentPath() const
+const KeyPath&
+Relation::GetCurrentPath() const
 {
     return m_paths[m_pathIndex];
 }
 
-void Relation::SetRefillThreshold(double ratio)
+void
+Relation::SetRefillThreshold(double ratio)
 {
     NS_ABORT_MSG_IF(!(ratio >= 0 && ratio <= 1),
                     "relation " << m_pool.GetName() << ": refill threshold is " << ratio
@@ -52,7 +57,8 @@ void Relation::SetRefillThreshold(double ratio)
     m_refillThreshold = ratio;
 }
 
-uint64_t Relation::GetNeed() const
+uint64_t
+Relation::GetNeed() const
 {
     const auto& config = m_pool.GetConfig();
     const auto target =
@@ -62,13 +68,15 @@ uint64_t Relation::GetNeed() const
     return wanted > m_pool.GetStoredBits() ? wanted - m_pool.GetStoredBits() : 0;
 }
 
-void Relation::Refill(uint64_t bits, Time now)
+void
+Relation::Refill(uint64_t bits, Time now)
 {
     m_pool.Add(bits, now);
     m_counters.linkBits += bits * GetCurrentPath().edges.size();
 }
 
-bool Relation::TryTake(uint64_t bits)
+bool
+Relation::TryTake(uint64_t bits)
 {
     if (!m_waiting.empty() || !m_pool.Deliver(bits))
     {
@@ -79,7 +87,8 @@ bool Relation::TryTake(uint64_t bits)
     return true;
 }
 
-void Relation::Request(uint64_t bits, Time deadline, KeyCallback done)
+void
+Relation::Request(uint64_t bits, Time deadline, KeyCallback done)
 {
     const auto& config = m_pool.GetConfig();
     NS_ABORT_MSG_IF(bits > config.maxBits - config.minBits,
@@ -100,7 +109,8 @@ void Relation::Request(uint64_t bits, Time deadline, KeyCallback done)
     m_counters.waitingBits += bits;
 }
 
-void Relation::Serve()
+void
+Relation::Serve()
 {
     // A callback may ask again: its request joins the end of the queue and is looked at in turn.
     while (!m_waiting.empty() && m_pool.Deliver(m_waiting.front().bits))
@@ -114,7 +124,8 @@ void Relation::Serve()
     }
 }
 
-void Relation::Cancel()
+void
+Relation::Cancel()
 {
     for (Waiting& waiting : m_waiting)
     {
@@ -124,32 +135,38 @@ void Relation::Cancel()
     m_counters.waitingBits = 0;
 }
 
-uint64_t Relation::GetNumWaiting() const
+uint64_t
+Relation::GetNumWaiting() const
 {
     return m_waiting.size();
 }
 
-Time Relation::GetHeadSince() const
+Time
+Relation::GetHeadSince() const
 {
     return m_waiting.empty() ? Simulator::Now() : m_waiting.front().since;
 }
 
-const Relation::Counters& Relation::GetCounters() const
+const Relation::Counters&
+Relation::GetCounters() const
 {
     return m_counters;
 }
 
-const KeyPool& Relation::GetPool() const
+const KeyPool&
+Relation::GetPool() const
 {
     return m_pool;
 }
 
-KeyPool& Relation::GetPool()
+KeyPool&
+Relation::GetPool()
 {
     return m_pool;
 }
 
-void Relation::Refuse(uint64_t id)
+void
+Relation::Refuse(uint64_t id)
 {
     const auto found =
         std::ranges::find_if(m_waiting, [id](const Waiting& waiting) { return waiting.id == id; });

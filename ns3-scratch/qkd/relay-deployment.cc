@@ -10,13 +10,15 @@ using namespace ns3;
 namespace qntn
 {
 
-void RelayDeployment::SetTerms(const RelayTerms& terms)
+void
+RelayDeployment::SetTerms(const RelayTerms& terms)
 {
     NS_ASSERT_MSG(!m_ordered && m_state == RelayState::Off, "the terms of a relay are settled");
     m_terms = terms;
 }
 
-void RelayDeployment::SetState(RelayState state, Time now)
+void
+RelayDeployment::SetState(RelayState state, Time now)
 {
     Accrue(now);
     if (state == m_state)
@@ -39,12 +41,14 @@ void RelayDeployment::SetState(RelayState state, Time now)
     }
 }
 
-RelayState RelayDeployment::GetState() const
+RelayState
+RelayDeployment::GetState() const
 {
     return m_state;
 }
 
-bool RelayDeployment::IsOpen(Time now) const
+bool
+RelayDeployment::IsOpen(Time now) const
 {
     switch (m_state)
     {
@@ -58,22 +62,26 @@ bool RelayDeployment::IsOpen(Time now) const
     return false;
 }
 
-bool RelayDeployment::IsOnDemand(Time now) const
+bool
+RelayDeployment::IsOnDemand(Time now) const
 {
     return m_state == RelayState::OnDemand || (m_bridging && now < m_readyAt);
 }
 
-Time RelayDeployment::GetRemainingSetup(Time now) const
+Time
+RelayDeployment::GetRemainingSetup(Time now) const
 {
     return m_state == RelayState::Reserved ? Max(m_readyAt - now, Time(0)) : Time(0);
 }
 
-Time RelayDeployment::GetRemainingCommitment(Time now) const
+Time
+RelayDeployment::GetRemainingCommitment(Time now) const
 {
     return m_ordered ? Max(m_committedUntil - now, Time(0)) : Time(0);
 }
 
-void RelayDeployment::Accrue(Time now)
+void
+RelayDeployment::Accrue(Time now)
 {
     NS_ASSERT_MSG(now >= m_accruedAt, "a relay is billed backwards in time");
     const auto secondsUntil = [this](Time end)
@@ -94,7 +102,8 @@ void RelayDeployment::Accrue(Time now)
     m_accruedAt = now;
 }
 
-const RelayCost& RelayDeployment::GetCost() const
+const RelayCost&
+RelayDeployment::GetCost() const
 {
     return m_cost;
 }

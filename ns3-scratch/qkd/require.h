@@ -10,8 +10,8 @@ namespace qntn
 {
 
 /// Throw std::invalid_argument unless \p low <= \p value <= \p high; "not a number" never passes.
-inline void RequireRange(
-    const char* where, const char* field, double value, double low, double high)
+inline void
+RequireRange(const char* where, const char* field, double value, double low, double high)
 {
     if (!(value >= low && value <= high))
     {

@@ -6,6 +6,8 @@
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
 
+#include <utility>
+
 using namespace ns3;
 
 namespace qntn
@@ -13,7 +15,8 @@ namespace qntn
 
 NS_OBJECT_ENSURE_REGISTERED(Sae);
 
-TypeId Sae::GetTypeId()
+TypeId
+Sae::GetTypeId()
 {
     static TypeId tid =
         TypeId("qntn::Sae")
@@ -43,7 +46,8 @@ TypeId Sae::GetTypeId()
     return tid;
 }
 
-void Sae::Configure(Ptr<QkdNetwork> network, uint32_t relation)
+void
+Sae::Configure(Ptr<QkdNetwork> network, uint32_t relation)
 {
     NS_ABORT_MSG_IF(relation >= network->GetNumRelations(),
                     "SAE: relation " << relation << " does not exist, expected below "
@@ -52,27 +56,32 @@ void Sae::Configure(Ptr<QkdNetwork> network, uint32_t relation)
     m_relation = relation;
 }
 
-void Sae::SetOutputCallback(PacketCallback output)
+void
+Sae::SetOutputCallback(PacketCallback output)
 {
     m_output = output;
 }
 
-void Sae::SetBlockedCallback(PacketCallback blocked)
+void
+Sae::SetBlockedCallback(PacketCallback blocked)
 {
     m_blocked = blocked;
 }
 
-void Sae::SetCipher(Cipher cipher)
+void
+Sae::SetCipher(Cipher cipher)
 {
     m_cipher = cipher;
 }
 
-Cipher Sae::GetCipher() const
+Cipher
+Sae::GetCipher() const
 {
     return m_cipher;
 }
 
-void Sae::Send(Ptr<const Packet> packet, Time created)
+void
+Sae::Send(Ptr<const Packet> packet, Time created)
 {
     NS_ABORT_MSG_IF(!m_network, "SAE: call Configure before Send");
     ++m_counters.packets;
@@ -92,27 +101,32 @@ void Sae::Send(Ptr<const Packet> packet, Time created)
     Drain();
 }
 
-uint32_t Sae::GetRelation() const
+uint32_t
+Sae::GetRelation() const
 {
     return m_relation;
 }
 
-uint64_t Sae::GetWaitingPackets() const
+uint64_t
+Sae::GetWaitingPackets() const
 {
     return m_waiting.size();
 }
 
-uint64_t Sae::GetWaitingBytes() const
+uint64_t
+Sae::GetWaitingBytes() const
 {
     return m_waitingBytes;
 }
 
-const Sae::Counters& Sae::GetCounters() const
+const Sae::Counters&
+Sae::GetCounters() const
 {
     return m_counters;
 }
 
-void Sae::Check() const
+void
+Sae::Check() const
 {
     NS_ASSERT_MSG(m_counters.packets ==
                       m_counters.encryptedPackets + m_counters.blockedPackets + m_waiting.size(),
@@ -126,7 +140,8 @@ void Sae::Check() const
                   "SAE: " << m_counters.keyBits << " key bits do not match what was encrypted");
 }
 
-void Sae::DoDispose()
+void
+Sae::DoDispose()
 {
     m_waiting.clear();
     m_network = nullptr;
@@ -135,13 +150,15 @@ void Sae::DoDispose()
     Object::DoDispose();
 }
 
-bool Sae::NeedsKey() const
+bool
+Sae::NeedsKey() const
 {
     return !m_hasKey || m_keyBytes >= m_rekeyBytes ||
            Simulator::Now() - m_keySince >= m_rekeyInterval;
 }
 
-uint64_t Sae::GetKeyBits(uint32_t payloadBytes) const
+uint64_t
+Sae::GetKeyBits(uint32_t payloadBytes) const
 {
     if (m_cipher == Cipher::OneTimePad)
     {
@@ -155,7 +172,8 @@ uint64_t Sae::GetKeyBits(uint32_t payloadBytes) const
     return AES_KEY_BITS > m_spareBits ? AES_KEY_BITS - m_spareBits : 0;
 }
 
-bool Sae::AcquireKey(uint32_t payloadBytes)
+bool
+Sae::AcquireKey(uint32_t payloadBytes)
 {
     const uint64_t bits = GetKeyBits(payloadBytes);
     if (bits > 0)
@@ -170,7 +188,8 @@ bool Sae::AcquireKey(uint32_t payloadBytes)
     return true;
 }
 
-void Sae::Encrypt(const Waiting& waiting)
+void
+Sae::Encrypt(const Waiting& waiting)
 {
     const uint32_t size = waiting.packet->GetSize();
     uint32_t overhead = TAG_BYTES;
@@ -204,7 +223,8 @@ void Sae::Encrypt(const Waiting& waiting)
     }
 }
 
-void Sae::Block(const Waiting& waiting)
+void
+Sae::Block(const Waiting& waiting)
 {
     ++m_counters.blockedPackets;
     m_counters.blockedBytes += waiting.packet->GetSize();
@@ -214,15 +234,17 @@ void Sae::Block(const Waiting& waiting)
     }
 }
 
-Sae::Waiting Sae::PopWaiting()
+Sae::Waiting
+Sae::PopWaiting()
 {
-    const Waiting head = m_waiting.front();
+    Waiting head = std::move(m_waiting.front());
     m_waiting.pop_front();
     m_waitingBytes -= head.packet->GetSize();
     return head;
 }
 
-void Sae::Drain()
+void
+Sae::Drain()
 {
     while (!m_waiting.empty() && !m_requested)
     {
@@ -241,7 +263,8 @@ void Sae::Drain()
     }
 }
 
-void Sae::KeyAnswer(bool granted)
+void
+Sae::KeyAnswer(bool granted)
 {
     m_requested = false;
     if (!m_network)

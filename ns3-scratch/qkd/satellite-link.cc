@@ -38,7 +38,8 @@ constexpr double TABLE_STEP_DEG = 5;
 
 } // namespace
 
-double AtmosphereTransmittance(double elevationDeg)
+double
+AtmosphereTransmittance(double elevationDeg)
 {
     RequireRange("AtmosphereTransmittance", "elevation_deg", elevationDeg, -90, 90);
     if (elevationDeg < TABLE_STEP_DEG)
@@ -51,16 +52,18 @@ double AtmosphereTransmittance(double elevationDeg)
     {
         return TRANSMISSION_810_NM.back();
     }
-    return std::lerp(
-        TRANSMISSION_810_NM[i], TRANSMISSION_810_NM[i + 1], position - static_cast<double>(i));
+    return std::lerp(TRANSMISSION_810_NM[i],
+                     TRANSMISSION_810_NM[i + 1],
+                     position - static_cast<double>(i));
 }
 
-double SatelliteTransmittance(double rangeM,
-                              double divergenceRad,
-                              double receiverDiameterM,
-                              double pointingJitterRad,
-                              double elevationDeg,
-                              double receiverEfficiency)
+double
+SatelliteTransmittance(double rangeM,
+                       double divergenceRad,
+                       double receiverDiameterM,
+                       double pointingJitterRad,
+                       double elevationDeg,
+                       double receiverEfficiency)
 {
     const char* where = "SatelliteTransmittance";
     const double unbounded = std::numeric_limits<double>::max();

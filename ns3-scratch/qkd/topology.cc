@@ -11,7 +11,8 @@
 namespace qntn
 {
 
-uint32_t QkdTopology::GetSite(const std::string& siteName) const
+uint32_t
+QkdTopology::GetSite(const std::string& siteName) const
 {
     const auto found = std::ranges::find(sites, siteName);
     if (found == sites.end())
@@ -22,7 +23,8 @@ uint32_t QkdTopology::GetSite(const std::string& siteName) const
     return static_cast<uint32_t>(found - sites.begin());
 }
 
-QkdTopology ReadQkdTopology(const std::string& path, const std::string& name)
+QkdTopology
+ReadQkdTopology(const std::string& path, const std::string& name)
 {
     const double unbounded = std::numeric_limits<double>::max();
     const auto entry = ReadDataEntry(path, name, "network");
@@ -36,8 +38,9 @@ QkdTopology ReadQkdTopology(const std::string& path, const std::string& name)
     for (const auto& link : entry["links"])
     {
         const std::string at = where + ", link " + std::to_string(topology.links.size());
-        RequireKnownFields(
-            link, {"a", "b", "length_km", "loss_db", "measured_rate_bps", "measured_qber"}, at);
+        RequireKnownFields(link,
+                           {"a", "b", "length_km", "loss_db", "measured_rate_bps", "measured_qber"},
+                           at);
         const auto optional = [&](const char* field, double high) -> std::optional<double>
         {
             return link.contains(field) ? std::optional(ReadNumber(link, field, at, 0, high))

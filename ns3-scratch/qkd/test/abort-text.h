@@ -2,7 +2,9 @@
 #ifndef QNTN_QKD_TEST_ABORT_TEXT_H
 #define QNTN_QKD_TEST_ABORT_TEXT_H
 
+#include <exception>
 #include <functional>
+#include <iostream>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ AbortText(const std::function<void()>& action)
     {
         return "";
     }
+    std::cout.flush();
     const pid_t child = fork();
     if (child == 0)
     {

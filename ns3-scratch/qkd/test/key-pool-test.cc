@@ -20,7 +20,7 @@ TEST_CASE("key pool: every bit is accounted for under random operation")
                       .minBits = 500,
                       .thresholdBits = 5000,
                       .maxBits = 20000,
-                      .timeToLive = ages ? Seconds(30) : Time(0)});
+                      .timeToLive = ages ? MilliSeconds(500) : Time(0)});
         for (int i = 0; i < 5000; ++i)
         {
             const Time now = MilliSeconds(100 * i);
@@ -49,7 +49,7 @@ TEST_CASE("key pool: every bit is accounted for under random operation")
             REQUIRE(pool.GetStoredBits() <= 20000);
         }
         CHECK((pool.GetLedger().expired > 0) == ages);
-        CHECK(pool.GetLedger().dropped > 0);
+        CHECK((ages || pool.GetLedger().dropped > 0));
     }
 }
 

@@ -109,6 +109,7 @@ TEST_CASE("network: a relay opens and closes its path and its links")
     const uint64_t relayed = s.network->TakeRelationReport(s.ab).relayedBits;
     CHECK(relayed > 0);
     s.network->SetRelayState(s.r, RelayState::Off);
+    simulator.RunUntil(MilliSeconds(3001)); // the block of 2.9 to 3 s still counts
     const uint64_t sifted = s.network->GetLink(s.ar).GetSiftedBits();
     CHECK_FALSE(s.network->IsPathOpen(s.ab, 0));
     simulator.RunUntil(Seconds(5));
@@ -280,8 +281,10 @@ TEST_CASE("network: every bit is accounted for under random operation, and seeds
         SimulatorScope simulator;
         std::mt19937 random(seed);
         SmallNetwork s(3e6, COSTS);
-        const uint32_t ay =
-            s.network->AddRelation(s.a, s.y, {.maxBits = 50000, .timeToLive = Seconds(5)});
+        const uint32_t ay = s.network->AddRelation(
+            s.a,
+            s.y,
+            {.thresholdBits = 9000, .maxBits = 50000, .timeToLive = Seconds(5)});
         s.network->SetAttribute("SetupTime", TimeValue(Seconds(1)));
         s.network->Start();
         Answers answers;

@@ -183,7 +183,7 @@ class SliceBudget(VectorBase):
             terms=fields(("served_ratio", 1), ("mode_hit", 1)),
             reward_weights=np.array([1.0, 0.5]),
         )
-        metrics = fields(("served_ratio", 1), ("mode_ratio", 1), ("delay_xr_ms", 1), ("pool_fill_ratio", 1))
+        metrics = fields(("served_ratio", 1), ("mode_ratio", 1), ("delay_ms.xr", 1), ("fill_ratio.pool_0", 1))
         self.schema = make_schema("slice-budget", [planner, cell], metrics, {"served_ratio": 1.0, "mode_ratio": 0.5})
         self.need = np.ones((num_envs, 2))
         self.budget = np.ones((num_envs, 2))

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/// \file
+/// What City tells about itself.
+#include "metaverse/city.h"
+
+#include "ns3/simulator.h"
+
+#include <algorithm>
+
+using namespace ns3;
+
+namespace qntn
+{
+
+namespace
+{
+
+/// Time constant with which demand is smoothed.
+constexpr double SMOOTHING_S = 1;
+
+void
+Smooth(double& level, double value, double step_s)
+{
+    level += (value - level) * std::min(1.0, step_s / SMOOTHING_S);
+}
+
+/// Adds what another provider's users have in the same slice of the cell.
+void
+Add(SliceReport& sum, const SliceReport& report)
+{
+    const double cqiSum = sum.meanCqi * static_cast<double>(sum.transportBlocks) +
+                          report.meanCqi * static_cast<double>(report.transportBlocks);
+    sum.offeredBytes += report.offeredBytes;
+    sum.deliveredBytes += report.deliveredBytes;
+    sum.lateBytes += report.lateBytes;
+    sum.droppedBytes += report.droppedBytes;
+    sum.prbSlotsUsed += report.prbSlotsUsed;
+    sum.prbSlotsQuota += report.prbSlotsQuota;
+    sum.queueBytes += report.queueBytes;
+    sum.headOfLineDelay = std::max(sum.headOfLineDelay, report.headOfLineDelay);
+    sum.transportBlocks += report.transportBlocks;
+    sum.failedBlocks += report.failedBlocks;
+    sum.meanCqi = sum.transportBlocks > 0 ? cqiSum / static_cast<double>(sum.transportBlocks)
+                                          : std::max(sum.meanCqi, report.meanCqi);
+}
+
+} // namespace
+
+void
+City::Observe()
+{
+    const Time now = Simulator::Now();
+    const double step_s = (now - m_observedAt).GetSeconds();
+    NS_ABORT_MSG_IF(step_s <= 0, "City::Observe is called twice at " << now.As(Time::S));
+    m_observedAt = now;
+    m_services->GetMonitor().Roll();
+    for (uint32_t cell = 0; cell < NUM_CELLS; ++cell)
+    {
+        for (uint32_t slice = 0; slice < NUM_SLICES; ++slice)
+        {
+            auto& sum = m_radio[cell * NUM_SLICES + slice];
+            sum = {};
+            for (uint32_t provider = 0; provider < NUM_PROVIDERS; ++provider)
+            {
+                Add(sum, m_ran->TakeReport(cell, provider * NUM_SLICES + slice));
+                const auto bytes = GetMonitor().Get(provider, cell, slice).offeredBytes;
+                Smooth(m_offered_bps[(provider * NUM_CELLS + cell) * NUM_SLICES + slice],
+                       8.0 * static_cast<double>(bytes) / step_s,
+                       step_s);
+            }
+        }
+    }
+    for (uint32_t provider = 0; provider < NUM_PROVIDERS; ++provider)
+    {
+        for (uint32_t slice = 0; slice < NUM_SLICES; ++slice)
+        {
+            const auto server = m_providers[provider].GetServer();
+            auto& report = m_cpu[provider * NUM_SLICES + slice];
+            report = server->TakeReport(slice);
+            Smooth(m_cpuDemand[provider * NUM_SLICES + slice],
+                   report.submitted.GetSeconds() / step_s / server->GetNumCores(),
+                   step_s);
+        }
+    }
+    for (uint32_t relation = 0; relation < NUM_RELATIONS; ++relation)
+    {
+        m_relationReports[relation] = m_keys->TakeRelationReport(relation);
+        Smooth(m_keyDemand_bps[relation],
+               static_cast<double>(m_relationReports[relation].requestedBits) / step_s,
+               step_s);
+    }
+    for (uint32_t link = 0; link < m_linkReports.size(); ++link)
+    {
+        m_linkReports[link] = m_keys->TakeLinkReport(link);
+    }
+    m_cost = m_keys->TakeCostReport();
+    m_numHandovers = m_ran->GetNumHandovers() - m_totalHandovers;
+    m_totalHandovers += m_numHandovers;
+    for (uint32_t user = 0; user < m_servingCells.size(); ++user)
+    {
+        m_servingCells[user] = m_ran->GetServingCell(user);
+    }
+}
+
+RanNetwork&
+City::GetRan()
+{
+    return *m_ran;
+}
+
+const ServiceMonitor&
+City::GetMonitor() const
+{
+    return m_services->GetMonitor();
+}
+
+const SliceReport&
+City::GetRadio(uint32_t cell, uint32_t slice) const
+{
+    return m_radio.at(cell * NUM_SLICES + slice);
+}
+
+const EdgeServer::Report&
+City::GetCpu(uint32_t provider, uint32_t slice) const
+{
+    return m_cpu.at(provider * NUM_SLICES + slice);
+}
+
+double
+City::GetCpuDemand(uint32_t provider, uint32_t slice) const
+{
+    return m_cpuDemand.at(provider * NUM_SLICES + slice);
+}
+
+const RelationReport&
+City::GetRelationReport(uint32_t relation) const
+{
+    return m_relationReports.at(relation);
+}
+
+const LinkReport&
+City::GetLinkReport(uint32_t link) const
+{
+    return m_linkReports.at(link);
+}
+
+const RelayCost&
+City::GetCost() const
+{
+    return m_cost;
+}
+
+double
+City::GetOfferedBps(uint32_t provider, uint32_t cell, uint32_t slice) const
+{
+    return m_offered_bps.at((provider * NUM_CELLS + cell) * NUM_SLICES + slice);
+}
+
+double
+City::GetKeyDemandBps(uint32_t relation) const
+{
+    return m_keyDemand_bps.at(relation);
+}
+
+uint32_t
+City::GetNumUsers(uint32_t provider, uint32_t cell) const
+{
+    uint32_t count = 0;
+    for (uint32_t user = 0; user < m_servingCells.size(); ++user)
+    {
+        count += m_servingCells[user] == cell && m_users->Get()[user].provider == provider;
+    }
+    return count;
+}
+
+uint32_t
+City::GetNumCovered() const
+{
+    return m_servingCells.size() - std::ranges::count(m_servingCells, ServiceNetwork::NO_CELL);
+}
+
+uint64_t
+City::GetNumHandovers() const
+{
+    return m_numHandovers;
+}
+
+double
+City::ForecastVisibility(Time from, Time to) const
+{
+    constexpr uint32_t NUM_SAMPLES = 50;
+    const Ecef city = m_frame->ToEcef(0, 0, 0);
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < NUM_SAMPLES; ++i)
+    {
+        const double at_s = (from + (to - from) * i / NUM_SAMPLES).GetSeconds();
+        seen += ElevationDeg(city, m_orbit->PositionAt(at_s)) >= m_config.minElevationDeg;
+    }
+    return static_cast<double>(seen) / NUM_SAMPLES;
+}
+
+} // namespace qntn

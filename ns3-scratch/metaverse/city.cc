@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "metaverse/city.h"
+
+#include "metaverse/urllc-source.h"
+#include "metaverse/xr-source.h"
+#include "ran/quota.h"
+
+#include "ns3/double.h"
+#include "ns3/simulator.h"
+#include "ns3/uinteger.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+using namespace ns3;
+
+namespace qntn
+{
+
+namespace
+{
+
+constexpr double LATITUDE_DEG = 40.4168; // Madrid, where MadQCI is
+constexpr double LONGITUDE_DEG = -3.7038;
+const std::vector<Vector> GNB_POSITIONS{
+    {0, 0, 25}, {500, 0, 25}, {250, 433, 25}}; // TR 38.901 UMa, 500 m
+constexpr double GNB_ANTENNA_GAIN_DBI = 8;     // TR 38.901, Table 7.3-1
+constexpr double SATELLITE_ALTITUDE_M = 600e3; // TR 38.821, set 1, LEO-600
+constexpr double SATELLITE_EIRP_DBW_PER_MHZ = 34;
+constexpr double WATCHING_RATE_RATIO = 0.5;
+/// Within these parts of the episode things begin.
+constexpr std::array RIDE_BEGINS{0.25, 0.45};
+constexpr std::array PASS_BEGINS{0.10, 0.40};
+constexpr std::array RUSH_BEGINS{0.40, 0.70};
+
+/// Where servers and gateways are attached; what is left are candidate relay sites.
+constexpr std::array<const char*, City::NUM_PROVIDERS> SERVER_SITES{"QUIJOTE", "DISTRITO"};
+constexpr std::array<const char*, City::NUM_CELLS> GATEWAY_SITES{
+    "QUIRON", "CONCEPCION", "QUINTIN", "QUINTO"};
+const KeyPoolConfig RELATION_POOL{
+    .initialBits = 20000, .minBits = 0, .thresholdBits = 100000, .maxBits = 1000000};
+const KeyPoolConfig LINK_POOL{
+    .initialBits = 100000, .minBits = 16384, .thresholdBits = 262144, .maxBits = 2000000};
+
+/// The orbit from pole to pole that stands above \p minElevationDeg over the city for \p duration.
+CircularOrbit
+MakePass(double minElevationDeg, Time rise, Time duration)
+{
+    const double elevation = minElevationDeg * std::numbers::pi / 180;
+    const double ratio = EARTH_RADIUS_M / (EARTH_RADIUS_M + SATELLITE_ALTITUDE_M);
+    const double reach =
+        std::acos(ratio * std::cos(elevation)) - elevation; // seen from the Earth's centre
+    const double half =
+        std::numbers::pi * duration.GetSeconds() / OrbitalPeriodS(SATELLITE_ALTITUDE_M);
+    NS_ABORT_MSG_IF(half >= reach,
+                    "a pass above " << minElevationDeg << " degrees cannot last "
+                                    << duration.As(Time::S)
+                                    << "; lower min_elevation_deg or pass_s");
+    const double beside = std::acos(std::cos(reach) / std::cos(half));
+    const double east =
+        std::asin(std::sin(beside) / std::cos(LATITUDE_DEG * std::numbers::pi / 180));
+    return CircularOrbit::Over(LATITUDE_DEG,
+                               LONGITUDE_DEG + east * 180 / std::numbers::pi,
+                               SATELLITE_ALTITUDE_M,
+                               90,
+                               (rise + duration / 2).GetSeconds());
+}
+
+LossCause
+ToLossCause(DropCause cause)
+{
+    switch (cause)
+    {
+    case DropCause::LATE:
+        return LossCause::LATE;
+    case DropCause::OVERFLOW:
+        return LossCause::OVERFLOW;
+    case DropCause::RADIO:
+        return LossCause::RADIO;
+    default:
+        return LossCause::NO_COVERAGE;
+    }
+}
+
+} // namespace
+
+NS_OBJECT_ENSURE_REGISTERED(City);
+
+TypeId
+City::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("qntn::City").SetParent<Object>().SetGroupName("Metaverse").AddConstructor<City>();
+    return tid;
+}
+
+void
+City::Build(const CityConfig& config, const QkdTopology& topology, const CostSet& costs)
+{
+    NS_ABORT_MSG_IF(m_ran, "City::Build is called twice");
+    m_config = config;
+    m_times = CreateObject<UniformRandomVariable>();
+    m_users = CreateObject<CityUsers>();
+    int64_t stream = 1;
+    m_times->SetStream(stream++);
+    stream += m_users->AssignStreams(stream);
+    m_users->Create(config.numUsers, GNB_POSITIONS);
+    BuildRadio(config);
+    BuildKeys(config, topology, costs);
+    BuildServices(config);
+    stream += m_ran->AssignStreams(stream);
+    stream += m_keys->AssignStreams(stream);
+    for (const auto& source : m_sources)
+    {
+        stream += source->AssignStreams(stream);
+    }
+    m_radio.resize(NUM_CELLS * NUM_SLICES);
+    m_cpu.resize(NUM_PROVIDERS * NUM_SLICES);
+    m_cpuDemand.resize(NUM_PROVIDERS * NUM_SLICES);
+    m_relationReports.resize(NUM_RELATIONS);
+    m_linkReports.resize(m_keys->GetNumLinks());
+    m_offered_bps.resize(NUM_PROVIDERS * NUM_CELLS * NUM_SLICES);
+    m_keyDemand_bps.resize(NUM_RELATIONS);
+    m_servingCells.assign(config.numUsers, ServiceNetwork::NO_CELL);
+}
+
+void
+City::BuildRadio(const CityConfig& config)
+{
+    m_ran = CreateObjectWithAttributes<RanNetwork>("NumSlices",
+                                                   UintegerValue(NUM_PROVIDERS * NUM_SLICES));
+    for (uint32_t i = 0; i < NUM_GNBS; ++i)
+    {
+        m_ran->AddGnb({.name = CELL_NAMES[i],
+                       .position = GNB_POSITIONS[i],
+                       .carrier = {.frequencyHz = 3.5e9,
+                                   .bandwidthHz = 40e6,
+                                   .numerology = 1,
+                                   .slotPattern = "DDDSU"},
+                       .txPowerDbm = config.gnbTxPowerDbm,
+                       .antennaGainDbi = GNB_ANTENNA_GAIN_DBI});
+    }
+    const double duration_s = config.duration.GetSeconds();
+    const Time rise = Seconds(m_times->GetValue(PASS_BEGINS[0], PASS_BEGINS[1]) * duration_s);
+    m_frame = std::make_unique<GroundFrame>(LATITUDE_DEG, LONGITUDE_DEG);
+    m_orbit = std::make_unique<CircularOrbit>(
+        MakePass(config.minElevationDeg, rise, config.passDuration));
+    m_ran->AddNtnCell({.name = CELL_NAMES[SATELLITE],
+                       .orbit = *m_orbit,
+                       .frame = *m_frame,
+                       .beamCentre = {0, 0, 0},
+                       .carrier = {.frequencyHz = 2e9,
+                                   .bandwidthHz = 30e6,
+                                   .numerology = 0,
+                                   .slotPattern = "D",
+                                   .mcsTable = 1},
+                       .eirpDensityDbwPerMhz = SATELLITE_EIRP_DBW_PER_MHZ,
+                       .minElevationDeg = config.minElevationDeg,
+                       .coreDelay = Seconds(0),
+                       .environment = "Suburban"});
+    for (const auto& user : m_users->Get())
+    {
+        m_ran->AddUe(user.mobility);
+    }
+    m_ran->SetDeliveredCallback(MakeCallback(&City::RadioDelivered, this));
+    m_ran->SetDroppedCallback(MakeCallback(&City::RadioDropped, this));
+    m_users->ScheduleRide(Seconds(RIDE_BEGINS[0] * duration_s),
+                          Seconds(RIDE_BEGINS[1] * duration_s));
+}
+
+void
+City::BuildKeys(const CityConfig& config, const QkdTopology& topology, const CostSet& costs)
+{
+    m_keys = CreateObjectWithAttributes<QkdNetwork>("MaxPaths",
+                                                    UintegerValue(NUM_PATHS),
+                                                    "SetupTime",
+                                                    TimeValue(config.relaySetup),
+                                                    "Commitment",
+                                                    TimeValue(config.relayCommitment),
+                                                    "PricePeriod",
+                                                    TimeValue(config.pricePeriod));
+    m_keys->SetCostSet(costs);
+    for (const auto& site : topology.sites)
+    {
+        const bool isEnd = std::ranges::find(SERVER_SITES, site) != SERVER_SITES.end() ||
+                           std::ranges::find(GATEWAY_SITES, site) != GATEWAY_SITES.end();
+        m_keys->AddSite(site, isEnd ? SiteKind::Endpoint : SiteKind::RelayCandidate);
+    }
+    for (const auto& link : topology.links)
+    {
+        m_keys->AddLink({.siteA = topology.GetSite(link.siteA),
+                         .siteB = topology.GetSite(link.siteB),
+                         .lengthKm = link.lengthKm,
+                         .lossDb = link.lossDb,
+                         .pulseRateHz = config.pulseRateHz,
+                         .pool = LINK_POOL});
+    }
+    for (const char* server : SERVER_SITES)
+    {
+        for (const char* gateway : GATEWAY_SITES)
+        {
+            m_keys->AddRelation(m_keys->GetSite(server), m_keys->GetSite(gateway), RELATION_POOL);
+        }
+    }
+}
+
+void
+City::BuildServices(const CityConfig& config)
+{
+    m_services = CreateObject<ServiceNetwork>();
+    m_services->Configure(NUM_PROVIDERS, NUM_CELLS, NUM_SLICES);
+    m_services->SetCellCallback(MakeCallback(&City::CellOf, this));
+    m_services->SetRadioCallback(MakeCallback(&RanNetwork::Enqueue, m_ran));
+    for (const char* name : PROVIDER_NAMES)
+    {
+        auto server =
+            CreateObjectWithAttributes<EdgeServer>("Cores", DoubleValue(config.edgeCores));
+        m_providers.emplace_back(name, NUM_CELLS, NUM_SLICES, server);
+        m_services->AddServer(server);
+    }
+    m_saes.assign(NUM_RELATIONS, std::vector<std::vector<Ptr<Sae>>>(NUM_SLICES));
+    for (uint32_t user = 0; user < config.numUsers; ++user)
+    {
+        const auto& u = m_users->Get()[user];
+        if (u.kind == UserKind::DOWNLOADING)
+        {
+            auto embb = CreateObjectWithAttributes<EmbbSource>("Rate",
+                                                               DoubleValue(config.embbRateBps),
+                                                               "FileBytes",
+                                                               UintegerValue(config.embbFileBytes));
+            AddFlow(config, user, EMBB, embb);
+            if (u.provider == NUM_PROVIDERS - 1)
+            {
+                m_rushSources.push_back(embb);
+            }
+            continue;
+        }
+        const double rateBps =
+            config.xrRateBps * (u.kind == UserKind::WATCHING ? WATCHING_RATE_RATIO : 1);
+        AddFlow(config,
+                user,
+                XR,
+                CreateObjectWithAttributes<XrSource>("Rate", DoubleValue(rateBps)));
+        if (u.kind == UserKind::IMMERSED)
+        {
+            AddFlow(config, user, XURLLC, CreateObject<UrllcSource>());
+        }
+    }
+    const double begins_s =
+        m_times->GetValue(RUSH_BEGINS[0], RUSH_BEGINS[1]) * config.duration.GetSeconds();
+    Simulator::Schedule(Seconds(begins_s), &City::SetRush, this, config.rushRatio);
+    Simulator::Schedule(Seconds(begins_s) + config.rushDuration, &City::SetRush, this, 1.0);
+}
+
+void
+City::AddFlow(const CityConfig& config, uint32_t user, Slice slice, Ptr<TrafficSource> source)
+{
+    const uint32_t provider = m_users->Get()[user].provider;
+    std::vector<Ptr<Sae>> saes;
+    for (uint32_t cell = 0; cell < NUM_CELLS; ++cell)
+    {
+        const uint32_t relation = GetRelation(provider, cell);
+        auto sae = CreateObjectWithAttributes<Sae>(
+            "RekeyBytes",
+            UintegerValue(config.rekeyBytes),
+            "MaxWait",
+            TimeValue(std::min(config.keyWait, config.budgets[slice])));
+        sae->Configure(m_keys, relation);
+        m_saes[relation][slice].push_back(sae);
+        saes.push_back(sae);
+    }
+    m_providers[provider].AddSource(slice, source);
+    m_sources.push_back(source);
+    const uint32_t flow = m_services->AddFlow({.user = user,
+                                               .provider = provider,
+                                               .slice = slice,
+                                               .budget = config.budgets[slice],
+                                               .workPerBurst = config.workPerBurst[slice],
+                                               .workPerMegabyte = config.workPerMegabyte[slice]},
+                                              source,
+                                              saes);
+    const uint32_t ranFlow =
+        m_ran->AddFlow(user, provider * NUM_SLICES + slice, config.budgets[slice]);
+    NS_ASSERT_MSG(flow == ranFlow, "flows of the radio and of the service are numbered alike");
+}
+
+void
+City::SetRush(double ratio)
+{
+    for (const auto& source : m_rushSources)
+    {
+        source->SetLoad(ratio);
+    }
+}
+
+void
+City::Start()
+{
+    m_ran->Start();
+    m_keys->Start();
+    m_services->Start();
+}
+
+void
+City::SetSliceShares(uint32_t cell, std::span<const float> shares)
+{
+    const auto prbs = LargestRemainder(DivideSlices(cell, shares), m_ran->GetNumPrbs(cell));
+    for (uint32_t slice = 0; slice < prbs.size(); ++slice)
+    {
+        m_ran->SetPrbQuota(
+            cell,
+            slice,
+            {.dedicated = prbs[slice], .minimum = prbs[slice], .maximum = prbs[slice]});
+    }
+}
+
+std::vector<double>
+City::DivideSlices(uint32_t cell, std::span<const float> shares) const
+{
+    return DivideBetweenProviders(shares, m_providers, cell);
+}
+
+void
+City::SetCipherPolicy(uint32_t relation, CipherPolicy policy)
+{
+    for (uint32_t slice = 0; slice < NUM_SLICES; ++slice)
+    {
+        const bool pad = policy == CipherPolicy::PAD_ALL ||
+                         (policy == CipherPolicy::PAD_XURLLC && slice == XURLLC);
+        for (const auto& sae : m_saes.at(relation)[slice])
+        {
+            sae->SetCipher(pad ? Cipher::OneTimePad : Cipher::AesGcm);
+        }
+    }
+}
+
+void
+City::SetRefillLevel(uint32_t relation, double ratio)
+{
+    const double limit = m_providers[relation / NUM_CELLS].GetKeyLimit(relation % NUM_CELLS);
+    m_keys->SetRefillThreshold(relation, std::min(ratio, limit));
+}
+
+Provider&
+City::GetProvider(uint32_t provider)
+{
+    return m_providers.at(provider);
+}
+
+QkdNetwork&
+City::GetKeys()
+{
+    return *m_keys;
+}
+
+uint32_t
+City::GetRelation(uint32_t provider, uint32_t cell)
+{
+    return provider * NUM_CELLS + cell;
+}
+
+std::string
+City::GetRelationName(uint32_t relation)
+{
+    return std::string(PROVIDER_NAMES[relation / NUM_CELLS]) + "_" +
+           CELL_NAMES[relation % NUM_CELLS];
+}
+
+bool
+City::Needs(uint32_t relation, uint32_t path, uint32_t site) const
+{
+    const auto& sites = m_keys->GetPath(relation, path).sites;
+    return std::ranges::find(sites, site) != sites.end();
+}
+
+double
+City::GetPathQber(uint32_t relation, uint32_t path) const
+{
+    double qber = 0;
+    for (const uint32_t link : m_keys->GetPath(relation, path).edges)
+    {
+        qber = std::max(qber, m_linkReports[link].qber);
+    }
+    return qber;
+}
+
+uint32_t
+City::CellOf(uint32_t user)
+{
+    return m_ran->GetServingCell(user);
+}
+
+void
+City::RadioDelivered(uint32_t flow, Ptr<const Packet> packet, Time)
+{
+    m_services->Delivered(flow, packet);
+}
+
+void
+City::RadioDropped(uint32_t flow, Ptr<const Packet> packet, DropCause cause)
+{
+    m_services->Dropped(flow, packet, ToLossCause(cause));
+}
+
+void
+City::Check() const
+{
+    m_services->Check();
+    m_keys->Check();
+    m_ran->Check();
+}
+
+void
+City::DoDispose()
+{
+    m_services->Dispose();
+    m_keys->Dispose();
+    m_ran->Dispose();
+    m_sources.clear();
+    m_rushSources.clear();
+    m_saes.clear();
+    m_providers.clear();
+    Object::DoDispose();
+}
+
+} // namespace qntn

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ran/bler.h"
+
+#include "ran/nr-tables.h"
+
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace qntn
+{
+
+namespace
+{
+
+constexpr double LOWEST_DB = -20;
+constexpr double HIGHEST_DB = 45;
+constexpr double STEP_DB = 0.25;
+constexpr int NUM_STEPS = static_cast<int>((HIGHEST_DB - LOWEST_DB) / STEP_DB) + 1;
+constexpr int NUM_NOISE_POINTS = 33; ///< of the integral over the noise
+constexpr double NOISE_SIGMAS = 5;   ///< it reaches this far
+
+/// Information of one dimension of Gray-mapped QAM: pulse-amplitude modulation with \p numBits.
+SymbolInformation
+PamInformation(int numBits, double snr)
+{
+    const int numPoints = 1 << numBits;
+    const double spacing = 2 / std::sqrt((numPoints * numPoints - 1) / 3.0) * std::sqrt(snr);
+    double sum = 0;
+    double sumOfSquares = 0;
+    double weightSum = 0;
+    std::vector<double> likelihood(numPoints);
+    for (int point = 0; point < numPoints / 2; ++point) // the other half is its mirror image
+    {
+        for (int i = 0; i < NUM_NOISE_POINTS; ++i)
+        {
+            const double noise = NOISE_SIGMAS * (2.0 * i / (NUM_NOISE_POINTS - 1) - 1);
+            const double weight = std::exp(-noise * noise / 2);
+            double total = 0;
+            for (int other = 0; other < numPoints; ++other)
+            {
+                const double distance = noise + (point - other) * spacing;
+                likelihood[other] = std::exp((noise * noise - distance * distance) / 2);
+                total += likelihood[other];
+            }
+            double information = 0;
+            for (int bit = 0; bit < numBits; ++bit)
+            {
+                auto label = [bit](int p) { return ((p ^ (p >> 1)) >> bit) & 1; };
+                double same = 0;
+                for (int other = 0; other < numPoints; ++other)
+                {
+                    same += label(other) == label(point) ? likelihood[other] : 0;
+                }
+                information += 1 + std::log2(same / total);
+            }
+            sum += weight * information;
+            sumOfSquares += weight * information * information;
+            weightSum += weight;
+        }
+    }
+    const double mean = sum / weightSum;
+    return {mean, sumOfSquares / weightSum - mean * mean};
+}
+
+using Curve = std::array<SymbolInformation, NUM_STEPS>;
+
+Curve
+MakeCurve(int modulationOrder)
+{
+    Curve curve;
+    for (int i = 0; i < NUM_STEPS; ++i)
+    {
+        const auto pam =
+            PamInformation(modulationOrder / 2, std::pow(10, (LOWEST_DB + i * STEP_DB) / 10));
+        curve[i] = {2 * pam.meanBits, 2 * pam.varianceBits2};
+    }
+    return curve;
+}
+
+const Curve&
+GetCurve(uint8_t modulationOrder)
+{
+    switch (modulationOrder)
+    {
+    case 2:
+    {
+        static const Curve curve = MakeCurve(2);
+        return curve;
+    }
+    case 4:
+    {
+        static const Curve curve = MakeCurve(4);
+        return curve;
+    }
+    case 6:
+    {
+        static const Curve curve = MakeCurve(6);
+        return curve;
+    }
+    case 8:
+    {
+        static const Curve curve = MakeCurve(8);
+        return curve;
+    }
+    default:
+        throw std::invalid_argument("modulation_order: found " + std::to_string(modulationOrder) +
+                                    ", expected 2, 4, 6 or 8");
+    }
+}
+
+} // namespace
+
+SymbolInformation
+BicmInformation(double sinrDb, uint8_t modulationOrder)
+{
+    const Curve& curve = GetCurve(modulationOrder);
+    const double place =
+        std::fmin(std::fmax((sinrDb - LOWEST_DB) / STEP_DB, 0.0), NUM_STEPS - 1.001);
+    const auto index = static_cast<int>(place);
+    const double part = place - index;
+    const auto& a = curve[index];
+    const auto& b = curve[index + 1];
+    return {a.meanBits + part * (b.meanBits - a.meanBits),
+            a.varianceBits2 + part * (b.varianceBits2 - a.varianceBits2)};
+}
+
+double
+Bler(double sinrDb, uint32_t mcs, uint8_t mcsTable, uint32_t codeBlockBits)
+{
+    if (codeBlockBits == 0)
+    {
+        throw std::invalid_argument("code_block_bits: found 0, expected at least 1");
+    }
+    const Mcs scheme = McsParameters(mcs, mcsTable);
+    const auto information = BicmInformation(sinrDb - DECODER_LOSS_DB, scheme.modulationOrder);
+    const double codedBits = codeBlockBits / scheme.codeRate;
+    const double symbols = codedBits / scheme.modulationOrder;
+    const double surplus =
+        symbols * information.meanBits - codeBlockBits + 0.5 * std::log2(codedBits);
+    const double spread = std::sqrt(symbols * std::fmax(information.varianceBits2, 1e-12));
+    return 0.5 * std::erfc(surplus / spread / std::numbers::sqrt2);
+}
+
+} // namespace qntn

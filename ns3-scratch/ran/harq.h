@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_RAN_HARQ_H
+#define QNTN_RAN_HARQ_H
+
+#include "ran/flow-queue.h"
+
+#include "ns3/nstime.h"
+
+#include <deque>
+#include <vector>
+
+namespace qntn
+{
+
+inline constexpr uint32_t NUM_HARQ_PROCESSES = 16;     ///< TS 38.214 V17, 5.1
+inline constexpr uint32_t NUM_HARQ_PROCESSES_NTN = 32; ///< TS 38.306 V17, Rel-17 NTN
+
+/// A transport block of one flow and the transmissions that it has had.
+struct TransportBlock
+{
+    uint32_t flow;
+    uint32_t sliceId;
+    uint32_t numPrbs;
+    uint32_t mcs;
+    uint32_t bits;
+    uint32_t transmissions{0};
+    double combinedSinr{0}; ///< linear, summed over the transmissions (chase combining)
+    ns3::Time due;          ///< of the next transmission
+    std::vector<Segment> segments;
+};
+
+/// The HARQ processes of one user. A process is busy from a block's first transmission until the
+/// acknowledgement of its last one is back.
+class HarqEntity
+{
+  public:
+    /// Whether a new block may start at \p now.
+    bool CanStart(ns3::Time now, uint32_t numProcesses);
+    /// A block got through; its process is free at \p acknowledged.
+    void Acknowledge(ns3::Time acknowledged);
+    /// A block did not get through and waits until it is due again.
+    void Retry(TransportBlock&& block);
+    /// The oldest block of a slice that is due, or nullptr.
+    const TransportBlock* PeekDue(uint32_t sliceId, ns3::Time now) const;
+    /// Takes the block that PeekDue showed.
+    TransportBlock TakeDue(uint32_t sliceId, ns3::Time now);
+    /// Gives up all blocks that wait, for a change of cell; frees every process.
+    std::vector<TransportBlock> Flush();
+
+  private:
+    std::deque<TransportBlock> m_waiting;
+    std::deque<ns3::Time> m_acknowledged;
+};
+
+} // namespace qntn
+
+#endif // QNTN_RAN_HARQ_H

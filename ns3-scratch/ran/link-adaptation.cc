@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ran/link-adaptation.h"
+
+#include "ran/bler.h"
+#include "ran/nr-tables.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace qntn
+{
+
+namespace
+{
+
+constexpr double TABLE_BLER = 0.1; ///< TS 38.214 V17, 5.2.2.1
+constexpr double CODE_BLOCK_BITS = 8448;
+constexpr double STEP_DOWN_DB = 0.5; ///< of the outer loop, for a block that failed
+constexpr double GREATEST_OFFSET_DB = 10;
+
+/// Where the normal approximation gives TABLE_BLER: capacity is a rising function of SINR.
+double
+FindThresholdDb(const Mcs& scheme)
+{
+    // z with Q(z) = 0.1; Bler() is the same formula for the MCS of a table
+    constexpr double Z = 1.2815515655446004;
+    double low = -20;
+    double high = 40;
+    while (high - low > 1e-3)
+    {
+        const double middle = (low + high) / 2;
+        const auto information = BicmInformation(middle - DECODER_LOSS_DB, scheme.modulationOrder);
+        const double codedBits = CODE_BLOCK_BITS / scheme.codeRate;
+        const double symbols = codedBits / scheme.modulationOrder;
+        const double surplus =
+            symbols * information.meanBits - CODE_BLOCK_BITS + 0.5 * std::log2(codedBits);
+        const bool supports = surplus > Z * std::sqrt(symbols * information.varianceBits2);
+        (supports ? high : low) = middle;
+    }
+    return high;
+}
+
+RateThresholds
+Make(uint8_t mcsTable)
+{
+    RateThresholds thresholds;
+    for (uint32_t cqi = 1; cqi <= NUM_CQIS; ++cqi)
+    {
+        thresholds.cqiDb.push_back(FindThresholdDb(CqiParameters(cqi, mcsTable)));
+    }
+    for (uint32_t mcs = 0; mcs < NumMcs(mcsTable); ++mcs)
+    {
+        thresholds.mcsDb.push_back(FindThresholdDb(McsParameters(mcs, mcsTable)));
+    }
+    // where modulation changes, two entries carry the same rate: keep the thresholds rising
+    for (size_t mcs = 1; mcs < thresholds.mcsDb.size(); ++mcs)
+    {
+        thresholds.mcsDb[mcs] = std::max(thresholds.mcsDb[mcs], thresholds.mcsDb[mcs - 1]);
+    }
+    return thresholds;
+}
+
+} // namespace
+
+const RateThresholds&
+RateThresholds::ForTable(uint8_t mcsTable)
+{
+    static std::array<RateThresholds, 4> tables;
+    NumMcs(mcsTable); // the check
+    if (tables[mcsTable].mcsDb.empty())
+    {
+        tables[mcsTable] = Make(mcsTable);
+    }
+    return tables[mcsTable];
+}
+
+uint32_t
+RateThresholds::ToCqi(double sinrDb) const
+{
+    return static_cast<uint32_t>(std::ranges::upper_bound(cqiDb, sinrDb) - cqiDb.begin());
+}
+
+uint32_t
+RateThresholds::ToMcs(double sinrDb) const
+{
+    const auto above = std::ranges::upper_bound(mcsDb, sinrDb) - mcsDb.begin();
+    return static_cast<uint32_t>(std::max<ptrdiff_t>(above - 1, 0));
+}
+
+void
+LinkAdaptation::Report(uint32_t cqi, ns3::Time usable)
+{
+    GetCqi(usable); // what was on its way has come by then
+    m_nextCqi = cqi;
+    m_nextUsable = usable;
+}
+
+uint32_t
+LinkAdaptation::GetCqi(ns3::Time now)
+{
+    if (now >= m_nextUsable)
+    {
+        m_cqi = m_nextCqi;
+    }
+    return m_cqi;
+}
+
+uint32_t
+LinkAdaptation::SelectMcs(const RateThresholds& thresholds, ns3::Time now)
+{
+    const uint32_t cqi = GetCqi(now);
+    return cqi == 0 ? 0 : thresholds.ToMcs(thresholds.cqiDb[cqi - 1] + m_offsetDb);
+}
+
+void
+LinkAdaptation::Learn(bool arrived, double targetBler)
+{
+    m_offsetDb += arrived ? STEP_DOWN_DB * targetBler / (1 - targetBler) : -STEP_DOWN_DB;
+    m_offsetDb = std::clamp(m_offsetDb, -GREATEST_OFFSET_DB, GREATEST_OFFSET_DB);
+}
+
+void
+LinkAdaptation::Reset()
+{
+    *this = {};
+}
+
+double
+LinkAdaptation::GetOffsetDb() const
+{
+    return m_offsetDb;
+}
+
+} // namespace qntn

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_RAN_LINK_ADAPTATION_H
+#define QNTN_RAN_LINK_ADAPTATION_H
+
+#include "ns3/nstime.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace qntn
+{
+
+/// SINR that each CQI and each MCS of a table needs for a block error rate of 0.1, dB.
+struct RateThresholds
+{
+    std::vector<double> cqiDb; ///< [0] stands for CQI 1
+    std::vector<double> mcsDb;
+
+    /// Of an MCS table, for code blocks of full length; made once for each table.
+    static const RateThresholds& ForTable(uint8_t mcsTable);
+
+    /// Highest CQI that a SINR supports; 0 if none.
+    uint32_t ToCqi(double sinrDb) const;
+    /// Highest MCS that a SINR supports; 0 if none.
+    uint32_t ToMcs(double sinrDb) const;
+};
+
+/// Chooses the MCS of one user from its delayed CQI reports, corrected by what became of its blocks
+/// (outer loop, OLLA).
+class LinkAdaptation
+{
+  public:
+    /// A report that the base station has from \p usable on.
+    void Report(uint32_t cqi, ns3::Time usable);
+    /// The CQI that the base station knows at \p now; 0 before the first report.
+    uint32_t GetCqi(ns3::Time now);
+    /// The MCS for a new block at \p now.
+    uint32_t SelectMcs(const RateThresholds& thresholds, ns3::Time now);
+    /// What became of the first transmission of a block. The offset settles where blocks fail with
+    /// \p targetBler.
+    void Learn(bool arrived, double targetBler);
+    /// After a change of cell nothing is known.
+    void Reset();
+    double GetOffsetDb() const;
+
+  private:
+    uint32_t m_cqi{0};
+    uint32_t m_nextCqi{0};
+    ns3::Time m_nextUsable{0};
+    double m_offsetDb{0};
+};
+
+} // namespace qntn
+
+#endif // QNTN_RAN_LINK_ADAPTATION_H

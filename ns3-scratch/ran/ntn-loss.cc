@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ran/ntn-loss.h"
+
+#include "orbit/geometry.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <span>
+#include <stdexcept>
+
+namespace qntn
+{
+
+namespace
+{
+
+/// One row of the tables of TR 38.811 V15.4, 6.6.1 and 6.6.2, for one elevation.
+struct Row
+{
+    double losProbability;
+    double sLosShadowingDb;
+    double sNlosShadowingDb;
+    double sClutterDb;
+    double kaLosShadowingDb;
+    double kaNlosShadowingDb;
+    double kaClutterDb;
+    double sKFactorDb;  ///< line of sight, 6.7.2
+    double kaKFactorDb; ///< line of sight, 6.7.2
+};
+
+// TR 38.811 V15.4, Tables 6.6.1-1, 6.6.2-1 to 6.6.2-3 and 6.7.2-1a to 6.7.2-8b; elevations 10, 20,
+// .. 90 degrees DenseUrban
+constexpr Row DENSE_URBAN[] = {
+    {0.282, 3.5, 15.5, 34.3, 2.9, 17.1, 44.3, 4.4, 6.1},
+    {0.331, 3.4, 13.9, 30.9, 2.4, 17.1, 39.9, 9.0, 13.7},
+    {0.398, 2.9, 12.4, 29.0, 2.7, 15.6, 37.5, 9.3, 12.9},
+    {0.468, 3.0, 11.7, 27.7, 2.4, 14.6, 35.8, 7.9, 10.3},
+    {0.537, 3.1, 10.6, 26.8, 2.4, 14.2, 34.6, 7.4, 9.2},
+    {0.612, 2.7, 10.5, 26.2, 2.7, 12.6, 33.8, 7.0, 8.4},
+    {0.738, 2.5, 10.1, 25.8, 2.6, 12.1, 33.3, 6.9, 8.0},
+    {0.82, 2.3, 9.2, 25.5, 2.8, 12.3, 33.0, 6.5, 7.4},
+    {0.981, 1.2, 9.2, 25.5, 0.6, 12.3, 32.9, 6.8, 7.6},
+};
+
+// Urban
+constexpr Row URBAN[] = {
+    {0.246, 4.0, 6.0, 34.3, 4.0, 6.0, 44.3, 31.83, 40.18},
+    {0.386, 4.0, 6.0, 30.9, 4.0, 6.0, 39.9, 18.78, 23.62},
+    {0.493, 4.0, 6.0, 29.0, 4.0, 6.0, 37.5, 10.49, 12.48},
+    {0.613, 4.0, 6.0, 27.7, 4.0, 6.0, 35.8, 7.46, 8.56},
+    {0.726, 4.0, 6.0, 26.8, 4.0, 6.0, 34.6, 6.52, 7.42},
+    {0.805, 4.0, 6.0, 26.2, 4.0, 6.0, 33.8, 5.47, 5.97},
+    {0.919, 4.0, 6.0, 25.8, 4.0, 6.0, 33.3, 4.54, 4.88},
+    {0.968, 4.0, 6.0, 25.5, 4.0, 6.0, 33.0, 4.03, 4.22},
+    {0.992, 4.0, 6.0, 25.5, 4.0, 6.0, 32.9, 3.68, 3.81},
+};
+
+// SuburbanRural
+constexpr Row SUBURBAN[] = {
+    {0.782, 1.79, 8.93, 19.52, 1.9, 10.7, 29.5, 11.4, 8.9},
+    {0.869, 1.14, 9.08, 18.17, 1.6, 10.0, 24.6, 19.45, 14.0},
+    {0.919, 1.14, 8.78, 18.42, 1.9, 11.2, 21.9, 20.8, 11.3},
+    {0.929, 0.92, 10.25, 18.28, 2.3, 11.6, 20.0, 21.2, 9.0},
+    {0.935, 1.42, 10.56, 18.63, 2.7, 11.8, 18.7, 21.6, 7.5},
+    {0.94, 1.56, 10.74, 17.68, 3.1, 10.8, 17.8, 19.75, 6.6},
+    {0.949, 0.85, 10.17, 16.5, 3.0, 10.8, 17.2, 12.0, 5.9},
+    {0.952, 0.72, 11.52, 16.3, 3.6, 10.8, 16.9, 12.85, 5.5},
+    {0.998, 0.72, 11.52, 16.3, 0.4, 10.8, 16.8, 12.85, 5.4},
+};
+
+// TR 38.811 V15.4, Figure 6.6.4-1 (ITU-R P.676): zenith attenuation, GHz and dB
+constexpr std::pair<double, double> ZENITH_GAS_DB[] = {{1, 0.03},
+                                                       {2, 0.035},
+                                                       {4, 0.039},
+                                                       {6, 0.042},
+                                                       {10, 0.053},
+                                                       {12, 0.0674},
+                                                       {14, 0.0935},
+                                                       {20, 0.25},
+                                                       {28, 0.32},
+                                                       {30, 0.25},
+                                                       {40, 0.4}};
+
+// TR 38.811 V15.4, Table 6.6.6.2.1-1: 99 % of the time at 20 GHz in Toulouse; 10, 20, .. 90 degrees
+constexpr double TROPOSPHERIC_DB[] = {1.08, 0.48, 0.30, 0.22, 0.17, 0.13, 0.12, 0.12, 0.12};
+
+constexpr double KA_BAND_HZ =
+    6e9; ///< from here on the tables' Ka columns and the troposphere count
+
+std::span<const Row>
+Table(NtnEnvironment environment)
+{
+    switch (environment)
+    {
+    case NtnEnvironment::DENSE_URBAN:
+        return DENSE_URBAN;
+    case NtnEnvironment::URBAN:
+        return URBAN;
+    default:
+        return SUBURBAN;
+    }
+}
+
+/// Interpolates linearly between the rows; flat below 10 degrees.
+template <typename Get>
+double
+AtElevation(double elevationDeg, Get get)
+{
+    const double place = std::clamp(elevationDeg / 10 - 1, 0.0, 8.0);
+    const auto index = std::min(static_cast<size_t>(place), size_t{7});
+    const double part = place - static_cast<double>(index);
+    return get(index) * (1 - part) + get(index + 1) * part;
+}
+
+double
+FromTable(NtnEnvironment environment, double elevationDeg, double Row::* column)
+{
+    const auto table = Table(environment);
+    return AtElevation(elevationDeg, [&](size_t i) { return table[i].*column; });
+}
+
+double
+ZenithGasDb(double frequencyGhz)
+{
+    const auto above =
+        std::ranges::find_if(ZENITH_GAS_DB,
+                             [&](const auto& point) { return point.first >= frequencyGhz; });
+    if (above == std::begin(ZENITH_GAS_DB))
+    {
+        return above->second;
+    }
+    if (above == std::end(ZENITH_GAS_DB))
+    {
+        return std::rbegin(ZENITH_GAS_DB)->second;
+    }
+    const auto below = above - 1;
+    const double part = (frequencyGhz - below->first) / (above->first - below->first);
+    return below->second * (1 - part) + above->second * part;
+}
+
+void
+Require(bool holds, const std::string& name, double found, const std::string& expected)
+{
+    if (!holds)
+    {
+        throw std::invalid_argument(name + ": found " + std::to_string(found) + ", expected " +
+                                    expected);
+    }
+}
+
+} // namespace
+
+NtnEnvironment
+ToNtnEnvironment(const std::string& name)
+{
+    if (name == "DenseUrban")
+    {
+        return NtnEnvironment::DENSE_URBAN;
+    }
+    if (name == "Urban")
+    {
+        return NtnEnvironment::URBAN;
+    }
+    if (name == "Suburban")
+    {
+        return NtnEnvironment::SUBURBAN;
+    }
+    if (name == "Rural")
+    {
+        return NtnEnvironment::RURAL;
+    }
+    throw std::invalid_argument("environment: found '" + name +
+                                "', expected DenseUrban, Urban, Suburban or Rural");
+}
+
+double
+FreeSpaceLossDb(double distanceM, double frequencyHz)
+{
+    Require(distanceM > 0, "distance_m", distanceM, "above 0");
+    Require(frequencyHz > 0, "frequency_hz", frequencyHz, "above 0");
+    return 20 * std::log10(4 * std::numbers::pi * distanceM * frequencyHz / SPEED_OF_LIGHT_MPS);
+}
+
+NtnLossDb
+NtnLoss(NtnEnvironment environment,
+        bool lineOfSight,
+        double elevationDeg,
+        double altitudeM,
+        double frequencyHz)
+{
+    Require(frequencyHz >= 0.5e9 && frequencyHz <= 100e9,
+            "frequency_hz",
+            frequencyHz,
+            "0.5e9 .. 100e9");
+    const double frequencyGhz = frequencyHz / 1e9;
+    const bool ka = frequencyHz >= KA_BAND_HZ;
+    NtnLossDb loss{};
+    loss.fspl = FreeSpaceLossDb(SlantRangeM(altitudeM, elevationDeg), frequencyHz);
+    loss.clutter =
+        lineOfSight
+            ? 0
+            : FromTable(environment, elevationDeg, ka ? &Row::kaClutterDb : &Row::sClutterDb);
+    // the path through the gas is flat-earth; 5 degrees keeps it finite at the horizon
+    const double sine = std::sin(std::max(elevationDeg, 5.0) * std::numbers::pi / 180);
+    loss.gas = ZenithGasDb(frequencyGhz) / sine;
+    // 6.6.6.1.4: 2.2 dB at 4 GHz and 20 degrees of latitude scaled by f^-1.5; 6.6.6.2 above 6 GHz
+    loss.scintillation = ka ? AtElevation(elevationDeg, [](size_t i) { return TROPOSPHERIC_DB[i]; })
+                            : 6.22 / std::pow(frequencyGhz, 1.5);
+    return loss;
+}
+
+double
+NtnLosProbability(NtnEnvironment environment, double elevationDeg)
+{
+    return FromTable(environment, elevationDeg, &Row::losProbability);
+}
+
+double
+NtnShadowingStdDb(NtnEnvironment environment,
+                  bool lineOfSight,
+                  double elevationDeg,
+                  double frequencyHz)
+{
+    const bool ka = frequencyHz >= KA_BAND_HZ;
+    return FromTable(environment,
+                     elevationDeg,
+                     lineOfSight ? (ka ? &Row::kaLosShadowingDb : &Row::sLosShadowingDb)
+                                 : (ka ? &Row::kaNlosShadowingDb : &Row::sNlosShadowingDb));
+}
+
+double
+NtnKFactorDb(NtnEnvironment environment, double elevationDeg, double frequencyHz)
+{
+    return FromTable(environment,
+                     elevationDeg,
+                     frequencyHz >= KA_BAND_HZ ? &Row::kaKFactorDb : &Row::sKFactorDb);
+}
+
+double
+CnrDb(double eirpDbm,
+      double gOverTDbPerK,
+      double slantRangeM,
+      double frequencyHz,
+      double bandwidthHz,
+      double atmosphericDb,
+      double shadowMarginDb,
+      double scintillationDb,
+      double polarizationDb,
+      double additionalDb)
+{
+    constexpr double BOLTZMANN_DBW_PER_K_HZ = -228.6;
+    Require(bandwidthHz > 0, "bandwidth_hz", bandwidthHz, "above 0");
+    return eirpDbm - 30 + gOverTDbPerK - FreeSpaceLossDb(slantRangeM, frequencyHz) - atmosphericDb -
+           shadowMarginDb - scintillationDb - polarizationDb - additionalDb -
+           BOLTZMANN_DBW_PER_K_HZ - 10 * std::log10(bandwidthHz);
+}
+
+} // namespace qntn

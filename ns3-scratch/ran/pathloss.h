@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_RAN_PATHLOSS_H
+#define QNTN_RAN_PATHLOSS_H
+
+#include <cstdint>
+#include <string>
+
+namespace qntn
+{
+
+/// Terrestrial scenarios of TR 38.901.
+enum class PathlossModel : uint8_t
+{
+    UMA, ///< urban macro
+    UMI, ///< urban micro, street canyon
+    RMA, ///< rural macro
+};
+
+/// "UMa", "UMi" or "RMa".
+/// \throws std::invalid_argument for another name
+PathlossModel ToPathlossModel(const std::string& name);
+
+/// Mean path loss, dB. TR 38.901 V17, Table 7.4.1-1, with the table's default street width and
+/// building height (20 m, 5 m) and an effective environment height of 1 m.
+/// \throws std::invalid_argument for a distance or height that is not positive, or a frequency
+/// outside 0.5 .. 100 GHz
+double PathlossDb(PathlossModel model,
+                  bool lineOfSight,
+                  double distance2dM,
+                  double baseHeightM,
+                  double ueHeightM,
+                  double frequencyHz);
+
+/// Probability of line of sight outdoors. TR 38.901 V17, Table 7.4.2-1.
+double LosProbability(PathlossModel model, double distance2dM, double ueHeightM);
+
+/// Standard deviation of shadowing, dB. TR 38.901 V17, Table 7.4.1-1.
+double ShadowingStdDb(PathlossModel model, bool lineOfSight);
+
+/// Distance over which shadowing decorrelates, m. TR 38.901 V17, Table 7.5-6.
+double ShadowingCorrelationM(PathlossModel model, bool lineOfSight);
+
+} // namespace qntn
+
+#endif // QNTN_RAN_PATHLOSS_H

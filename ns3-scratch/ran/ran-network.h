@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_RAN_RAN_NETWORK_H
+#define QNTN_RAN_RAN_NETWORK_H
+
+#include "ran/flow-queue.h"
+#include "ran/harq.h"
+#include "ran/link-adaptation.h"
+#include "ran/radio-channel.h"
+#include "ran/ran-types.h"
+#include "ran/slice-scheduler.h"
+
+#include "ns3/callback.h"
+#include "ns3/mobility-model.h"
+#include "ns3/object.h"
+#include "ns3/packet.h"
+
+#include <memory>
+#include <vector>
+
+namespace qntn
+{
+
+/// Downlink radio access of a few gNBs and satellites, packet by packet: traffic enters at SDAP and
+/// leaves at the user.
+///
+/// One event a slot serves all cells. In each slot a cell divides its PRBs between slices by quota
+/// (SliceScheduler), cuts packets into transport blocks of exactly the size that TS 38.214 gives
+/// them, and draws from the block error rate at the block's SINR whether they arrive; what does not
+/// is sent again (HarqEntity). Cells on the same frequency interfere where they transmit in the
+/// same slot.
+///
+/// Order of use: AddGnb / AddNtnCell / AddUe / AddFlow, AssignStreams, Start, then Enqueue.
+class RanNetwork : public ns3::Object
+{
+  public:
+    using DeliveredCallback = ns3::Callback<void, uint32_t, ns3::Ptr<const ns3::Packet>, ns3::Time>;
+    using DroppedCallback = ns3::Callback<void, uint32_t, ns3::Ptr<const ns3::Packet>, DropCause>;
+
+    static ns3::TypeId GetTypeId();
+    RanNetwork();
+    ~RanNetwork() override;
+
+    /// \return index of the cell, counted over both kinds
+    uint32_t AddGnb(const GnbConfig& config);
+    uint32_t AddNtnCell(const NtnCellConfig& config);
+    /// A user; its mobility model tells where it is. \return its index
+    uint32_t AddUe(ns3::Ptr<ns3::MobilityModel> mobility);
+    /// Packets of one slice to one user, useless when older than \p delayBudget. \return its id
+    uint32_t AddFlow(uint32_t ueIndex, uint32_t sliceId, ns3::Time delayBudget);
+
+    /// Begins with the first slot now. Each slice starts with an equal quota.
+    void Start();
+
+    /// A packet for a flow arrives at the cell that serves its user.
+    /// \param created when it was made, for its age and delay budget
+    void Enqueue(uint32_t flowId, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
+
+    /// Called with flow, packet and creation time when a packet has arrived.
+    void SetDeliveredCallback(DeliveredCallback callback);
+    /// Called with flow, packet and cause when a packet is lost.
+    void SetDroppedCallback(DroppedCallback callback);
+
+    /// How many PRBs a slice gets in a cell from the next slot on.
+    void SetPrbQuota(uint32_t cellIndex, uint32_t sliceId, const PrbQuota& quota);
+
+    uint32_t GetNumCells() const;
+    uint32_t GetNumSlices() const;
+    uint32_t GetNumUes() const;
+    uint32_t GetNumUes(uint32_t cellIndex) const; ///< that the cell serves now
+    uint32_t GetNumPrbs(uint32_t cellIndex) const;
+    /// Whether a cell is on: a satellite above its least elevation, any gNB.
+    bool IsAvailable(uint32_t cellIndex) const;
+    /// Of a satellite above its beam's centre, degrees; 90 for a gNB.
+    double GetElevationDeg(uint32_t cellIndex) const;
+    /// From where traffic enters to the user: of light on the service link, and the feeder's.
+    ns3::Time GetPropagationDelay(uint32_t cellIndex, uint32_t ueIndex) const;
+    /// The cell that serves a user, or NO_CELL.
+    uint32_t GetServingCell(uint32_t ueIndex) const;
+    uint64_t GetNumHandovers() const;
+    /// SINR that a user last measured, dB.
+    double GetSinrDb(uint32_t ueIndex) const;
+
+    /// What a slice did in a cell since the last call.
+    SliceReport TakeReport(uint32_t cellIndex, uint32_t sliceId);
+    FlowAccount GetAccount(uint32_t flowId) const;
+    /// Asserts for each flow: sent = delivered + dropped + in flight.
+    void Check() const;
+
+    /// Fixes the streams of all random variables. \return how many were used
+    int64_t AssignStreams(int64_t stream);
+
+  protected:
+    void DoDispose() override;
+
+  private:
+    struct Cell
+    {
+        std::string name;
+        CarrierConfig carrier;
+        bool isNtn;
+        ns3::Time coreDelay{};
+        uint32_t numPrbs{0};
+        uint32_t slotTicks{1};          ///< ticks a slot; the shortest slot is a tick
+        std::vector<PrbQuota> quotas{}; ///< by slice
+        bool quotasChanged{false};      ///< and are to be checked
+        std::vector<std::vector<uint32_t>> fullBlocks{}; ///< TBS, bits, by MCS and PRBs, slot `D`
+        std::vector<std::vector<uint32_t>> specialBlocks{}; ///< the same of slot `S`
+        std::vector<SliceReport> reports{};                 ///< by slice
+        std::vector<SliceGrant> grants{};                   ///< of the present slot
+        uint32_t symbols{0};                                ///< for downlink in the present slot
+    };
+
+    struct Ue
+    {
+        uint32_t servingCell{NO_CELL};
+        ns3::Time interruptedUntil;
+        std::vector<uint32_t> flows;
+        LinkAdaptation link;
+        HarqEntity harq;
+        double averageRateBps{1}; ///< for proportional fairness
+        double sentBits{0};       ///< in the present slot
+    };
+
+    void RunSlot();
+    void UpdateServingCells();
+    void Handover(uint32_t ueIndex, uint32_t target);
+    void MeasureCqi();
+    void Schedule(uint32_t cellIndex);
+    void Transmit(uint32_t cellIndex);
+    void Decode(uint32_t cellIndex, TransportBlock&& block, uint32_t firstPrb);
+    void DiscardLatePackets();
+
+    // attributes
+    uint32_t m_numSlices;
+    uint32_t m_queueLimitBytes;
+    bool m_borrowing;
+    SchedulingPolicy m_policy;
+    ns3::Time m_cqiPeriod;
+    ns3::Time m_handoverPeriod;
+    ns3::Time m_handoverInterruption;
+    double m_handoverHysteresisDb;
+    double m_ntnThresholdDb;
+    double m_targetBler;
+    uint32_t m_maxTransmissions;
+
+    std::unique_ptr<RadioChannel> m_channel;
+    std::vector<Cell> m_cells;
+    std::vector<Ue> m_ues;
+    FlowQueues m_flows;
+    SliceScheduler m_scheduler;
+    ns3::Ptr<ns3::UniformRandomVariable> m_decoding;
+    DeliveredCallback m_delivered;
+    DroppedCallback m_dropped;
+    ns3::Time m_tick;
+    uint64_t m_tickCount{0};
+    uint64_t m_numHandovers{0};
+    bool m_started{false};
+};
+
+} // namespace qntn
+
+#endif // QNTN_RAN_RAN_NETWORK_H

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_RAN_RAN_TYPES_H
+#define QNTN_RAN_RAN_TYPES_H
+
+#include "orbit/circular-orbit.h"
+#include "orbit/ground-frame.h"
+#include "ran/carrier.h"
+
+#include "ns3/nstime.h"
+#include "ns3/vector.h"
+
+#include <cstdint>
+#include <string>
+
+namespace qntn
+{
+
+inline constexpr uint32_t NO_CELL = UINT32_MAX;
+
+/// A terrestrial base station with one sector that radiates alike in all directions.
+struct GnbConfig
+{
+    std::string name;
+    ns3::Vector position; ///< of the antenna: x east, y north, z up, m
+    CarrierConfig carrier;
+    double txPowerDbm; ///< over the whole carrier
+    double antennaGainDbi;
+};
+
+/// One Earth-fixed beam of a satellite with a transparent payload.
+struct NtnCellConfig
+{
+    std::string name;
+    CircularOrbit orbit;
+    GroundFrame frame;      ///< where the city's x, y, z lie on the Earth
+    ns3::Vector beamCentre; ///< what the beam is steered at, in the frame
+    CarrierConfig carrier;
+    double eirpDensityDbwPerMhz;  ///< at the centre of the beam
+    double beamWidthDeg = 4.4127; ///< between half-power points; TR 38.821 V16.2, set 1, S band
+    double minElevationDeg;       ///< below it the cell is off
+    ns3::Time feederDelay;        ///< from the gNB to the satellite; 0 puts the gNB on board
+    std::string environment;      ///< of the users: DenseUrban, Urban, Suburban or Rural
+};
+
+/// How many PRBs of a slot a slice gets in a cell.
+struct PrbQuota
+{
+    uint32_t dedicated; ///< kept for it even when it has nothing to send
+    uint32_t
+        minimum; ///< its own when it needs them; the rest may be borrowed (attribute Borrowing)
+    uint32_t maximum; ///< what it may have with borrowing
+};
+
+/// Why a packet did not arrive.
+enum class DropCause : uint8_t
+{
+    LATE,        ///< its delay budget ran out (PDCP discard, TS 38.323 V17, 5.3)
+    OVERFLOW,    ///< the queue was full
+    RADIO,       ///< all transmissions of one of its blocks failed
+    NO_COVERAGE, ///< its user was in no cell
+};
+
+inline constexpr size_t NUM_DROP_CAUSES = 4;
+
+/// What one slice did in one cell. Counts are since the report before, levels are of now.
+struct SliceReport
+{
+    uint64_t offeredBytes{0};
+    uint64_t deliveredBytes{0};
+    uint64_t lateBytes{0};
+    uint64_t droppedBytes{0};    ///< for every other cause
+    uint64_t prbSlotsUsed{0};    ///< PRBs times slots
+    uint64_t prbSlotsQuota{0};   ///< the same of its minimum
+    uint64_t transportBlocks{0}; ///< first transmissions
+    uint64_t failedBlocks{0};    ///< of these, lost
+    uint64_t queueBytes{0};      ///< level
+    ns3::Time headOfLineDelay;   ///< level: age of the oldest packet
+    double meanCqi{0};           ///< level, over its users in the cell; 0 without users
+};
+
+/// Where the packets of a flow have gone.
+struct FlowAccount
+{
+    uint64_t sent{0};
+    uint64_t delivered{0};
+    uint64_t dropped[NUM_DROP_CAUSES]{};
+    uint64_t inFlight{0}; ///< queued or on the air
+};
+
+} // namespace qntn
+
+#endif // QNTN_RAN_RAN_TYPES_H

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ran/tbs.h"
+
+#include "ran/nr-tables.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+
+namespace qntn
+{
+
+namespace
+{
+
+// TS 38.214 V17, Table 5.1.3.2-1
+constexpr uint32_t SMALL_SIZES[] = {
+    24,   32,   40,   48,   56,   64,   72,   80,   88,   96,   104,  112,  120,  128,  136,  144,
+    152,  160,  168,  176,  184,  192,  208,  224,  240,  256,  272,  288,  304,  320,  336,  352,
+    368,  384,  408,  432,  456,  480,  504,  528,  552,  576,  608,  640,  672,  704,  736,  768,
+    808,  848,  888,  928,  984,  1032, 1064, 1128, 1160, 1192, 1224, 1256, 1288, 1320, 1352, 1416,
+    1480, 1544, 1608, 1672, 1736, 1800, 1864, 1928, 2024, 2088, 2152, 2216, 2280, 2408, 2472, 2536,
+    2600, 2664, 2728, 2792, 2856, 2976, 3104, 3240, 3368, 3496, 3624, 3752, 3824};
+constexpr double LARGEST_SMALL_INFO = 3824;
+constexpr uint32_t RES_PER_PRB_AT_MOST = 156;
+
+void
+Require(bool holds, const std::string& name, double found, const std::string& expected)
+{
+    if (!holds)
+    {
+        throw std::invalid_argument(name + ": found " + std::to_string(found) + ", expected " +
+                                    expected);
+    }
+}
+
+uint32_t
+CeilDiv(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+} // namespace
+
+uint32_t
+TbsBits(uint32_t numPrbs,
+        uint32_t mcs,
+        uint8_t mcsTable,
+        uint32_t numSymbols,
+        uint32_t dmrsResPerPrb,
+        uint32_t overheadResPerPrb,
+        uint32_t numLayers)
+{
+    Require(numPrbs >= 1 && numPrbs <= 275, "num_prbs", numPrbs, "1 .. 275");
+    Require(numSymbols >= 1 && numSymbols <= 14, "num_symbols", numSymbols, "1 .. 14");
+    Require(numLayers >= 1 && numLayers <= 4, "num_layers", numLayers, "1 .. 4 of one codeword");
+    Require(dmrsResPerPrb + overheadResPerPrb < 12 * numSymbols,
+            "dmrs_res_per_prb + overhead_res_per_prb",
+            dmrsResPerPrb + overheadResPerPrb,
+            "less than the PRB's resource elements");
+    const Mcs scheme = McsParameters(mcs, mcsTable);
+    const uint32_t resPerPrb =
+        std::min(RES_PER_PRB_AT_MOST, 12 * numSymbols - dmrsResPerPrb - overheadResPerPrb);
+    const double info = resPerPrb * numPrbs * scheme.codeRate * scheme.modulationOrder * numLayers;
+
+    if (info <= LARGEST_SMALL_INFO)
+    {
+        const int n = std::max(3, static_cast<int>(std::floor(std::log2(info))) - 6);
+        const double step = std::exp2(n);
+        const auto quantised =
+            static_cast<uint32_t>(std::max(24.0, step * std::floor(info / step)));
+        return *std::lower_bound(std::begin(SMALL_SIZES), std::end(SMALL_SIZES), quantised);
+    }
+    const int n = static_cast<int>(std::floor(std::log2(info - 24))) - 5;
+    const double step = std::exp2(n);
+    const auto quantised =
+        static_cast<uint32_t>(std::max(3840.0, step * std::round((info - 24) / step)));
+    uint32_t blocks = 1;
+    if (scheme.codeRate <= 0.25)
+    {
+        blocks = CeilDiv(quantised + 24, 3816);
+    }
+    else if (quantised > 8424)
+    {
+        blocks = CeilDiv(quantised + 24, 8424);
+    }
+    return 8 * blocks * CeilDiv(quantised + 24, 8 * blocks) - 24;
+}
+
+uint32_t
+NumCodeBlocks(uint32_t tbsBits, double codeRate)
+{
+    // TS 38.212 V17, 6.2.2: base graph 2 for short or slow blocks
+    const bool secondGraph =
+        tbsBits <= 292 || (tbsBits <= 3824 && codeRate <= 0.67) || codeRate <= 0.25;
+    const uint32_t largest = secondGraph ? 3840 : 8448;
+    const uint32_t bits = tbsBits + (tbsBits > 3824 ? 24 : 16);
+    return bits <= largest ? 1 : CeilDiv(bits, largest - 24);
+}
+
+double
+PeakRateBps(uint32_t numPrbs,
+            uint8_t numerology,
+            uint32_t numLayers,
+            uint8_t modulationOrder,
+            double overheadRatio,
+            double codeRate,
+            double scaling)
+{
+    Require(numPrbs >= 1 && numPrbs <= 275, "num_prbs", numPrbs, "1 .. 275");
+    Require(numerology <= 4, "numerology", numerology, "0 .. 4");
+    Require(overheadRatio >= 0 && overheadRatio < 1, "overhead_ratio", overheadRatio, "0 .. 1");
+    const double symbolS = 1e-3 / (14 * std::exp2(numerology));
+    return numLayers * modulationOrder * scaling * codeRate * numPrbs * 12 / symbolS *
+           (1 - overheadRatio);
+}
+
+} // namespace qntn

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ran/ran-network.h"
+#include "ran/tbs.h"
+
+#include "ns3/constant-velocity-mobility-model.h"
+#include "ns3/rng-seed-manager.h"
+#include "ns3/simulator.h"
+#include "ns3/uinteger.h"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+
+using namespace qntn;
+using namespace ns3;
+
+namespace
+{
+
+constexpr double FREQUENCY_HZ = 3.5e9;
+
+/// A small network and the counts of what it delivers.
+class Bench
+{
+  public:
+    explicit Bench(uint32_t numSlices = 2, uint64_t run = 1) : ran(CreateObject<RanNetwork>())
+    {
+        RngSeedManager::SetSeed(1);
+        RngSeedManager::SetRun(run);
+        ran->SetAttribute("NumSlices", UintegerValue(numSlices));
+        ran->SetDeliveredCallback(MakeCallback(&Bench::Delivered, this));
+        ran->SetDroppedCallback(MakeCallback(&Bench::Dropped, this));
+    }
+
+    ~Bench()
+    {
+        ran->Dispose();
+        Simulator::Destroy();
+    }
+
+    void AddGnb(double x, double y)
+    {
+        ran->AddGnb({"gnb", {x, y, 25}, {FREQUENCY_HZ, 40e6, 1, "D"}, 46, 8});
+    }
+
+    uint32_t AddUser(double x, double y, double vx = 0)
+    {
+        auto mobility = CreateObject<ConstantVelocityMobilityModel>();
+        mobility->SetPosition({x, y, 1.5});
+        mobility->SetVelocity({vx, 0, 0});
+        return ran->AddUe(mobility);
+    }
+
+    /// Offers a flow \p rateBps in packets of \p bytes, evenly spaced.
+    void Offer(uint32_t flow, double rateBps, uint32_t bytes)
+    {
+        ran->Enqueue(flow, Create<Packet>(bytes), Simulator::Now());
+        Simulator::Schedule(Seconds(bytes * 8 / rateBps),
+                            &Bench::Offer,
+                            this,
+                            flow,
+                            rateBps,
+                            bytes);
+    }
+
+    void Run(double seconds)
+    {
+        Simulator::Stop(Seconds(seconds));
+        Simulator::Run();
+        ran->Check();
+    }
+
+    Ptr<RanNetwork> ran;
+    std::vector<uint64_t> deliveredBytes = std::vector<uint64_t>(100);
+    std::vector<uint64_t> drops = std::vector<uint64_t>(NUM_DROP_CAUSES);
+    std::vector<double> delays_s;
+    Time longest;
+
+  private:
+    void Delivered(uint32_t flow, Ptr<const Packet> packet, Time created)
+    {
+        deliveredBytes[flow] += packet->GetSize();
+        delays_s.push_back((Simulator::Now() - created).GetSeconds());
+        longest = std::max(longest, Simulator::Now() - created);
+    }
+
+    void Dropped(uint32_t, Ptr<const Packet>, DropCause cause)
+    {
+        ++drops[static_cast<size_t>(cause)];
+    }
+};
+
+} // namespace
+
+TEST_CASE("a saturated user near the antenna gets what its blocks and slots allow")
+{
+    Bench bench(1);
+    bench.AddGnb(0, 0);
+    const auto flow = bench.ran->AddFlow(bench.AddUser(40, 0), 0, Seconds(10));
+    bench.ran->AssignStreams(1);
+    bench.ran->Start();
+    bench.ran->SetPrbQuota(0, 0, {0, 106, 106});
+    bench.Offer(flow, 400e6, 1400);
+    bench.Run(2);
+    const double possible = TbsBits(106, 27, 2) * 2000.0 * 2;
+    CHECK(bench.deliveredBytes[flow] * 8 > 0.97 * possible);
+    CHECK(bench.deliveredBytes[flow] * 8 <= possible);
+}
+
+TEST_CASE("a slice's throughput follows its quota when all are saturated")
+{
+    Bench bench(2);
+    bench.AddGnb(0, 0);
+    std::vector<uint32_t> flows;
+    for (uint32_t slice = 0; slice < 2; ++slice)
+    {
+        flows.push_back(bench.ran->AddFlow(bench.AddUser(60, 10.0 * slice), slice, Seconds(10)));
+    }
+    bench.ran->AssignStreams(1);
+    bench.ran->Start();
+    bench.ran->SetPrbQuota(0, 0, {0, 80, 106});
+    bench.ran->SetPrbQuota(0, 1, {0, 26, 106});
+    bench.Offer(flows[0], 300e6, 1400);
+    bench.Offer(flows[1], 300e6, 1400);
+    bench.Run(2);
+    const auto first = bench.ran->TakeReport(0, 0);
+    const auto second = bench.ran->TakeReport(0, 1);
+    CHECK(first.prbSlotsUsed <= first.prbSlotsQuota);
+    CHECK(first.prbSlotsUsed > 0.99 * first.prbSlotsQuota);
+    CHECK(second.prbSlotsUsed > 0.99 * second.prbSlotsQuota);
+    const double ratio = static_cast<double>(bench.deliveredBytes[flows[0]]) /
+                         static_cast<double>(bench.deliveredBytes[flows[1]]);
+    CHECK(ratio == doctest::Approx(80.0 / 26).epsilon(0.02));
+}
+
+TEST_CASE("a flood in one slice does not touch another with dedicated PRBs")
+{
+    std::vector<double> mean_s;
+    for (const double flood_bps : {1e5, 400e6})
+    {
+        Bench bench(2);
+        bench.AddGnb(0, 0);
+        const auto small = bench.ran->AddFlow(bench.AddUser(60, 0), 0, MilliSeconds(10));
+        const auto large = bench.ran->AddFlow(bench.AddUser(70, 0), 1, MilliSeconds(500));
+        bench.ran->AssignStreams(1);
+        bench.ran->Start();
+        bench.ran->SetPrbQuota(0, 0, {20, 20, 20});
+        bench.ran->SetPrbQuota(0, 1, {86, 86, 86});
+        bench.Offer(small, 256e3, 32);
+        bench.Offer(large, flood_bps, 1400);
+        bench.Run(1);
+        CHECK(bench.deliveredBytes[small] > 0.99 * 32000);
+        const auto report = bench.ran->TakeReport(0, 0);
+        CHECK(report.lateBytes == 0);
+        mean_s.push_back(static_cast<double>(report.prbSlotsUsed));
+    }
+    CHECK(mean_s[1] == doctest::Approx(mean_s[0]).epsilon(0.15));
+}
+
+TEST_CASE("blocks fail as often as the outer loop aims at")
+{
+    Bench bench(1);
+    bench.AddGnb(0, 0);
+    const auto flow = bench.ran->AddFlow(bench.AddUser(300, 0, 1), 0, Seconds(10));
+    bench.ran->AssignStreams(1);
+    bench.ran->Start();
+    bench.ran->SetPrbQuota(0, 0, {0, 106, 106});
+    bench.Offer(flow, 300e6, 1400);
+    bench.Run(1); // settles
+    bench.ran->TakeReport(0, 0);
+    bench.Run(4);
+    const auto report = bench.ran->TakeReport(0, 0);
+    CHECK(static_cast<double>(report.failedBlocks) / static_cast<double>(report.transportBlocks) ==
+          doctest::Approx(0.1).epsilon(0.2));
+}
+
+TEST_CASE("packets that are too old are discarded, none arrives much later")
+{
+    Bench bench(1);
+    bench.AddGnb(0, 0);
+    const auto flow = bench.ran->AddFlow(bench.AddUser(100, 0), 0, MilliSeconds(20));
+    bench.ran->AssignStreams(1);
+    bench.ran->Start();
+    bench.ran->SetPrbQuota(0, 0, {0, 10, 10});
+    bench.Offer(flow, 100e6, 1400);
+    bench.Run(1);
+    CHECK(bench.drops[static_cast<size_t>(DropCause::LATE)] > 1000);
+    CHECK(bench.longest < MilliSeconds(20 + 15)); // what was begun in time is finished
+    const auto account = bench.ran->GetAccount(flow);
+    CHECK(account.sent == account.delivered + account.dropped[0] + account.dropped[1] +
+                              account.dropped[2] + account.dropped[3] + account.inFlight);
+}
+
+TEST_CASE("a user on the way from one gNB to the next is handed over once, without loss of count")
+{
+    Bench bench(1);
+    bench.AddGnb(0, 0);
+    bench.AddGnb(600, 0);
+    const auto user = bench.AddUser(50, 20, 50);
+    const auto flow = bench.ran->AddFlow(user, 0, MilliSeconds(200));
+    bench.ran->AssignStreams(3);
+    bench.ran->Start();
+    bench.ran->SetPrbQuota(0, 0, {0, 106, 106});
+    bench.ran->SetPrbQuota(1, 0, {0, 106, 106});
+    bench.Offer(flow, 20e6, 1400);
+    CHECK(bench.ran->GetServingCell(user) == 0);
+    bench.Run(10);
+    CHECK(bench.ran->GetServingCell(user) == 1);
+    CHECK(bench.ran->GetNumHandovers() >= 1);
+    CHECK(bench.ran->GetNumHandovers() <= 7);
+    CHECK(bench.deliveredBytes[flow] * 8 > 0.9 * 20e6 * 10);
+}
+
+TEST_CASE("two cells on one frequency disturb each other only while both transmit")
+{
+    std::vector<double> sinr_db;
+    for (const double other_bps : {1e3, 400e6})
+    {
+        Bench bench(1);
+        bench.AddGnb(0, 0);
+        bench.AddGnb(500, 0);
+        const auto user = bench.AddUser(150, 0);
+        const auto neighbour = bench.AddUser(400, 0);
+        const auto flow = bench.ran->AddFlow(user, 0, Seconds(1));
+        const auto other = bench.ran->AddFlow(neighbour, 0, Seconds(1));
+        bench.ran->AssignStreams(1);
+        bench.ran->Start();
+        bench.Offer(flow, 1e6, 1400);
+        bench.Offer(other, other_bps, 1400);
+        bench.Run(1);
+        sinr_db.push_back(bench.ran->GetSinrDb(user));
+    }
+    CHECK(sinr_db[0] > sinr_db[1] + 3);
+}
+
+TEST_CASE("a satellite serves while it is up, with the delay of its distance")
+{
+    Bench bench(1);
+    bench.ran->SetAttribute("CqiPeriod", TimeValue(MilliSeconds(10)));
+    constexpr double LATITUDE = 40.4168;
+    constexpr double LONGITUDE = -3.7038;
+    const auto orbit = CircularOrbit::Over(LATITUDE, LONGITUDE, 600e3, 86.4, 20);
+    const GroundFrame frame(LATITUDE, LONGITUDE);
+    bench.ran->AddNtnCell(
+        {"leo", orbit, frame, {0, 0, 0}, {2e9, 30e6, 0, "D"}, 34, 75, MilliSeconds(3), "Rural"});
+    const auto user = bench.AddUser(100, 0);
+    const auto flow = bench.ran->AddFlow(user, 0, MilliSeconds(100));
+    bench.ran->AssignStreams(1);
+    bench.ran->Start();
+    bench.ran->SetPrbQuota(0, 0, {0, 160, 160});
+    bench.Offer(flow, 1e6, 500);
+    bench.Run(19.99);
+    CHECK(bench.ran->GetElevationDeg(0) == doctest::Approx(90).epsilon(0.01));
+    CHECK(bench.ran->IsAvailable(0));
+    CHECK(
+        bench.ran->GetPropagationDelay(0, user).GetSeconds() ==
+        doctest::Approx(0.003 + OneWayDelayS(600e3, bench.ran->GetElevationDeg(0))).epsilon(0.01));
+    REQUIRE(bench.deliveredBytes[flow] > 1'000'000);
+    const double shortest = *std::ranges::min_element(bench.delays_s);
+    CHECK(shortest >= 0.003 + OneWayDelayS(600e3, 90));
+    CHECK(shortest < 0.003 + OneWayDelayS(600e3, 90) + 0.003);
+    bench.Run(60);
+    CHECK_FALSE(bench.ran->IsAvailable(0));
+    CHECK(bench.ran->GetServingCell(user) == NO_CELL);
+    CHECK(bench.drops[static_cast<size_t>(DropCause::NO_COVERAGE)] > 0);
+}
+
+TEST_CASE("the same seed gives the same run, another seed another")
+{
+    auto trace = [](uint64_t seed)
+    {
+        Bench bench(2, seed);
+        bench.AddGnb(0, 0);
+        bench.AddGnb(500, 0);
+        std::vector<uint32_t> flows;
+        for (uint32_t u = 0; u < 6; ++u)
+        {
+            flows.push_back(
+                bench.ran->AddFlow(bench.AddUser(60.0 + 70 * u, 10), u % 2, MilliSeconds(50)));
+        }
+        bench.ran->AssignStreams(1);
+        bench.ran->Start();
+        for (const auto flow : flows)
+        {
+            bench.Offer(flow, 20e6, 1000);
+        }
+        bench.Run(1);
+        return bench.delays_s;
+    };
+    CHECK(trace(1) == trace(1));
+    CHECK(trace(1) != trace(2));
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_SCENARIOS_METAVERSE_CITY_CITY_METRICS_H
+#define QNTN_SCENARIOS_METAVERSE_CITY_CITY_METRICS_H
+
+#include "bridge/bridge.h"
+#include "metaverse/city.h"
+#include "scenarios/metaverse-city/cell-role.h"
+#include "scenarios/metaverse-city/provider-role.h"
+
+#include <string>
+#include <vector>
+
+namespace qntn
+{
+
+/// What is reported about the city as a whole, each step.
+class CityMetrics
+{
+  public:
+    explicit CityMetrics(Bridge& bridge)
+        : m_cost(bridge.Metric("deployment_cost_usd", "usd", "paid for key relays in the step")),
+          m_keyCost(bridge.Metric(
+              "key_cost_usd_per_mbit", "usd/Mbit", "paid for each delivered Mbit of key so far")),
+          m_keyDelivered(bridge.Metric(
+              "key_delivered_bits", "bits", "key handed to applications in the step")),
+          m_pad(bridge.Metric("xurllc_otp_ratio", "ratio", "xURLLC in time under one-time pad")),
+          m_blocked(bridge.Metric("blocked_ratio", "ratio", "bursts lost for want of key")),
+          m_late(bridge.Metric(
+              "late_ratio", "ratio", "bursts lost because they were late in the radio")),
+          m_compute(bridge.Metric(
+              "compute_late_ratio", "ratio", "bursts lost because they were late in the server")),
+          m_handovers(bridge.Metric("handovers", "1", "hand-overs in the step")),
+          m_covered(bridge.Metric("covered_ues", "1", "users that some cell serves")),
+          m_elevation(bridge.Metric("leo_elevation_deg", "deg", "elevation of the satellite"))
+    {
+        for (const std::string slice : City::SLICE_NAMES)
+        {
+            m_satisfied.push_back(bridge.Metric(slice + "_satisfied_ratio",
+                                                "ratio",
+                                                "bursts that arrived whole and in time"));
+            m_quality.push_back(bridge.Metric(slice + "_quality_ratio",
+                                              "ratio",
+                                              "satisfied bursts, each times what it is worth"));
+            m_median.push_back(
+                bridge.Metric(slice + "_delay_p50_ms", "ms", "median delay of satisfied bursts"));
+            m_tail.push_back(bridge.Metric(slice + "_delay_p99_ms", "ms", "99th percentile of it"));
+            for (const std::string provider : City::PROVIDER_NAMES)
+            {
+                m_bySlice.push_back(
+                    bridge.Metric(provider + "_" + slice + "_satisfied_ratio",
+                                  "ratio",
+                                  "the provider's bursts that arrived whole and in time"));
+            }
+        }
+        for (const std::string provider : City::PROVIDER_NAMES)
+        {
+            m_cpu.push_back(bridge.Metric(provider + "_cpu_utilisation_ratio",
+                                          "ratio",
+                                          "part of its cores' time used"));
+        }
+        for (const std::string cell : City::CELL_NAMES)
+        {
+            m_prb.push_back(
+                bridge.Metric(cell + "_prb_utilisation_ratio", "ratio", "part of its PRBs used"));
+            m_ues.push_back(bridge.Metric(cell + "_num_ues", "1", "users that it serves"));
+        }
+        for (uint32_t relation = 0; relation < City::NUM_RELATIONS; ++relation)
+        {
+            m_fill.push_back(bridge.Metric(City::GetRelationName(relation) + "_key_fill_ratio",
+                                           "ratio",
+                                           "fill of its key pool"));
+        }
+    }
+
+    void Write(City& city, const CellRole& cells, const ProviderRole& providers)
+    {
+        const auto& monitor = city.GetMonitor();
+        const auto all = monitor.Get({}, {}, {});
+        m_blocked() = all.GetLostRatio(LossCause::KEY);
+        m_late() = all.GetLostRatio(LossCause::LATE);
+        m_compute() = all.GetLostRatio(LossCause::COMPUTE);
+        m_pad() = monitor.Get({}, {}, City::XURLLC).GetPadRatio();
+        for (uint32_t slice = 0; slice < City::NUM_SLICES; ++slice)
+        {
+            const auto report = monitor.Get({}, {}, slice);
+            m_satisfied[slice]() = report.GetSatisfiedRatio();
+            m_quality[slice]() = report.GetQualityRatio();
+            m_median[slice]() = monitor.GetDelayQuantile(slice, 0.5).GetSeconds() * 1e3;
+            m_tail[slice]() = monitor.GetDelayQuantile(slice, 0.99).GetSeconds() * 1e3;
+            for (uint32_t provider = 0; provider < City::NUM_PROVIDERS; ++provider)
+            {
+                m_bySlice[slice * City::NUM_PROVIDERS + provider]() =
+                    monitor.Get(provider, {}, slice).GetSatisfiedRatio();
+            }
+        }
+        for (uint32_t provider = 0; provider < City::NUM_PROVIDERS; ++provider)
+        {
+            m_cpu[provider]() = providers.cpuUse(provider);
+        }
+        for (uint32_t cell = 0; cell < City::NUM_CELLS; ++cell)
+        {
+            m_prb[cell]() = cells.GetUtilisation(cell);
+            m_ues[cell]() = city.GetRan().GetNumUes(cell);
+        }
+        double delivered_bits = 0;
+        for (uint32_t relation = 0; relation < City::NUM_RELATIONS; ++relation)
+        {
+            const auto& report = city.GetRelationReport(relation);
+            m_fill[relation]() = report.fillRatio;
+            delivered_bits += static_cast<double>(report.deliveredBits);
+        }
+        m_cost() = city.GetCost().GetTotal();
+        m_keyDelivered() = delivered_bits;
+        m_totalCost += m_cost();
+        m_totalKey_bits += delivered_bits;
+        m_keyCost() = m_totalKey_bits > 0 ? m_totalCost / (m_totalKey_bits / 1e6) : 0;
+        m_handovers() = static_cast<double>(city.GetNumHandovers());
+        m_covered() = city.GetNumCovered();
+        m_elevation() = city.GetRan().GetElevationDeg(City::SATELLITE);
+    }
+
+  private:
+    qntn::Metric m_cost;
+    qntn::Metric m_keyCost;
+    qntn::Metric m_keyDelivered;
+    qntn::Metric m_pad;
+    qntn::Metric m_blocked;
+    qntn::Metric m_late;
+    qntn::Metric m_compute;
+    qntn::Metric m_handovers;
+    qntn::Metric m_covered;
+    qntn::Metric m_elevation;
+    std::vector<qntn::Metric> m_satisfied; ///< by slice
+    std::vector<qntn::Metric> m_quality;
+    std::vector<qntn::Metric> m_median;
+    std::vector<qntn::Metric> m_tail;
+    std::vector<qntn::Metric> m_bySlice; ///< [slice][provider]
+    std::vector<qntn::Metric> m_cpu;     ///< by provider
+    std::vector<qntn::Metric> m_prb;     ///< by cell
+    std::vector<qntn::Metric> m_ues;
+    std::vector<qntn::Metric> m_fill; ///< by relation
+    double m_totalCost{0};
+    double m_totalKey_bits{0};
+};
+
+} // namespace qntn
+
+#endif // QNTN_SCENARIOS_METAVERSE_CITY_CITY_METRICS_H

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Distributions of the three kinds of action: masks, probabilities, entropy, priors."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from fake_env import SliceBudget, action_fields
+
+from agents.networks import Actor, BoxHead, CategoricalHead, SimplexHead
+
+
+def generator():
+    return torch.Generator().manual_seed(5)
+
+
+def field(**item):
+    return action_fields({"name": "x", **item})[0]
+
+
+def test_masked_choices_are_never_sampled_and_have_no_probability():
+    head = CategoricalHead(field(kind="categorical", size=2, num_choices=3))
+    mask = torch.tensor([0, 1, 1, 1, 0, 0]).repeat(2000, 1)
+    outputs = torch.tensor([50.0, 0.0, 0.0, 0.0, 50.0, 50.0]).repeat(2000, 1)  # the network wants the masked ones
+    latent = head.sample(outputs, mask, generator())
+    assert set(latent[:, 0].tolist()) == {1.0, 2.0}
+    assert set(latent[:, 1].tolist()) == {0.0}
+    log_prob, entropy = head.score(outputs, mask, latent)
+    assert log_prob[0].item() == pytest.approx(math.log(0.5))
+    assert entropy[0].item() == pytest.approx(math.log(2))
+
+
+def test_choices_follow_their_probabilities():
+    head = CategoricalHead(field(kind="categorical", size=1, num_choices=3))
+    outputs = torch.log(torch.tensor([[0.2, 0.5, 0.3]])).repeat(20_000, 1)
+    latent = head.sample(outputs, torch.ones(20_000, 3), generator())
+    assert np.bincount(latent.ravel().int().numpy()) / 20_000 == pytest.approx([0.2, 0.5, 0.3], abs=0.015)
+    assert head.sample(outputs[:1], torch.ones(1, 3), None).item() == 1
+
+
+def test_shares_sum_to_one_and_masked_parts_get_nothing():
+    head = SimplexHead(field(kind="simplex", size=3), initial_std=1.0)
+    mask = torch.tensor([[1, 0, 1]]).repeat(100, 1)
+    action = head.action(head.sample(torch.zeros(100, 3), mask, generator()), mask)
+    assert action.sum(-1).tolist() == pytest.approx([1.0] * 100)
+    assert not action[:, 1].any()
+
+
+def test_simplex_log_prob_is_that_of_the_free_latents():
+    head = SimplexHead(field(kind="simplex", size=3), initial_std=0.5)
+    outputs, latent = torch.tensor([[0.1, 9.0, -1.0]]), torch.tensor([[0.3, -9.0, 0.0]])
+    log_prob, entropy = head.score(outputs, torch.tensor([[1, 0, 1]]), latent)
+    normal = torch.distributions.Normal(outputs, 0.5)
+    assert log_prob.item() == pytest.approx(normal.log_prob(latent)[0, [0, 2]].sum().item())
+    assert entropy.item() == pytest.approx(normal.entropy()[0, [0, 2]].sum().item())
+
+
+def test_a_mask_that_forbids_everything_is_ignored():
+    head = SimplexHead(field(kind="simplex", size=2), initial_std=0.5)
+    assert head.action(torch.zeros(1, 2), torch.zeros(1, 2)).tolist() == [[0.5, 0.5]]
+
+
+def test_box_actions_stay_in_their_range():
+    head = BoxHead(field(kind="box", size=1, low=-1.0, high=3.0), initial_std=5.0)
+    action = head.action(head.sample(torch.zeros(500, 1), torch.ones(500, 0), generator()), torch.ones(500, 0))
+    assert (action.min().item(), action.max().item()) == (-1.0, 3.0)
+    assert head.action(torch.tensor([[0.5]]), torch.ones(1, 0)).item() == 2.0
+
+
+def test_a_new_policy_is_the_heuristic():
+    role = SliceBudget(1).schema.role("cell")
+    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    observations = np.array([[[6.0, 3.0, 1.0, 0.0, 0.0]]], np.float32)
+    masks = np.ones((1, 1, role.mask_size), np.uint8)
+    prior = actor.prior(observations, 1.0)
+    _, action = actor.act(np.zeros((1, 1, 7), np.float32), prior, masks, None)
+    assert action[0, 0] == pytest.approx([0.6, 0.3, 0.1, 0], abs=1e-6)
+    _, action = actor.act(np.zeros((1, 1, 7), np.float32), actor.prior(observations, 0.0), masks, None)
+    assert action[0, 0, :3] == pytest.approx([1 / 3] * 3)
+
+
+def test_what_was_sampled_scores_the_same_in_the_update():
+    role = SliceBudget(1).schema.role("cell")
+    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    own = np.random.default_rng(0).standard_normal((1, 2, 7)).astype(np.float32)
+    masks = np.array([[[1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]]], np.uint8)
+    prior = np.zeros((1, 2, actor.num_outputs), np.float32)
+    latents, actions = actor.act(own, prior, masks, generator())
+    log_prob, entropy = actor.score(*(torch.from_numpy(array[0]) for array in (own, prior, masks, latents)))
+    assert log_prob.shape == entropy.shape == (2,)
+    assert actions[0, 0, 2] == 0
+    assert torch.isfinite(log_prob).all()

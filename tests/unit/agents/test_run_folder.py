@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A training run on disk: exact continuation, damaged files, recipes."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from fake_env import PERIOD, SliceBudget
+from rich.console import Console
+
+from agents import checkpoint
+from agents.config import ConfigError, read
+from agents.trained import TrainedPolicy
+from agents.training import CURVE, train
+
+ROLLOUT = 23  # no multiple of the planner's period: decisions stay open over updates
+SETTINGS = [
+    f"rollout_steps={ROLLOUT}",
+    "segment_rollouts=3",
+    "num_envs=2",
+    "manager.min_decisions=18",
+    "worker.epochs=2",
+]
+SEGMENT = 3 * 2 * ROLLOUT
+
+
+def start(run, *, segments, settings=(), make_env=lambda name, n, params, transport: SliceBudget(n), **options):
+    if not options.get("resume"):
+        settings = read(None, [*SETTINGS, *settings], steps=segments * SEGMENT)
+    else:
+        settings = {"steps": segments * SEGMENT}
+    train("toy", run, params={}, settings=settings, console=Console(quiet=True), make_env=make_env, **options)
+    return checkpoint.load(run)
+
+
+def assert_same(a, b, where="checkpoint"):
+    assert type(a) is type(b), where
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_same(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), where
+        for index, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{where}[{index}]")
+    elif isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, np.ndarray):
+        np.testing.assert_array_equal(a, b, err_msg=where)
+    else:
+        assert a == b, where
+
+
+def curve(run):
+    """Rows of rollouts.csv without the columns that hold wall time."""
+    with (run / CURVE).open() as file:
+        return [{k: v for k, v in row.items() if not k.startswith(("time/", "wall_s"))} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("terminates", [False, True])
+def test_a_resumed_run_equals_one_that_never_stopped(tmp_path, terminates):
+    def make_env(name, n, params, transport):
+        return SliceBudget(n, terminates=terminates)
+
+    whole = start(tmp_path / "whole", segments=4, make_env=make_env)
+    half = start(tmp_path / "parts", segments=4, stop_after_segments=1, make_env=make_env)
+    assert half["roles"]["planner"]["buffer"]["count"].min() > 0  # decisions that wait for an update go along
+    parts = start(tmp_path / "parts", segments=4, resume=True, make_env=make_env)
+    assert whole["env_steps"] == 4 * SEGMENT
+    assert whole["roles"]["planner"]["optimiser"]["state"][0]["step"] > 0
+    assert_same(whole, parts)
+    assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
+
+
+def test_a_longer_run_equals_a_short_one_continued(tmp_path):
+    constant = ["final_lr_ratio=1.0"]
+    whole = start(tmp_path / "whole", segments=2, settings=constant)
+    start(tmp_path / "parts", segments=1, settings=constant)
+    assert_same(whole, start(tmp_path / "parts", segments=2, resume=True))
+
+
+def test_managers_keep_decisions_between_updates(tmp_path):
+    state = start(tmp_path, segments=1, settings=["manager.min_decisions=1000"])
+    planner = state["roles"]["planner"]["buffer"]
+    assert planner["count"].min() >= 3 * ROLLOUT // PERIOD
+    assert not planner["open"].any()  # closed by the segment's end
+    assert state["roles"]["cell"]["buffer"]["count"].tolist() == [0, 0]
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
+    start(tmp_path, segments=2)
+    latest = tmp_path / checkpoint.LATEST
+    latest.write_bytes(latest.read_bytes()[:1000])
+    assert checkpoint.load(tmp_path)["env_steps"] == SEGMENT
+    resumed = start(tmp_path, segments=2, resume=True)
+    assert resumed["env_steps"] == 2 * SEGMENT
+    (tmp_path / checkpoint.LATEST).unlink()
+    (tmp_path / checkpoint.PREVIOUS).unlink()
+    with pytest.raises(checkpoint.CheckpointError, match=r"checkpoint\.pt is missing"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_run_carries_its_recipe(tmp_path):
+    start(tmp_path, segments=1, settings=["role.cell.lr=1e-4"])
+    recipe = json.loads((tmp_path / checkpoint.RECIPE).read_text())
+    assert recipe["scenario"] == "toy"
+    assert recipe["config"]["roles"]["cell"]["lr"] == 1e-4
+    assert recipe["config"]["seed"] == 1
+    assert recipe["params"] == {"episode_steps": 40}
+    assert recipe["versions"]["torch"] == torch.__version__
+    assert "git_revision" in recipe
+
+
+def test_a_run_is_not_overwritten_and_a_resumed_one_keeps_its_settings(tmp_path):
+    start(tmp_path, segments=1)
+    with pytest.raises(checkpoint.CheckpointError, match="--resume"):
+        start(tmp_path, segments=1)
+    with pytest.raises(ConfigError, match="only --steps"):
+        train("toy", tmp_path, params={}, settings={"seed": 2}, resume=True, console=Console(quiet=True))
+
+
+def test_what_a_killed_run_wrote_after_its_checkpoint_is_dropped(tmp_path):
+    start(tmp_path, segments=2, stop_after_segments=1)
+    before = curve(tmp_path)
+    lines = (tmp_path / CURVE).read_text().splitlines()
+    cut = lines[-1].replace(str(SEGMENT), str(SEGMENT + 46), 1)
+    (tmp_path / CURVE).write_text("\n".join([*lines, cut, "1"]))  # one more rollout, and the start of another
+    start(tmp_path, segments=2, resume=True)
+    after = curve(tmp_path)
+    assert after[: len(before)] == before
+    assert [int(row["env_steps"]) for row in after] == [2 * ROLLOUT * k for k in range(1, 7)]
+
+
+def test_a_changed_scenario_is_refused(tmp_path):
+    start(tmp_path, segments=1)
+
+    class Changed(SliceBudget):
+        def __init__(self, num_envs):
+            super().__init__(num_envs)
+            planner, cell = self.schema.roles
+            self.schema = replace(self.schema, roles=(planner, replace(cell, num_agents=3)))
+
+    with pytest.raises(checkpoint.CheckpointError, match="role cell: num_agents was 2 in training, is 3 now"):
+        TrainedPolicy(Changed(1).schema, tmp_path, num_envs=1)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Training settings: precedence, types, and errors that help."""
+
+import pytest
+from fake_env import SliceBudget
+
+from agents.config import MANAGER, WORKER, ConfigError, from_dict, read, resolve, to_dict
+
+ROLES = SliceBudget(1).schema.roles
+
+
+def test_a_role_overrides_its_level_and_the_command_line_overrides_the_file(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("steps = 10\n[worker]\ngamma = 0.5\n[role.cell]\nlr = 1e-3\nepochs = 2\n")
+    config = resolve(read(file, ["role.cell.lr=3e-4", "manager.actor_hidden=[8]"], seed=4, num_envs=None), ROLES)
+    assert (config.steps, config.seed, config.num_envs) == (10, 4, 2)
+    cell, planner = config.roles["cell"], config.roles["planner"]
+    assert (cell.lr, cell.gamma, cell.epochs, cell.clip) == (3e-4, 0.5, 2, WORKER.clip)
+    assert (planner.gamma, planner.actor_hidden) == (MANAGER.gamma, (8,))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("role.cell.lrr=1", "role.cell.lrr: no such setting; did you mean 'lr'"),
+        ("role.cel.lr=1", "role.cel: no such role; did you mean 'cell'"),
+        ("worker.gama=1", "worker.gama: no such setting; did you mean 'gamma'"),
+        ("stepps=1", "stepps: no such setting; did you mean 'steps'"),
+        ("role.cell.epochs=many", "role.cell.epochs = 'many': expected int"),
+        ("role.cell.epochs=1.5", "role.cell.epochs = 1.5: expected int"),
+        ("role.cell.actor_hidden=64", "role.cell.actor_hidden = 64: expected list of int"),
+        ("steps", "expected key=value"),
+    ],
+)
+def test_wrong_settings_stop_with_the_nearest_name(override, message):
+    with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
+        resolve(read(None, [override]), ROLES)
+
+
+def test_a_resolved_configuration_survives_being_written():
+    config = resolve(read(None, ["role.cell.lr=3e-4"]), ROLES)
+    assert from_dict(to_dict(config)) == config
+
+
+def test_steps_are_rounded_up_to_whole_checkpoint_intervals():
+    config = resolve(read(None, ["steps=1001", "rollout_steps=10", "segment_rollouts=5", "num_envs=2"]), ROLES)
+    assert (config.segment_steps, config.num_segments) == (100, 11)
