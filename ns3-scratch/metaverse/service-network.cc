@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "metaverse/service-network.h"
 
+#include "ns3/double.h"
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
 
@@ -23,20 +24,27 @@ NS_OBJECT_ENSURE_REGISTERED(ServiceNetwork);
 TypeId
 ServiceNetwork::GetTypeId()
 {
-    static TypeId tid = TypeId("qntn::ServiceNetwork")
-                            .SetParent<Object>()
-                            .SetGroupName("Metaverse")
-                            .AddConstructor<ServiceNetwork>()
-                            .AddAttribute("CoreDelay",
-                                          "From the edge server to a cell's gateway.",
-                                          TimeValue(MicroSeconds(500)),
-                                          MakeTimeAccessor(&ServiceNetwork::m_coreDelay),
-                                          MakeTimeChecker(Seconds(0)))
-                            .AddAttribute("PacketBytes",
-                                          "Longest packet that a burst is cut into.",
-                                          UintegerValue(1400),
-                                          MakeUintegerAccessor(&ServiceNetwork::m_packetBytes),
-                                          MakeUintegerChecker<uint32_t>(1, 9000));
+    static TypeId tid =
+        TypeId("qntn::ServiceNetwork")
+            .SetParent<Object>()
+            .SetGroupName("Metaverse")
+            .AddConstructor<ServiceNetwork>()
+            .AddAttribute("CoreDelay",
+                          "From the edge server to a cell's gateway.",
+                          TimeValue(MicroSeconds(500)),
+                          MakeTimeAccessor(&ServiceNetwork::m_coreDelay),
+                          MakeTimeChecker(Seconds(0)))
+            .AddAttribute("ServerRatio",
+                          "Part of the delay budget within which the edge server must have begun a "
+                          "burst; later it would hardly arrive in time and is thrown away.",
+                          DoubleValue(0.5),
+                          MakeDoubleAccessor(&ServiceNetwork::m_serverRatio),
+                          MakeDoubleChecker<double>(0, 1))
+            .AddAttribute("PacketBytes",
+                          "Longest packet that a burst is cut into.",
+                          UintegerValue(1400),
+                          MakeUintegerAccessor(&ServiceNetwork::m_packetBytes),
+                          MakeUintegerChecker<uint32_t>(1, 9000));
     return tid;
 }
 
@@ -129,7 +137,8 @@ ServiceNetwork::Make(uint32_t index, uint32_t bytes)
     m_monitor->Offered({config.provider, cell, config.slice}, bytes);
     const Time work =
         config.workPerBurst + Seconds(config.workPerMegabyte.GetSeconds() * bytes / 1e6);
-    m_servers[config.provider]->Submit(config.slice, {index, now, work, now + config.budget});
+    m_servers[config.provider]->Submit(config.slice,
+                                       {index, now, work, now + config.budget * m_serverRatio});
 }
 
 void

@@ -131,6 +131,7 @@ class ServiceNetwork : public ns3::Object
     void CloseIfEnded(Flow& flow, const Burst& burst);
 
     ns3::Time m_coreDelay;
+    double m_serverRatio;
     uint32_t m_packetBytes;
     uint32_t m_numCells{0};
     CellCallback m_cellOf;

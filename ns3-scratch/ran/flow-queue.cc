@@ -75,17 +75,16 @@ bool
 FlowQueues::DiscardOlderThan(uint32_t flow, ns3::Time limit, FinishedPacket& discarded)
 {
     Flow& from = m_flows[flow];
-    if (from.queue.empty())
+    auto begun = [this](PacketId packet)
+    { return m_records[packet].toSend != m_records[packet].packet->GetSize(); };
+    const auto oldest = std::ranges::find_if_not(from.queue, begun);
+    if (oldest == from.queue.end() || m_records[*oldest].created >= limit)
     {
         return false;
     }
-    const PacketId id = from.queue.front();
+    const PacketId id = *oldest;
     Record& record = m_records[id];
-    if (record.created >= limit || record.toSend != record.packet->GetSize())
-    {
-        return false;
-    }
-    from.queue.pop_front();
+    from.queue.erase(oldest);
     from.queueBytes -= record.toSend;
     ++from.account.dropped[static_cast<size_t>(DropCause::LATE)];
     --from.account.inFlight;

@@ -56,7 +56,7 @@ class FlowQueues
 
     /// When the oldest packet of the queue was made. The queue must not be empty.
     ns3::Time GetOldest(uint32_t flow) const;
-    /// Removes the oldest packet if nothing of it has been sent and it was made before \p limit.
+    /// Removes the oldest packet of which nothing has been sent, if it was made before \p limit.
     bool DiscardOlderThan(uint32_t flow, ns3::Time limit, FinishedPacket& discarded);
 
     /// Fills a transport block of \p bytes with what waits, headers included.

@@ -35,11 +35,11 @@ struct NtnCellConfig
     GroundFrame frame;      ///< where the city's x, y, z lie on the Earth
     ns3::Vector beamCentre; ///< what the beam is steered at, in the frame
     CarrierConfig carrier;
-    double eirpDensityDbwPerMhz;  ///< at the centre of the beam
+    double eirpDensityDbwPerMhz; ///< at the centre of the beam
+    double minElevationDeg;      ///< below it the cell is off
+    ns3::Time coreDelay;     ///< from where traffic enters to the payload; 0 puts the gNB on board
+    std::string environment; ///< of the users: DenseUrban, Urban, Suburban or Rural
     double beamWidthDeg = 4.4127; ///< between half-power points; TR 38.821 V16.2, set 1, S band
-    double minElevationDeg;       ///< below it the cell is off
-    ns3::Time feederDelay;        ///< from the gNB to the satellite; 0 puts the gNB on board
-    std::string environment;      ///< of the users: DenseUrban, Urban, Suburban or Rural
 };
 
 /// How many PRBs of a slot a slice gets in a cell.

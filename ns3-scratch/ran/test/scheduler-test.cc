@@ -52,7 +52,8 @@ TEST_CASE("quotas bind without borrowing, and lend with it")
 
 TEST_CASE("whatever is asked for, no PRB is given twice and none beyond the carrier")
 {
-    std::mt19937 random(1);
+    std::mt19937 generator(1);
+    auto random = [&] { return static_cast<uint32_t>(generator()); };
     for (int round = 0; round < 2000; ++round)
     {
         const uint32_t prbs = 20 + random() % 250;
@@ -123,7 +124,8 @@ TEST_CASE("round robin serves everybody in turn")
 
 TEST_CASE("packets are cut, joined, lost and returned without losing count")
 {
-    std::mt19937 random(2);
+    std::mt19937 generator(2);
+    auto random = [&] { return static_cast<uint32_t>(generator()); };
     FlowQueues queues;
     queues.Add(0, 0, ns3::MilliSeconds(10));
     queues.Add(1, 0, ns3::MilliSeconds(10));
