@@ -1,4 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-only
 from enum import Enum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,3 +29,5 @@ class Exchange:
     def close_file(self) -> None: ...
     def status(self, environment: int) -> int: ...
     def time_ns(self, environment: int) -> int: ...
+
+models: Any

@@ -157,7 +157,7 @@ City::BuildRadio(const CityConfig& config)
                                    .mcsTable = 1},
                        .eirpDensityDbwPerMhz = SATELLITE_EIRP_DBW_PER_MHZ,
                        .minElevationDeg = config.minElevationDeg,
-                       .feederDelay = Seconds(0),
+                       .coreDelay = Seconds(0),
                        .environment = "Suburban"});
     for (const auto& user : m_users->Get())
     {

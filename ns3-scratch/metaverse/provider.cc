@@ -10,6 +10,12 @@ using namespace ns3;
 namespace qntn
 {
 
+namespace
+{
+/// Part of the spectrum that no provider can be outbid for.
+constexpr double GUARANTEED_RATIO = 0.1;
+} // namespace
+
 Provider::Provider(std::string name, uint32_t numCells, uint32_t numSlices, Ptr<EdgeServer> server)
     : m_name(std::move(name)),
       m_numCells(numCells),
@@ -115,8 +121,10 @@ DivideBetweenProviders(std::span<const float> sliceShares,
         }
         for (uint32_t p = 0; p < providers.size(); ++p)
         {
-            const double part = sum > 0 ? providers[p].GetSpectrumBudget(cell, slice) / sum
-                                        : 1.0 / static_cast<double>(providers.size());
+            const double equal = 1.0 / static_cast<double>(providers.size());
+            const double budgeted =
+                sum > 0 ? providers[p].GetSpectrumBudget(cell, slice) / sum : equal;
+            const double part = GUARANTEED_RATIO * equal + (1 - GUARANTEED_RATIO) * budgeted;
             shares[p * numSlices + slice] = sliceShares[slice] * part;
         }
     }
