@@ -17,6 +17,12 @@ namespace
 {
 /// Shares are float32 on the wire.
 constexpr double SHARE_ROUNDING = 1e-5;
+
+Time
+Scale(Time time, double factor)
+{
+    return NanoSeconds(static_cast<int64_t>(static_cast<double>(time.GetNanoSeconds()) * factor));
+}
 } // namespace
 
 NS_OBJECT_ENSURE_REGISTERED(EdgeServer);
@@ -125,10 +131,7 @@ EdgeServer::ScheduleFinish(uint32_t cls)
     c.finish.Cancel();
     if (c.cores > 0)
     {
-        c.finish = Simulator::Schedule(Seconds(c.left.GetSeconds() / c.cores),
-                                       &EdgeServer::Finish,
-                                       this,
-                                       cls);
+        c.finish = Simulator::Schedule(Scale(c.left, 1 / c.cores), &EdgeServer::Finish, this, cls);
     }
 }
 
@@ -154,7 +157,7 @@ EdgeServer::Advance(Class& c) const
     const Time now = Simulator::Now();
     if (c.begun)
     {
-        const Time done = std::min(c.left, Seconds((now - c.since).GetSeconds() * c.cores));
+        const Time done = std::min(c.left, Scale(now - c.since, c.cores));
         c.left -= done;
         c.report.rendered += done;
     }
@@ -181,8 +184,7 @@ EdgeServer::GetBacklog(uint32_t cls) const
     {
         return c.waiting;
     }
-    const Time done =
-        std::min(c.left, Seconds((Simulator::Now() - c.since).GetSeconds() * c.cores));
+    const Time done = std::min(c.left, Scale(Simulator::Now() - c.since, c.cores));
     return c.waiting - c.jobs.front().work + c.left - done;
 }
 

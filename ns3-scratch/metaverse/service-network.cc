@@ -98,7 +98,13 @@ ServiceNetwork::AddFlow(const ServiceFlowConfig& config,
         sae->SetBlockedCallback(MakeCallback(&ServiceNetwork::Blocked, this).Bind(index));
     }
     source->SetOutputCallback(MakeCallback(&ServiceNetwork::Make, this).Bind(index));
-    m_flows.push_back({config, source, saes, {}, {}});
+    m_flows.push_back({config,
+                       config.budget * m_serverRatio,
+                       static_cast<double>(config.workPerMegabyte.GetNanoSeconds()),
+                       source,
+                       saes,
+                       {},
+                       {}});
     return index;
 }
 
@@ -135,10 +141,10 @@ ServiceNetwork::Make(uint32_t index, uint32_t bytes)
     flow.account.sent += numPackets;
     flow.account.atServer += numPackets;
     m_monitor->Offered({config.provider, cell, config.slice}, bytes);
+    const double megabytes = bytes * 1e-6;
     const Time work =
-        config.workPerBurst + Seconds(config.workPerMegabyte.GetSeconds() * bytes / 1e6);
-    m_servers[config.provider]->Submit(config.slice,
-                                       {index, now, work, now + config.budget * m_serverRatio});
+        config.workPerBurst + NanoSeconds(static_cast<int64_t>(flow.workPerMegabyteNs * megabytes));
+    m_servers[config.provider]->Submit(config.slice, {index, now, work, now + flow.patience});
 }
 
 void

@@ -108,6 +108,8 @@ class ServiceNetwork : public ns3::Object
     struct Flow
     {
         ServiceFlowConfig config;
+        ns3::Time patience; ///< for the edge server to begin
+        double workPerMegabyteNs;
         ns3::Ptr<TrafficSource> source;
         std::vector<ns3::Ptr<Sae>> saes;
         std::deque<Burst> bursts; ///< oldest first, ended ones included until they are the oldest
