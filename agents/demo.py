@@ -123,6 +123,9 @@ def draw(
     references = {row["policy"]: row["utility"] for row in rows[1:]}
     report.learning_curve(pictures["Learning curve"], curve["env_steps"], curve["utility/step"], references=references)
     report.utility_by_policy(pictures["Utility by policy"], rows)
+    if env.schema.scene.places:
+        pictures["Map"] = out / "map.png"
+        report.scene_picture(pictures["Map"], env.schema.scenario, env.schema.scene)
     what, delays = of_each(env.schema, DELAYS)
     if delays:
         pictures["Delay"] = out / "delay.png"

@@ -6,16 +6,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import networkx
 import numpy as np
 from cycler import cycler
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from agents.normalise import Array
+    from pybridge import Scene
 
 COLOURS = ("#0b6e99", "#d9822b", "#5c8a3a", "#a23b72", "#6b6b6b", "#c7b42c", "#3d348b", "#7f5539", "#2a9d8f")
 STYLE: Any = {
@@ -127,55 +127,118 @@ def levels_over_time(
         axes.legend(fontsize=8, ncols=max(1, len(levels) // 6 + 1))
 
 
-@dataclass(frozen=True)
-class MapPoint:
-    """Something on the map, with its place in metres east and north of the origin. `kind` chooses the marker."""
-
-    name: str
-    x_m: float
-    y_m: float
-    kind: str = "gnb"  # gnb, ue, site, relay
+MARKERS = {"gnb": ("^", 110), "ue": ("o", 22), "endpoint": ("s", 60), "relay": ("D", 60)}
 
 
-MARKERS = {"gnb": ("^", 90), "ue": (".", 30), "site": ("s", 45), "relay": ("D", 45)}
+def scene_picture(file: Path, title: str, scene: Scene) -> None:
+    """The town with its cells and users, the satellite's way over it, and the graph of quantum links."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(15.0, 5.0), layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.suptitle(title, fontweight="bold")
+        town, region, keys = figure.subplots(1, 3)
+        _draw_town(town, scene)
+        _draw_region(region, scene)
+        _draw_keys(keys, scene)
+        figure.savefig(file)
 
 
-def map_picture(
-    file: Path,
-    title: str,
-    points: Sequence[MapPoint],
-    *,
-    links: Sequence[tuple[str, str]] = (),
-    track_m: Array | None = None,
-    cell_radius_m: float = 0.0,
-) -> None:
-    """Places, QKD links between named points, and the ground track [T, 2] of a satellite."""
-    where = {point.name: (point.x_m / 1e3, point.y_m / 1e3) for point in points}
-    with picture(file, title, (7.0, 6.0)) as axes:
-        for index, (a, b) in enumerate(links):
-            label = "QKD link" if index == 0 else None
-            axes.plot(*zip(where[a], where[b], strict=True), color=COLOURS[3], linewidth=1.3, label=label, zorder=1)
-        if track_m is not None and len(track_m) > 1:
-            east, north = np.asarray(track_m).T / 1e3
-            axes.plot(east, north, color=COLOURS[5], linewidth=1.5, linestyle="--", label="satellite track", zorder=1)
-            axes.annotate("", (east[-1], north[-1]), (east[-2], north[-2]), arrowprops={"arrowstyle": "->"})
-        for index, kind in enumerate(dict.fromkeys(point.kind for point in points)):
-            chosen = [point for point in points if point.kind == kind]
-            marker, size = MARKERS.get(kind, ("o", 40))
-            places = np.array([where[point.name] for point in chosen])
-            axes.scatter(places[:, 0], places[:, 1], marker=marker, s=size, color=COLOURS[index], label=kind, zorder=2)
-            if kind == "ue":
-                continue
-            for point in chosen:
-                axes.annotate(
-                    point.name, where[point.name], textcoords="offset points", xytext=(5, 5), fontsize=7, zorder=3
-                )
-                if kind == "gnb" and cell_radius_m:
-                    axes.add_patch(Circle(where[point.name], cell_radius_m / 1e3, alpha=0.08, color=COLOURS[index]))
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.set_xlabel("east [km]")
-        axes.set_ylabel("north [km]")
+def _draw_town(axes: Axes, scene: Scene) -> None:
+    """What stands near the base stations; users farther away are counted in the legend."""
+    towers = [place for place in scene.places if place.kind != "ue"] or list(scene.places)
+    low = np.array([min(p.x_m for p in towers), min(p.y_m for p in towers)]) / 1e3 - 0.4
+    high = np.array([max(p.x_m for p in towers), max(p.y_m for p in towers)]) / 1e3 + 0.4
+    for index, kind in enumerate(dict.fromkeys(place.kind for place in scene.places)):
+        places = np.array([(place.x_m / 1e3, place.y_m / 1e3) for place in scene.places if place.kind == kind])
+        inside = ((places >= low) & (places <= high)).all(axis=1)
+        away = f", {(~inside).sum()} far out" if not inside.all() else ""
+        marker, size = MARKERS.get(kind, ("o", 40))
+        axes.scatter(
+            places[inside, 0],
+            places[inside, 1],
+            marker=marker,
+            s=size,
+            color=COLOURS[index],
+            label=f"{kind} ({len(places)}{away})",
+            zorder=2,
+        )
+    for place in towers:
+        axes.annotate(
+            place.name, (place.x_m / 1e3, place.y_m / 1e3), textcoords="offset points", xytext=(8, 6), fontsize=8
+        )
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.set_box_aspect((high[1] - low[1]) / (high[0] - low[0]))
+    axes.set_title("town, at the start", loc="left")
+    axes.set_xlabel("east [km]")
+    axes.set_ylabel("north [km]")
+    axes.legend(fontsize=8, loc="upper right")
+
+
+def _draw_region(axes: Axes, scene: Scene) -> None:
+    axes.scatter([0], [0], marker="^", s=90, color=COLOURS[0], label="town", zorder=2)
+    users = np.array([(place.x_m / 1e3, place.y_m / 1e3) for place in scene.places if place.kind == "ue"])
+    if len(users):
+        axes.scatter(users[:, 0], users[:, 1], s=12, color=COLOURS[1], label="ue", zorder=2)
+    for index, track in enumerate(scene.tracks):
+        east, north = np.array(track.x_m) / 1e3, np.array(track.y_m) / 1e3
+        colour = COLOURS[3 + index]
+        axes.plot(east, north, color=colour, linewidth=1.5, label=f"{track.name}, ground track", zorder=1)
+        axes.annotate(
+            "",
+            (east[-1], north[-1]),
+            (east[-2], north[-2]),
+            arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.5},
+        )
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.1)
+    axes.set_title("region, during the episode", loc="left")
+    axes.set_xlabel("east [km]")
+    axes.set_ylabel("north [km]")
+    axes.legend(fontsize=8, loc="best")
+
+
+def _draw_keys(axes: Axes, scene: Scene) -> None:
+    where = _layout(scene)
+    for span in scene.spans:
+        (x0, y0), (x1, y1) = where[span.site_a], where[span.site_b]
+        axes.plot([x0, x1], [y0, y1], color=COLOURS[4], linewidth=1.6, zorder=1)
+        axes.annotate(
+            f"{span.length_km:g} km",
+            ((x0 + x1) / 2, (y0 + y1) / 2),
+            fontsize=7,
+            color=COLOURS[4],
+            ha="center",
+            va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )
+    for index, kind in enumerate(dict.fromkeys(scene.sites.values())):
+        names = [name for name, of in scene.sites.items() if of == kind]
+        marker, size = MARKERS.get(kind, ("o", 40))
+        places = np.array([where[name] for name in names])
+        axes.scatter(
+            places[:, 0], places[:, 1], marker=marker, s=size, color=COLOURS[index], label=f"{kind} site", zorder=2
+        )
+        for name, place in zip(names, places, strict=True):
+            axes.annotate(name, place, textcoords="offset points", xytext=(6, 6), fontsize=8, zorder=3)
+    axes.set_title("quantum links, laid out by the roots of their lengths", loc="left")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.15)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    if scene.sites:
         axes.legend(fontsize=8, loc="best")
+
+
+def _layout(scene: Scene) -> dict[str, Array]:
+    """Places [2] for the sites, as far apart as the roots of the path lengths between them where the plane allows."""
+    graph = networkx.Graph()
+    graph.add_nodes_from(scene.sites)
+    graph.add_weighted_edges_from((span.site_a, span.site_b, np.sqrt(span.length_km)) for span in scene.spans)
+    layout: dict[str, Array] = networkx.kamada_kawai_layout(graph)
+    return layout
 
 
 def markdown_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:

@@ -28,6 +28,7 @@ from pybridge.errors import (
     StepTimeout,
 )
 from pybridge.parallel import CoSimulation
+from pybridge.scene import Place, Scene, Span, Track
 from pybridge.schema import ActionField, Field, Parameter, Role, Schema, Value
 from pybridge.simulator import Transport
 from pybridge.vector import DEFAULT_STEP_TIMEOUT_S, Batch, VectorEnv
@@ -40,15 +41,19 @@ __all__ = [
     "Field",
     "Parameter",
     "ParameterError",
+    "Place",
     "ProtocolError",
     "QntnError",
     "Role",
     "Scenario",
+    "Scene",
     "ScenarioNotFound",
     "Schema",
     "SimulatorDied",
     "SimulatorError",
+    "Span",
     "StepTimeout",
+    "Track",
     "VectorEnv",
     "make",
     "make_vec",

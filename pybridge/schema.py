@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
 from pybridge.errors import ParameterError, ProtocolError
+from pybridge.scene import Scene
 
 ActionKind = Literal["simplex", "categorical", "box"]
 Value = float | int | str
@@ -164,6 +165,7 @@ class Schema:
         step_ns: simulated time of a step.
         utility: what each metric counts for in the utility of a step; the utility of an episode is the
             mean over its steps.
+        scene: where things are, for pictures; of the first episode's seed.
     """
 
     scenario: str
@@ -173,6 +175,7 @@ class Schema:
     metrics: tuple[Field, ...]
     parameters: tuple[Parameter, ...]
     utility: Mapping[str, float]
+    scene: Scene
 
     @property
     def params(self) -> dict[str, Value]:
@@ -239,6 +242,7 @@ def schema_from_hello(
         metrics=metrics,
         parameters=tuple(_parameter(parameter) for parameter in hello.parameters),
         utility=MappingProxyType(dict(utility)),
+        scene=Scene.from_wire(hello.scene),
     )
 
 

@@ -220,6 +220,45 @@ Bridge::Metric(const std::string& name, const std::string& unit, const std::stri
 }
 
 void
+Bridge::AddPlace(const std::string& name, const std::string& kind, double xM, double yM)
+{
+    auto& place = *m_session->hello.mutable_scene()->add_places();
+    place.set_name(name);
+    place.set_kind(kind);
+    place.set_x_m(xM);
+    place.set_y_m(yM);
+}
+
+void
+Bridge::AddTrack(const std::string& name, const std::vector<std::pair<double, double>>& pointsM)
+{
+    auto& track = *m_session->hello.mutable_scene()->add_tracks();
+    track.set_name(name);
+    for (const auto& [x, y] : pointsM)
+    {
+        track.add_x_m(x);
+        track.add_y_m(y);
+    }
+}
+
+void
+Bridge::AddSite(const std::string& name, const std::string& kind)
+{
+    auto& site = *m_session->hello.mutable_scene()->add_sites();
+    site.set_name(name);
+    site.set_kind(kind);
+}
+
+void
+Bridge::AddSpan(const std::string& siteA, const std::string& siteB, double lengthKm)
+{
+    auto& span = *m_session->hello.mutable_scene()->add_spans();
+    span.set_site_a(siteA);
+    span.set_site_b(siteB);
+    span.set_length_km(lengthKm);
+}
+
+void
 Bridge::SetStep(ns3::Time step)
 {
     NS_ABORT_MSG_IF(!step.IsStrictlyPositive(),

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace qntn
@@ -90,6 +91,16 @@ class Bridge
 
     /// One number for the whole environment.
     qntn::Metric Metric(const std::string& name, const std::string& unit, const std::string& help);
+
+    /// Something on the map at the start of the episode, metres east and north; \p kind chooses its
+    /// symbol ("gnb", "ue"). This and the next three are for pictures only.
+    void AddPlace(const std::string& name, const std::string& kind, double xM, double yM);
+    /// Where something goes over the ground: x and y of each point.
+    void AddTrack(const std::string& name, const std::vector<std::pair<double, double>>& pointsM);
+    /// A site of the key network; \p kind is "endpoint" or "relay".
+    void AddSite(const std::string& name, const std::string& kind);
+    /// A quantum link between two sites.
+    void AddSpan(const std::string& siteA, const std::string& siteB, double lengthKm);
 
     /// How much simulated time a step takes.
     void SetStep(ns3::Time step);

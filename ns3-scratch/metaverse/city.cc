@@ -39,7 +39,7 @@ constexpr std::array<const char*, City::NUM_PROVIDERS> SERVER_SITES{"QUIJOTE", "
 constexpr std::array<const char*, City::NUM_CELLS> GATEWAY_SITES{
     "QUIRON", "CONCEPCION", "QUINTIN", "QUINTO"};
 const KeyPoolConfig RELATION_POOL{
-    .initialBits = 20000, .minBits = 0, .thresholdBits = 100000, .maxBits = 1000000};
+    .initialBits = 6000, .minBits = 0, .thresholdBits = 100000, .maxBits = 1000000};
 const KeyPoolConfig LINK_POOL{
     .initialBits = 100000, .minBits = 16384, .thresholdBits = 262144, .maxBits = 2000000};
 
@@ -422,6 +422,28 @@ City::DoDispose()
     m_saes.clear();
     m_providers.clear();
     Object::DoDispose();
+}
+
+const CityUsers&
+City::GetUsers() const
+{
+    return *m_users;
+}
+
+const Vector&
+City::GetGnbPosition(uint32_t cell)
+{
+    return GNB_POSITIONS.at(cell);
+}
+
+Vector
+City::GetGroundPoint(Time time) const
+{
+    const Ecef satellite = m_orbit->PositionAt(time.GetSeconds());
+    const double scale = EARTH_RADIUS_M / Norm(satellite);
+    const auto local =
+        m_frame->FromEcef({satellite.x * scale, satellite.y * scale, satellite.z * scale});
+    return {local.east, local.north, 0};
 }
 
 } // namespace qntn

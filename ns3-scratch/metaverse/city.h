@@ -125,6 +125,11 @@ class City : public ns3::Object
     uint32_t GetNumUsers(uint32_t provider, uint32_t cell) const;
     uint32_t GetNumCovered() const;
     uint64_t GetNumHandovers() const;
+    const CityUsers& GetUsers() const;
+    /// Where a gNB's antenna stands.
+    static const ns3::Vector& GetGnbPosition(uint32_t cell);
+    /// The point below the satellite, metres east and north of the first gNB.
+    ns3::Vector GetGroundPoint(ns3::Time time) const;
     /// Part of a stretch of time ahead in which the satellite serves.
     double ForecastVisibility(ns3::Time from, ns3::Time to) const;
 

@@ -29,4 +29,11 @@ GroundFrame::ToEcef(double east, double north, double up) const
             m_origin.z + east * m_east.z + north * m_north.z + up * m_up.z};
 }
 
+GroundFrame::Local
+GroundFrame::FromEcef(const Ecef& point) const
+{
+    const Ecef offset = point - m_origin;
+    return {Dot(offset, m_east), Dot(offset, m_north), Dot(offset, m_up)};
+}
+
 } // namespace qntn

@@ -16,6 +16,16 @@ class GroundFrame
 
     Ecef ToEcef(double east, double north, double up) const;
 
+    /// A point of ECEF as seen in the plane.
+    struct Local
+    {
+        double east;
+        double north;
+        double up;
+    };
+
+    Local FromEcef(const Ecef& point) const;
+
   private:
     Ecef m_origin;
     Ecef m_east;

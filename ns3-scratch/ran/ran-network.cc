@@ -29,7 +29,7 @@ namespace
 
 constexpr int64_t FEEDBACK_SLOTS = 4; ///< from a block to its acknowledgement, beside light
 constexpr double RATE_MEMORY_S = 0.1; ///< of proportional fairness
-constexpr double FADING_PERIOD_S = 2e-3;
+constexpr int64_t FADING_PERIOD_MS = 5; ///< fine enough for 60 Hz of Doppler
 constexpr int64_t CHECK_TICKS = 1000; ///< between full checks of the accounts
 
 /// [mcs][PRBs] for one number of symbols.
@@ -282,11 +282,11 @@ RanNetwork::RunSlot()
         m_channel->UpdateLargeScale();
         UpdateServingCells();
     }
-    if (due(Seconds(FADING_PERIOD_S)))
+    if (due(MilliSeconds(FADING_PERIOD_MS)))
     {
         std::vector<uint32_t> serving;
         std::ranges::transform(m_ues, std::back_inserter(serving), &Ue::servingCell);
-        m_channel->UpdateFading(serving, FADING_PERIOD_S);
+        m_channel->UpdateFading(serving, 1e-3 * FADING_PERIOD_MS);
     }
     if (due(m_cqiPeriod))
     {

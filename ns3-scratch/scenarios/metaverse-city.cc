@@ -7,6 +7,7 @@
 #include "metaverse/city.h"
 #include "scenarios/metaverse-city/cell-role.h"
 #include "scenarios/metaverse-city/city-metrics.h"
+#include "scenarios/metaverse-city/city-scene.h"
 #include "scenarios/metaverse-city/key-router.h"
 #include "scenarios/metaverse-city/provider-role.h"
 #include "scenarios/metaverse-city/qkd-operator.h"
@@ -95,13 +96,13 @@ main(int argc, char* argv[])
     const Time warmUp =
         Seconds(bridge.Parameter<double>("warmup_s", 0.01, 60, "s", "before the first state"));
     const std::string costSet =
-        bridge.TextParameter("cost_set", {"A", "B", "C"}, "prices of key relays");
+        bridge.TextParameter("cost_set", {"A", "B"}, "prices of key relays");
     const Time epoch = step * epochSteps;
 
     auto city = CreateObject<City>();
-    city->Build(config,
-                ReadQkdTopology(bridge.DataPath("qkd/networks.json"), "madqci_2024"),
-                ReadCostSet(bridge.DataPath("qkd/cost-sets.json"), costSet));
+    const auto topology = ReadQkdTopology(bridge.DataPath("qkd/networks.json"), "madqci_2024");
+    city->Build(config, topology, ReadCostSet(bridge.DataPath("qkd/cost-sets.json"), costSet));
+    DescribeScene(bridge, *city, topology, config.duration);
 
     QkdOperator qkdOperator{
         *city,

@@ -42,4 +42,8 @@ TEST_CASE("east, north and up of a ground frame are where they should be")
     CHECK(frame.ToEcef(100, 0, 0).y == doctest::Approx(100));
     CHECK(frame.ToEcef(0, 100, 0).z == doctest::Approx(100));
     CHECK(ElevationDeg(frame.ToEcef(0, 0, 0), frame.ToEcef(0, 1000, 1000)) == doctest::Approx(45));
+    const auto back = GroundFrame(40, -3).FromEcef(GroundFrame(40, -3).ToEcef(12, 34, 56));
+    CHECK(back.east == doctest::Approx(12));
+    CHECK(back.north == doctest::Approx(34));
+    CHECK(back.up == doctest::Approx(56));
 }

@@ -105,7 +105,12 @@ struct ProviderRole
                 keyFill(p, c) = static_cast<float>(city.GetRelationReport(relation).fillRatio);
             }
             price(p) = static_cast<float>(city.GetCost().GetTotal() / step.GetSeconds());
-            visible(p) = static_cast<float>(city.ForecastVisibility(now, now + epoch));
+            const double seen = city.ForecastVisibility(now, now + epoch);
+            visible(p) = static_cast<float>(seen);
+            for (uint32_t s = 0; s < City::NUM_SLICES; ++s)
+            {
+                spectrum.Allow(p, City::SATELLITE * City::NUM_SLICES + s, seen > 0);
+            }
             service.Write(city, p, p, {});
             cpuUse(p) = rendered_s / (server.GetNumCores() * step.GetSeconds());
         }

@@ -74,7 +74,10 @@ struct QkdOperator
                                 .labels = {"off", "reserved", "on_demand"},
                                 .defaultChoice = 1});
     ServiceTerms service{role};
-    Term cost = role.Term("deployment_cost_usd", "usd", "paid for relays in the step");
+    Term cost = role.Term("deployment_cost_usd",
+                          "usd",
+                          "paid for relays in the step, cost set " +
+                              city.GetKeys().GetCostSet().GetLabel());
     Term blocked = role.Term("blocked_ratio", "ratio", "bursts lost for want of key");
 
     void Observe(ns3::Time epoch) const
