@@ -121,7 +121,7 @@ class RoleLearner:
         # One row per decision: all agents of one environment, which share the joint state. [R, A, ...]
         rows = np.flatnonzero(data.valid)
         own, prior, masks, latents, old_log_probs, weights, state = (
-            torch.from_numpy(array.reshape(-1, *array.shape[2:])[rows])
+            torch.from_numpy(array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])[rows])
             for array in (data.own, data.prior, data.masks, data.latents, data.log_probs, data.active, data.state)
         )
         scale = float(advantages[data.active].std()) + 1e-8

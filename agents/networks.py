@@ -245,7 +245,7 @@ class Actor(nn.Module):
         """Latents and actions, both [E, A, L], for arrays [E, A, ...]; greedy without a generator."""
         latents, actions = [], []
         with torch.inference_mode():
-            rows = [torch.from_numpy(array.reshape(-1, array.shape[-1])) for array in (own, prior, masks)]
+            rows = [torch.from_numpy(array).flatten(0, 1) for array in (own, prior, masks)]
             for head, _, outputs, mask in self._split(rows[0], rows[1], rows[2]):
                 latents.append(head.sample(outputs, mask, generator))
                 actions.append(head.action(latents[-1], mask))
@@ -254,7 +254,7 @@ class Actor(nn.Module):
 
     def score(self, own: Tensor, prior: Tensor, masks: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities of stored latents and entropies, both [...], for tensors [..., features]."""
-        rows = [tensor.reshape(-1, tensor.shape[-1]) for tensor in (own, prior, masks, latents)]
+        rows = [tensor.flatten(0, -2) for tensor in (own, prior, masks, latents)]
         log_prob = entropy = own.new_zeros(len(rows[0]))
         for head, slot, outputs, mask in self._split(rows[0], rows[1], rows[2]):
             field_log_prob, field_entropy = head.score(outputs, mask, rows[3][:, slot])

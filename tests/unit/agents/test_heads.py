@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Distributions of the three kinds of action: masks, probabilities, entropy, priors."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -91,3 +92,17 @@ def test_what_was_sampled_scores_the_same_in_the_update():
     assert log_prob.shape == entropy.shape == (2,)
     assert actions[0, 0, 2] == 0
     assert torch.isfinite(log_prob).all()
+
+
+def test_a_role_that_only_sets_numbers_has_an_empty_mask():
+    role = dataclasses.replace(
+        SliceBudget(1).schema.role("cell"), actions=action_fields({"name": "rate", "kind": "box", "size": 2})
+    )
+    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    own, masks = np.zeros((3, 2, 7), np.float32), np.ones((3, 2, 0), np.uint8)
+    prior = np.zeros((3, 2, actor.num_outputs), np.float32)
+    latents, actions = actor.act(own, prior, masks, generator())
+    assert actions.shape == (3, 2, 2)
+    assert ((actions >= 0) & (actions <= 1)).all()
+    log_prob, _ = actor.score(*(torch.from_numpy(array) for array in (own, prior, masks, latents)))
+    assert log_prob.shape == (3, 2)
