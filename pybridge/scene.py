@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 import pybridge.wire.qntn_pb2 as wire
@@ -45,10 +46,10 @@ class Scene:
         sites: name -> "endpoint" or "relay".
     """
 
-    places: tuple[Place, ...]
-    tracks: tuple[Track, ...]
-    sites: dict[str, str]
-    spans: tuple[Span, ...]
+    places: tuple[Place, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    sites: Mapping[str, str] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
 
     @classmethod
     def from_wire(cls, message: wire.Scene) -> Self:

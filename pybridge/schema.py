@@ -7,6 +7,7 @@ into rewards and metrics into the utility come from its parameter file.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -175,7 +176,7 @@ class Schema:
     metrics: tuple[Field, ...]
     parameters: tuple[Parameter, ...]
     utility: Mapping[str, float]
-    scene: Scene
+    scene: Scene = dataclasses.field(default_factory=Scene)
 
     @property
     def params(self) -> dict[str, Value]:

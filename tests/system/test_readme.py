@@ -24,9 +24,7 @@ SHORTER = {
         "--set rollout_steps=100 --set segment_rollouts=2 --param episode_s=10"
     ),
     "qntn evaluate runs/city --episodes 20": "qntn evaluate runs/city --episodes 2",
-    "qntn train queue --steps 6000": (
-        "qntn train queue --steps 400 --set rollout_steps=100 --set segment_rollouts=2"
-    ),
+    "qntn train queue --steps 6000": ("qntn train queue --steps 400 --set rollout_steps=100 --set segment_rollouts=2"),
     "make demo": "qntn demo --small --scenario tiny --out results/demo",
 }
 # Needs a Docker engine, or is the run of these tests itself: held against the files that it uses.
