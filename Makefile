@@ -2,7 +2,6 @@
 # make demo    set everything up and run the main job      make test   set up what is missing, run all tests
 # make setup   only prepare .venv                          make bench  measure (not part of the tests)
 BIN := .venv/bin
-CPP := $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 
 .PHONY: demo test lint setup bench clean
 demo: setup
@@ -13,16 +12,13 @@ test: setup lint
 	$(BIN)/pytest
 
 lint: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror $(CPP)
+	$(BIN)/pre-commit run --all-files --show-diff-on-failure
 
 setup:
 	@docker/setup.sh
 
 bench: setup
-	$(BIN)/qntn bench bridge
+	$(BIN)/qntn bench steps
 
 clean:
 	rm -rf .venv .build results runs

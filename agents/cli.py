@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 import pybridge
 from pybridge.commands import parse_params, print_json, register
@@ -22,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 register(app)
+bench = typer.Typer(help="Measure; figures are of this machine and this moment.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
 
 ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="`qntn scenarios` lists them.")]
 Params = Annotated[list[str] | None, typer.Option("--param", help="name=value in place of a default; repeatable.")]
@@ -185,6 +188,25 @@ def demo(
     from agents.demo import demo as show
 
     show(name, out, SMALL if small else FULL, Console())
+
+
+@bench.command("steps")
+def bench_steps(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="[default: all]")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Of each simulator.")] = 400,
+    as_json: Json = False,
+) -> None:
+    """Environment steps per second of scenarios, by transport and number of simulators."""
+    from agents import bench as measure
+
+    rows = measure.steps(names or [scenario.name for scenario in pybridge.scenarios()], steps)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
 
 
 def _make(name: str, num_envs: int, params: dict[str, Value], transport: Transport) -> pybridge.VectorEnv:

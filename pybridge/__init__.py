@@ -54,6 +54,7 @@ __all__ = [
     "Span",
     "StepTimeout",
     "Track",
+    "Transport",
     "VectorEnv",
     "make",
     "make_vec",

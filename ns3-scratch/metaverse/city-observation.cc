@@ -138,6 +138,17 @@ City::GetRelationReport(uint32_t relation) const
     return m_relationReports.at(relation);
 }
 
+double
+City::GetDeliveredKeyBits() const
+{
+    double bits = 0;
+    for (const auto& report : m_relationReports)
+    {
+        bits += static_cast<double>(report.deliveredBits);
+    }
+    return bits;
+}
+
 const LinkReport&
 City::GetLinkReport(uint32_t link) const
 {

@@ -115,6 +115,8 @@ class City : public ns3::Object
     /// Work that arrives at a provider's server, in its cores; smoothed over about a second.
     double GetCpuDemand(uint32_t provider, uint32_t slice) const;
     const RelationReport& GetRelationReport(uint32_t relation) const;
+    /// Key that all relations delivered to applications.
+    double GetDeliveredKeyBits() const;
     const LinkReport& GetLinkReport(uint32_t link) const;
     const RelayCost& GetCost() const;
     /// Smoothed over about a second.

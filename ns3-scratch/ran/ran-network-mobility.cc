@@ -146,7 +146,8 @@ RanNetwork::GetElevationDeg(uint32_t cellIndex) const
 Time
 RanNetwork::GetPropagationDelay(uint32_t cellIndex, uint32_t ueIndex) const
 {
-    const double light_ns = m_channel->GetSlantRangeM(cellIndex, ueIndex) / SPEED_OF_LIGHT_MPS * 1e9;
+    const double light_ns =
+        m_channel->GetSlantRangeM(cellIndex, ueIndex) / SPEED_OF_LIGHT_MPS * 1e9;
     return NanoSeconds(static_cast<int64_t>(light_ns)) + m_cells[cellIndex].coreDelay;
 }
 

@@ -27,10 +27,10 @@ NS_OBJECT_ENSURE_REGISTERED(RanNetwork);
 namespace
 {
 
-constexpr int64_t FEEDBACK_SLOTS = 4; ///< from a block to its acknowledgement, beside light
-constexpr double RATE_MEMORY_S = 0.1; ///< of proportional fairness
+constexpr int64_t FEEDBACK_SLOTS = 4;   ///< from a block to its acknowledgement, beside light
+constexpr double RATE_MEMORY_S = 0.1;   ///< of proportional fairness
 constexpr int64_t FADING_PERIOD_MS = 5; ///< fine enough for 60 Hz of Doppler
-constexpr int64_t CHECK_TICKS = 1000; ///< between full checks of the accounts
+constexpr int64_t CHECK_TICKS = 1000;   ///< between full checks of the accounts
 
 /// [mcs][PRBs] for one number of symbols.
 std::vector<std::vector<uint32_t>>

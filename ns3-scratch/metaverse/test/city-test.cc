@@ -83,6 +83,7 @@ TEST_CASE("some relations need relays, and one starves without them")
     CHECK_FALSE(keys.IsPathOpen(far, 0));
     CHECK(f.city->Needs(far, 0, keys.GetSite("QUEVEDO")));
     CHECK_FALSE(f.city->Needs(far, 0, keys.GetSite("QUIJANO")));
+    f.RunFor(Seconds(4)); // what the pool holds at the start
     f.RunFor(Seconds(3));
     CHECK(f.city->GetMonitor().Get(0, 0, {}).GetLostRatio(LossCause::KEY) == 0);
     CHECK(f.city->GetMonitor().Get(0, 1, {}).GetLostRatio(LossCause::KEY) > 0.2);

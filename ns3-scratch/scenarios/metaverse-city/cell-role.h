@@ -15,6 +15,9 @@ namespace qntn
 /// Divides a cell's PRBs.
 struct CellRole
 {
+    /// A packet that has been begun in a slice without PRBs waits until there are some.
+    static constexpr double MAX_HOL_MS = 1000;
+
     City& city;
     Role& role;
 
@@ -26,8 +29,12 @@ struct CellRole
                                        "traffic of its users, by slice");
     Observation queue = role.Observe(
         "queue_bytes", City::NUM_SLICES, 0, 1e8, "bytes", "waiting in the cell, by slice");
-    Observation holDelay = role.Observe(
-        "hol_delay_ms", City::NUM_SLICES, 0, 1e4, "ms", "age of the oldest packet, by slice");
+    Observation holDelay = role.Observe("hol_delay_ms",
+                                        City::NUM_SLICES,
+                                        0,
+                                        MAX_HOL_MS,
+                                        "ms",
+                                        "age of the oldest packet, by slice, at most 1 s");
     Observation cqi =
         role.Observe("mean_cqi", City::NUM_SLICES, 0, 15, "1", "mean CQI of its users, by slice");
     Observation missed = role.Observe(
@@ -81,7 +88,8 @@ struct CellRole
                 offered(c, s) =
                     static_cast<float>(city.GetOfferedBps(0, c, s) + city.GetOfferedBps(1, c, s));
                 queue(c, s) = static_cast<float>(radio.queueBytes);
-                holDelay(c, s) = static_cast<float>(radio.headOfLineDelay.GetSeconds() * 1e3);
+                holDelay(c, s) = static_cast<float>(
+                    std::min(MAX_HOL_MS, radio.headOfLineDelay.GetSeconds() * 1e3));
                 cqi(c, s) = static_cast<float>(radio.meanCqi);
                 missed(c, s) =
                     static_cast<float>(1 - city.GetMonitor().Get({}, c, s).GetSatisfiedRatio());

@@ -35,38 +35,38 @@ class CityMetrics
     {
         for (const std::string slice : City::SLICE_NAMES)
         {
-            m_satisfied.push_back(bridge.Metric(slice + "_satisfied_ratio",
+            m_satisfied.push_back(bridge.Metric("satisfied_ratio." + slice,
                                                 "ratio",
                                                 "bursts that arrived whole and in time"));
-            m_quality.push_back(bridge.Metric(slice + "_quality_ratio",
+            m_quality.push_back(bridge.Metric("quality_ratio." + slice,
                                               "ratio",
                                               "satisfied bursts, each times what it is worth"));
             m_median.push_back(
-                bridge.Metric(slice + "_delay_p50_ms", "ms", "median delay of satisfied bursts"));
-            m_tail.push_back(bridge.Metric(slice + "_delay_p99_ms", "ms", "99th percentile of it"));
+                bridge.Metric("delay_p50_ms." + slice, "ms", "median delay of satisfied bursts"));
+            m_tail.push_back(bridge.Metric("delay_p99_ms." + slice, "ms", "99th percentile of it"));
             for (const std::string provider : City::PROVIDER_NAMES)
             {
                 m_bySlice.push_back(
-                    bridge.Metric(provider + "_" + slice + "_satisfied_ratio",
+                    bridge.Metric(slice + "_satisfied_ratio." + provider,
                                   "ratio",
                                   "the provider's bursts that arrived whole and in time"));
             }
         }
         for (const std::string provider : City::PROVIDER_NAMES)
         {
-            m_cpu.push_back(bridge.Metric(provider + "_cpu_utilisation_ratio",
+            m_cpu.push_back(bridge.Metric("cpu_utilisation_ratio." + provider,
                                           "ratio",
                                           "part of its cores' time used"));
         }
         for (const std::string cell : City::CELL_NAMES)
         {
             m_prb.push_back(
-                bridge.Metric(cell + "_prb_utilisation_ratio", "ratio", "part of its PRBs used"));
-            m_ues.push_back(bridge.Metric(cell + "_num_ues", "1", "users that it serves"));
+                bridge.Metric("prb_utilisation_ratio." + cell, "ratio", "part of its PRBs used"));
+            m_ues.push_back(bridge.Metric("num_ues." + cell, "1", "users that it serves"));
         }
         for (uint32_t relation = 0; relation < City::NUM_RELATIONS; ++relation)
         {
-            m_fill.push_back(bridge.Metric(City::GetRelationName(relation) + "_key_fill_ratio",
+            m_fill.push_back(bridge.Metric("key_fill_ratio." + City::GetRelationName(relation),
                                            "ratio",
                                            "fill of its key pool"));
         }
@@ -102,13 +102,11 @@ class CityMetrics
             m_prb[cell]() = cells.GetUtilisation(cell);
             m_ues[cell]() = city.GetRan().GetNumUes(cell);
         }
-        double delivered_bits = 0;
         for (uint32_t relation = 0; relation < City::NUM_RELATIONS; ++relation)
         {
-            const auto& report = city.GetRelationReport(relation);
-            m_fill[relation]() = report.fillRatio;
-            delivered_bits += static_cast<double>(report.deliveredBits);
+            m_fill[relation]() = city.GetRelationReport(relation).fillRatio;
         }
+        const double delivered_bits = city.GetDeliveredKeyBits();
         m_cost() = city.GetCost().GetTotal();
         m_keyDelivered() = delivered_bits;
         m_totalCost += m_cost();

@@ -76,6 +76,7 @@ struct KeyRouter
                                 "fill up to which the pool is refilled",
                                 {.labels = {"0.25", "0.5", "0.75", "1.0"}, .defaultChoice = 3});
     ServiceTerms service{role};
+    Term linkKey = role.Term("link_key_bits", "bits", "key of links spent on refilling the pool");
     Term blockedTerm =
         role.Term("blocked_ratio", "ratio", "bursts of the relation lost for want of key");
 
@@ -115,6 +116,7 @@ struct KeyRouter
                        0,
                        anyOpen ? open(r, 0) > 0 : true); // something must be left to choose
             service.Write(city, r, p, c);
+            linkKey(r) = static_cast<double>(report.linkBits);
             blockedTerm(r) = blocked(r);
         }
     }

@@ -8,6 +8,7 @@
 
 #include "ns3/simulator.h"
 
+#include <algorithm>
 #include <array>
 
 namespace qntn
@@ -74,6 +75,8 @@ struct ProviderRole
                                    "part of the rate of XR video and of eMBB that is let through",
                                    {.labels = {"0.4", "0.7", "1.0"}, .defaultChoice = 2});
     ServiceTerms service{role};
+    Term keyCost = role.Term(
+        "key_cost_usd", "usd", "its part of the relays' cost, by the key delivered to it");
     Term cpuUse =
         role.Term("cpu_utilisation_ratio", "ratio", "part of the server's time that is used");
 
@@ -84,6 +87,7 @@ struct ProviderRole
         {
             const auto& server = *city.GetProvider(p).GetServer();
             double rendered_s = 0;
+            double delivered_bits = 0;
             for (uint32_t s = 0; s < City::NUM_SLICES; ++s)
             {
                 missed(p, s) =
@@ -101,6 +105,8 @@ struct ProviderRole
                 }
                 const uint32_t relation = City::GetRelation(p, c);
                 numUes(p, c) = static_cast<float>(city.GetNumUsers(p, c));
+                delivered_bits +=
+                    static_cast<double>(city.GetRelationReport(relation).deliveredBits);
                 keyDemand(p, c) = static_cast<float>(city.GetKeyDemandBps(relation));
                 keyFill(p, c) = static_cast<float>(city.GetRelationReport(relation).fillRatio);
             }
@@ -112,6 +118,8 @@ struct ProviderRole
                 spectrum.Allow(p, City::SATELLITE * City::NUM_SLICES + s, seen > 0);
             }
             service.Write(city, p, p, {});
+            const double allDelivered_bits = std::max(1.0, city.GetDeliveredKeyBits());
+            keyCost(p) = city.GetCost().GetTotal() * delivered_bits / allDelivered_bits;
             cpuUse(p) = rendered_s / (server.GetNumCores() * step.GetSeconds());
         }
     }

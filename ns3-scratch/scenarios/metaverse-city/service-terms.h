@@ -24,8 +24,9 @@ struct CityBounds
 /// city, so that the terms of a role's agents sum up to the city's.
 struct ServiceTerms
 {
-    ServiceTerms(Role& role)
-        : pad(role.Term(
+    explicit ServiceTerms(Role& role)
+        : satisfied(role.Term("satisfied_ratio", "ratio", "own bursts whole and in time")),
+          pad(role.Term(
               "xurllc_otp_ratio", "ratio", "own xURLLC in time under one-time pad, of the city's"))
     {
         for (const std::string slice : City::SLICE_NAMES)
@@ -42,6 +43,7 @@ struct ServiceTerms
                std::optional<uint32_t> provider,
                std::optional<uint32_t> cell) const
     {
+        satisfied(agent) = city.GetMonitor().Get(provider, cell, {}).GetSatisfiedRatio();
         for (uint32_t slice = 0; slice < City::NUM_SLICES; ++slice)
         {
             const auto all = city.GetMonitor().Get({}, {}, slice);
@@ -55,6 +57,7 @@ struct ServiceTerms
         }
     }
 
+    Term satisfied;
     Term pad;
     std::vector<Term> missed;
 };
