@@ -33,8 +33,7 @@ double PrbBandwidthHz(uint8_t numerology);
 int64_t SlotNs(uint8_t numerology);
 
 /// Downlink symbols of a slot: 14 in `D`, 0 in `U`, and 10 in `S`, a special slot of 10 downlink, 2
-/// guard and 2 uplink symbols (TS 38.213 V17, Table 11.1.1-1, format 33 without its second uplink
-/// part).
+/// guard and 2 uplink symbols (TS 38.213 V17, Table 11.1.1-1, format 32).
 /// \throws std::invalid_argument for another letter
 uint32_t DownlinkSymbols(char slot);
 

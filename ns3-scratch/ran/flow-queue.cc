@@ -97,6 +97,13 @@ FlowQueues::DiscardOlderThan(uint32_t flow, ns3::Time limit, FinishedPacket& dis
     return true;
 }
 
+ns3::Time
+FlowQueues::GetDeadline(const std::vector<Segment>& segments) const
+{
+    const Record& last = m_records[segments.back().packet];
+    return last.created + m_flows[last.flow].delayBudget;
+}
+
 std::vector<Segment>
 FlowQueues::Take(uint32_t flow, uint32_t bytes)
 {
@@ -136,7 +143,7 @@ FlowQueues::Arrive(const std::vector<Segment>& segments)
 }
 
 std::vector<FinishedPacket>
-FlowQueues::Lose(const std::vector<Segment>& segments)
+FlowQueues::Lose(const std::vector<Segment>& segments, DropCause cause)
 {
     std::vector<FinishedPacket> lost;
     for (const auto& segment : segments)
@@ -148,7 +155,7 @@ FlowQueues::Lose(const std::vector<Segment>& segments)
         {
             record.lost = true;
             lost.push_back({record.packet, record.created});
-            ++flow.account.dropped[static_cast<size_t>(DropCause::RADIO)];
+            ++flow.account.dropped[static_cast<size_t>(cause)];
             --flow.account.inFlight;
             flow.queueBytes -= record.toSend; // the rest is of no use
             record.toSend = 0;

@@ -59,12 +59,15 @@ class FlowQueues
     /// Removes the oldest packet of which nothing has been sent, if it was made before \p limit.
     bool DiscardOlderThan(uint32_t flow, ns3::Time limit, FinishedPacket& discarded);
 
+    /// When the last packet of a block is of no use any more.
+    ns3::Time GetDeadline(const std::vector<Segment>& segments) const;
+
     /// Fills a transport block of \p bytes with what waits, headers included.
     std::vector<Segment> Take(uint32_t flow, uint32_t bytes);
     /// The segments of a block have arrived. \return the packets that are whole now
     std::vector<FinishedPacket> Arrive(const std::vector<Segment>& segments);
     /// The segments of a block are lost for good. \return the packets that are lost with them
-    std::vector<FinishedPacket> Lose(const std::vector<Segment>& segments);
+    std::vector<FinishedPacket> Lose(const std::vector<Segment>& segments, DropCause cause);
     /// The segments of a block are to be sent anew, by another cell.
     void Return(const std::vector<Segment>& segments);
 

@@ -9,11 +9,15 @@
 namespace qntn
 {
 
-bool
-HarqEntity::CanStart(ns3::Time now, uint32_t numProcesses)
+uint32_t
+HarqEntity::CountFree(ns3::Time now, uint32_t numProcesses)
 {
-    std::erase_if(m_acknowledged, [now](ns3::Time time) { return time <= now; });
-    return m_waiting.size() + m_acknowledged.size() < numProcesses;
+    while (!m_acknowledged.empty() && m_acknowledged.front() <= now)
+    {
+        m_acknowledged.pop_front();
+    }
+    const auto busy = static_cast<uint32_t>(m_waiting.size() + m_acknowledged.size());
+    return numProcesses - std::min(busy, numProcesses);
 }
 
 void
@@ -28,13 +32,10 @@ HarqEntity::Retry(TransportBlock&& block)
     m_waiting.push_back(std::move(block));
 }
 
-const TransportBlock*
-HarqEntity::PeekDue(uint32_t sliceId, ns3::Time now) const
+const std::deque<TransportBlock>&
+HarqEntity::GetWaiting() const
 {
-    const auto found = std::ranges::find_if(
-        m_waiting,
-        [&](const auto& block) { return block.sliceId == sliceId && block.due <= now; });
-    return found == m_waiting.end() ? nullptr : &*found;
+    return m_waiting;
 }
 
 TransportBlock
@@ -47,6 +48,20 @@ HarqEntity::TakeDue(uint32_t sliceId, ns3::Time now)
     TransportBlock block = std::move(*found);
     m_waiting.erase(found);
     return block;
+}
+
+bool
+HarqEntity::TakeLate(ns3::Time now, TransportBlock& late)
+{
+    const auto found =
+        std::ranges::find_if(m_waiting, [now](const auto& block) { return block.deadline < now; });
+    if (found == m_waiting.end())
+    {
+        return false;
+    }
+    late = std::move(*found);
+    m_waiting.erase(found);
+    return true;
 }
 
 std::vector<TransportBlock>

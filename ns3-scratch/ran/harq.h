@@ -20,12 +20,14 @@ struct TransportBlock
 {
     uint32_t flow;
     uint32_t sliceId;
-    uint32_t numPrbs;
+    uint32_t numPrbs; ///< of the first transmission
+    uint32_t symbols; ///< of the first transmission
     uint32_t mcs;
     uint32_t bits;
     uint32_t transmissions{0};
     double combinedSinr{0}; ///< linear, summed over the transmissions (chase combining)
     ns3::Time due;          ///< of the next transmission
+    ns3::Time deadline;     ///< when its last packet is of no use any more
     std::vector<Segment> segments;
 };
 
@@ -34,16 +36,18 @@ struct TransportBlock
 class HarqEntity
 {
   public:
-    /// Whether a new block may start at \p now.
-    bool CanStart(ns3::Time now, uint32_t numProcesses);
+    /// How many new blocks may start at \p now.
+    uint32_t CountFree(ns3::Time now, uint32_t numProcesses);
     /// A block got through; its process is free at \p acknowledged.
     void Acknowledge(ns3::Time acknowledged);
     /// A block did not get through and waits until it is due again.
     void Retry(TransportBlock&& block);
-    /// The oldest block of a slice that is due, or nullptr.
-    const TransportBlock* PeekDue(uint32_t sliceId, ns3::Time now) const;
-    /// Takes the block that PeekDue showed.
+    /// The blocks that did not get through, oldest first.
+    const std::deque<TransportBlock>& GetWaiting() const;
+    /// Takes the oldest block of a slice that is due.
     TransportBlock TakeDue(uint32_t sliceId, ns3::Time now);
+    /// Takes a block that waits and whose packets are all too late; false if there is none.
+    bool TakeLate(ns3::Time now, TransportBlock& late);
     /// Gives up all blocks that wait, for a change of cell; frees every process.
     std::vector<TransportBlock> Flush();
 

@@ -91,17 +91,16 @@ RateThresholds::ToMcs(double sinrDb) const
 void
 LinkAdaptation::Report(uint32_t cqi, ns3::Time usable)
 {
-    GetCqi(usable); // what was on its way has come by then
-    m_nextCqi = cqi;
-    m_nextUsable = usable;
+    m_pending.push_back({cqi, usable});
 }
 
 uint32_t
 LinkAdaptation::GetCqi(ns3::Time now)
 {
-    if (now >= m_nextUsable)
+    while (!m_pending.empty() && m_pending.front().usable <= now)
     {
-        m_cqi = m_nextCqi;
+        m_cqi = m_pending.front().cqi;
+        m_pending.pop_front();
     }
     return m_cqi;
 }

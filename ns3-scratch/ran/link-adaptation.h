@@ -5,6 +5,7 @@
 #include "ns3/nstime.h"
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 namespace qntn
@@ -44,9 +45,14 @@ class LinkAdaptation
     double GetOffsetDb() const;
 
   private:
+    struct Pending
+    {
+        uint32_t cqi;
+        ns3::Time usable;
+    };
+
     uint32_t m_cqi{0};
-    uint32_t m_nextCqi{0};
-    ns3::Time m_nextUsable{0};
+    std::deque<Pending> m_pending; ///< on their way, oldest first
     double m_offsetDb{0};
 };
 

@@ -46,17 +46,17 @@ AiryGainDb(double offDeg, double beamWidthDeg)
     return std::max(10 * std::log10(ratio * ratio), -40.0);
 }
 
+/// First PRB of a sub-band, or the end of the one before.
 uint32_t
-ToSubband(uint32_t prb, uint32_t carrierPrbs)
+FirstPrb(uint32_t subband, uint32_t carrierPrbs)
 {
-    return prb * RadioChannel::NUM_SUBBANDS / carrierPrbs;
+    constexpr uint32_t N = RadioChannel::NUM_SUBBANDS;
+    return (subband * carrierPrbs + N - 1) / N;
 }
 
 } // namespace
 
-RadioChannel::RadioChannel()
-    : m_keys(ns3::CreateObject<ns3::UniformRandomVariable>()),
-      m_scatter(ns3::CreateObject<ns3::NormalRandomVariable>())
+RadioChannel::RadioChannel() : m_keys(ns3::CreateObject<ns3::UniformRandomVariable>())
 {
 }
 
@@ -70,7 +70,8 @@ RadioChannel::AddGnb(const GnbConfig& config)
     cell.isNtn = false;
     cell.position = config.position;
     cell.carrier = config.carrier;
-    cell.eirpPerPrbDbm = config.txPowerDbm + config.antennaGainDbi - 10 * std::log10(prbs);
+    cell.eirpPerPrbDbm = config.txPowerDbm + config.antennaGainDbi -
+                         10 * std::log10(prbs * config.carrier.numLayers);
     cell.available = true;
     cell.elevationDeg = 90;
     m_cells.push_back(std::move(cell));
@@ -83,8 +84,9 @@ RadioChannel::AddNtnCell(const NtnCellConfig& config)
     cell.isNtn = true;
     cell.position = config.beamCentre;
     cell.carrier = config.carrier;
-    cell.eirpPerPrbDbm = config.eirpDensityDbwPerMhz + 30 +
-                         10 * std::log10(PrbBandwidthHz(config.carrier.numerology) / 1e6);
+    cell.eirpPerPrbDbm =
+        config.eirpDensityDbwPerMhz + 30 +
+        10 * std::log10(PrbBandwidthHz(config.carrier.numerology) / 1e6 / config.carrier.numLayers);
     cell.ntn = std::make_unique<NtnCellConfig>(config);
     cell.environment = ToNtnEnvironment(config.environment);
     m_cells.push_back(std::move(cell));
@@ -103,8 +105,7 @@ int64_t
 RadioChannel::AssignStreams(int64_t stream)
 {
     m_keys->SetStream(stream);
-    m_scatter->SetStream(stream + 1);
-    return 2;
+    return 1;
 }
 
 void
@@ -114,6 +115,10 @@ RadioChannel::Start()
     for (size_t a = 0; a < m_cells.size(); ++a)
     {
         Cell& cell = m_cells[a];
+        const auto& carrier = cell.carrier;
+        const uint32_t carrierPrbs =
+            NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
+        AddPrbs(cell.subbandPrbs, 0, carrierPrbs, carrierPrbs);
         const double los_m = cell.isNtn ? NTN_CORRELATION_M : 50; // TR 38.901, Table 7.6.3.1-2
         const double with_m =
             cell.isNtn ? NTN_CORRELATION_M : ShadowingCorrelationM(PathlossModel::UMA, true);
@@ -132,6 +137,7 @@ RadioChannel::Start()
             }
         }
     }
+    m_scatter = NormalSource(static_cast<uint64_t>(m_keys->GetValue(0, 9e15)));
     m_links.assign(m_cells.size() * m_ues.size(), {});
     UpdateLargeScale();
 }
@@ -242,8 +248,8 @@ RadioChannel::GetLink(uint32_t cellIndex, uint32_t ueIndex) const
 std::complex<double>
 RadioChannel::Draw()
 {
-    const double re = m_scatter->GetValue(0, 0.5); // variance 1/2 in each part
-    return {re, m_scatter->GetValue(0, 0.5)};
+    const double re = m_scatter.Draw() / std::numbers::sqrt2; // variance 1/2 in each part
+    return {re, m_scatter.Draw() / std::numbers::sqrt2};
 }
 
 void
@@ -283,13 +289,17 @@ RadioChannel::UpdateFading(const std::vector<uint32_t>& servingCells, double sec
         const double speed_mps =
             std::max(ns3::CalculateDistance(ue.mobility->GetVelocity(), {0, 0, 0}), SLOWEST_MPS);
         const double doppler_hz = speed_mps * cell.carrier.frequencyHz / SPEED_OF_LIGHT_MPS;
-        // autocorrelation of Clarke's spectrum, up to its first zero
-        const double x = std::min(2 * std::numbers::pi * doppler_hz * seconds, 2.404);
-        const double correlation = std::cyl_bessel_j(0.0, x);
-        const double innovation = std::sqrt(1 - correlation * correlation);
+        if (doppler_hz != ue.dopplerHz)
+        {
+            // autocorrelation of Clarke's spectrum, up to its first zero
+            const double x = std::min(2 * std::numbers::pi * doppler_hz * seconds, 2.404);
+            ue.dopplerHz = doppler_hz;
+            ue.correlation = std::cyl_bessel_j(0.0, x);
+            ue.innovation = std::sqrt(1 - ue.correlation * ue.correlation);
+        }
         for (auto& tap : ue.scattered)
         {
-            tap = correlation * tap + innovation * Draw();
+            tap = ue.correlation * tap + ue.innovation * Draw();
         }
         ue.kFactor = GetLink(servingCells[u], static_cast<uint32_t>(u)).kFactor;
         SetFadingGains(ue);
@@ -297,14 +307,34 @@ RadioChannel::UpdateFading(const std::vector<uint32_t>& servingCells, double sec
 }
 
 void
-RadioChannel::SetActivity(uint32_t cellIndex, const Subbands& activity)
+RadioChannel::AddPrbs(Subbands& prbs, uint32_t firstPrb, uint32_t numPrbs, uint32_t carrierPrbs)
 {
-    Cell& cell = m_cells[cellIndex];
-    cell.activity = activity;
+    const uint32_t end = firstPrb + numPrbs;
     for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
     {
-        cell.meanActivity[s] =
-            ACTIVITY_MEMORY * cell.meanActivity[s] + (1 - ACTIVITY_MEMORY) * activity[s];
+        const uint32_t low = FirstPrb(s, carrierPrbs);
+        const uint32_t high = FirstPrb(s + 1, carrierPrbs);
+        for (const uint32_t turn : {0U, carrierPrbs})
+        {
+            const uint32_t from = std::max(low + turn, firstPrb);
+            const uint32_t to = std::min(high + turn, end);
+            prbs[s] += to > from ? to - from : 0;
+        }
+    }
+}
+
+void
+RadioChannel::SetActivity(uint32_t cellIndex, const Subbands& prbs, bool isDownlink)
+{
+    Cell& cell = m_cells[cellIndex];
+    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+    {
+        cell.activity[s] = prbs[s] / cell.subbandPrbs[s];
+        if (isDownlink)
+        {
+            cell.meanActivity[s] =
+                ACTIVITY_MEMORY * cell.meanActivity[s] + (1 - ACTIVITY_MEMORY) * cell.activity[s];
+        }
     }
 }
 
@@ -352,18 +382,19 @@ RadioChannel::GetSinr(uint32_t cellIndex,
                       uint32_t carrierPrbs) const
 {
     const Link& link = GetLink(cellIndex, ueIndex);
-    const uint32_t first = ToSubband(firstPrb, carrierPrbs);
-    const uint32_t last = ToSubband((firstPrb + numPrbs - 1) % carrierPrbs, carrierPrbs);
-    const bool whole = numPrbs == carrierPrbs;
-    const uint32_t count = whole ? NUM_SUBBANDS : (last + NUM_SUBBANDS - first) % NUM_SUBBANDS + 1;
+    Subbands prbs{};
+    AddPrbs(prbs, firstPrb, numPrbs, carrierPrbs);
     double sum = 0;
-    for (uint32_t i = 0; i < count; ++i)
+    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
     {
-        const uint32_t s = (first + i) % NUM_SUBBANDS;
-        const double noise_mw = link.noisePerPrbMw + InterferenceMw(cellIndex, ueIndex, s, false);
-        sum += std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw);
+        if (prbs[s] > 0)
+        {
+            const double noise_mw =
+                link.noisePerPrbMw + InterferenceMw(cellIndex, ueIndex, s, false);
+            sum += prbs[s] * std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw);
+        }
     }
-    return std::exp2(sum / count) - 1;
+    return std::exp2(sum / numPrbs) - 1;
 }
 
 bool

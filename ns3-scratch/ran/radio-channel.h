@@ -3,6 +3,7 @@
 #define QNTN_RAN_RADIO_CHANNEL_H
 
 #include "ran/correlated-field.h"
+#include "ran/normal-source.h"
 #include "ran/ntn-loss.h"
 #include "ran/pathloss.h"
 #include "ran/ran-types.h"
@@ -32,6 +33,10 @@ class RadioChannel
     static constexpr uint32_t NUM_SUBBANDS = 8;
     using Subbands = std::array<double, NUM_SUBBANDS>;
 
+    /// Adds to each sub-band the PRBs of a block that lie in it. Blocks go on at the carrier's
+    /// start.
+    static void AddPrbs(Subbands& prbs, uint32_t firstPrb, uint32_t numPrbs, uint32_t carrierPrbs);
+
     RadioChannel();
 
     void AddGnb(const GnbConfig& config);
@@ -48,8 +53,10 @@ class RadioChannel
     void UpdateFading(const std::vector<uint32_t>& servingCells, double seconds);
     /// The fading of a user begins anew, with another cell.
     void ResetFading(uint32_t ueIndex, uint32_t cellIndex);
-    /// What part of each sub-band a cell uses in the present slot.
-    void SetActivity(uint32_t cellIndex, const Subbands& activity);
+    /// How many PRBs of each sub-band a cell uses in the present slot.
+    /// \param isDownlink whether the cell could send at all: the mean activity, which users
+    /// measure, is that of such slots
+    void SetActivity(uint32_t cellIndex, const Subbands& prbs, bool isDownlink);
 
     /// Received power over noise without fading and interference, dB.
     double GetSnrDb(uint32_t cellIndex, uint32_t ueIndex) const;
@@ -57,7 +64,7 @@ class RadioChannel
     /// measures.
     double MeasureSinrDb(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Effective SINR of PRBs in the present slot, linear: that of a flat channel with the same
-    /// mean log2(1 + SINR) over the sub-bands that they touch.
+    /// mean log2(1 + SINR) over these PRBs.
     double GetSinr(uint32_t cellIndex,
                    uint32_t ueIndex,
                    uint32_t firstPrb,
@@ -74,14 +81,15 @@ class RadioChannel
         bool isNtn;
         ns3::Vector position; ///< of a gNB, or of the beam's centre
         CarrierConfig carrier;
-        double eirpPerPrbDbm;
+        double eirpPerPrbDbm; ///< of each layer
         std::unique_ptr<NtnCellConfig> ntn;
         NtnEnvironment environment{NtnEnvironment::URBAN};
         double elevationDeg{90};
         bool available{true};
         std::vector<CorrelatedField>
             fields; ///< line of sight, shadowing with it, shadowing without
-        Subbands activity{};
+        Subbands subbandPrbs{};
+        Subbands activity{}; ///< parts of the sub-bands in use
         Subbands meanActivity{};
     };
 
@@ -100,6 +108,9 @@ class RadioChannel
         std::array<std::complex<double>, NUM_SUBBANDS> scattered{};
         Subbands fading; ///< power gain of the serving link
         double kFactor{0};
+        double dopplerHz{-1};  ///< that the two below are for
+        double correlation{1}; ///< of a tap over a step
+        double innovation{0};
     };
 
     Link MakeGnbLink(const Cell& cell, const Ue& ue) const;
@@ -114,7 +125,7 @@ class RadioChannel
     std::vector<Link> m_links;                        ///< [cell][user]
     std::vector<std::vector<uint32_t>> m_interferers; ///< by cell: others on its frequency
     ns3::Ptr<ns3::UniformRandomVariable> m_keys;
-    ns3::Ptr<ns3::NormalRandomVariable> m_scatter;
+    NormalSource m_scatter{0};
 };
 
 } // namespace qntn

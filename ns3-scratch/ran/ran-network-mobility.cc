@@ -42,7 +42,8 @@ RanNetwork::UpdateServingCells()
             }
         }
         uint32_t target = serving;
-        const double needed_db = m_ntnThresholdDb + (onSatellite ? NTN_HYSTERESIS_DB : 0);
+        const bool satelliteStays = onSatellite && m_channel->IsAvailable(serving);
+        const double needed_db = m_ntnThresholdDb + (satelliteStays ? NTN_HYSTERESIS_DB : 0);
         if (gnb != NO_CELL && m_channel->GetSnrDb(gnb, u) >= needed_db)
         {
             const bool stays = serving != NO_CELL && !onSatellite &&

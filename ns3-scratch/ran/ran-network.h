@@ -10,6 +10,7 @@
 #include "ran/slice-scheduler.h"
 
 #include "ns3/callback.h"
+#include "ns3/event-id.h"
 #include "ns3/mobility-model.h"
 #include "ns3/object.h"
 #include "ns3/packet.h"
@@ -108,6 +109,7 @@ class RanNetwork : public ns3::Object
         std::vector<SliceReport> reports{};                 ///< by slice
         std::vector<SliceGrant> grants{};                   ///< of the present slot
         uint32_t symbols{0};                                ///< for downlink in the present slot
+        SliceScheduler scheduler{};
     };
 
     struct Ue
@@ -117,17 +119,20 @@ class RanNetwork : public ns3::Object
         std::vector<uint32_t> flows;
         LinkAdaptation link;
         HarqEntity harq;
-        double averageRateBps{1}; ///< for proportional fairness
-        double sentBits{0};       ///< in the present slot
     };
 
+    /// Aborts unless a carrier can be, beside those of the cells before.
+    void CheckCarrier(const std::string& name, const CarrierConfig& carrier) const;
     void RunSlot();
     void UpdateServingCells();
     void Handover(uint32_t ueIndex, uint32_t target);
     void MeasureCqi();
     void Schedule(uint32_t cellIndex);
     void Transmit(uint32_t cellIndex);
-    void Decode(uint32_t cellIndex, TransportBlock&& block, uint32_t firstPrb);
+    void Decode(uint32_t cellIndex, TransportBlock&& block, const SliceGrant& grant);
+    void AddCandidates(uint32_t cellIndex, uint32_t ueIndex);
+    void Deliver(uint32_t flowId, uint32_t ticket);
+    void Lose(const TransportBlock& block, DropCause cause);
     void DiscardLatePackets();
 
     // attributes
@@ -147,7 +152,11 @@ class RanNetwork : public ns3::Object
     std::vector<Cell> m_cells;
     std::vector<Ue> m_ues;
     FlowQueues m_flows;
-    SliceScheduler m_scheduler;
+    std::vector<Candidate> m_candidates;                 ///< of one cell's present slot
+    std::vector<std::vector<FinishedPacket>> m_onTheWay; ///< by ticket: received, still to arrive
+    std::vector<uint32_t> m_freeTickets;
+    std::vector<double> m_averageRatesBps; ///< by flow, for proportional fairness
+    std::vector<double> m_sentBits;        ///< by flow, in the present slot
     ns3::Ptr<ns3::UniformRandomVariable> m_decoding;
     DeliveredCallback m_delivered;
     DroppedCallback m_dropped;
@@ -155,6 +164,7 @@ class RanNetwork : public ns3::Object
     uint64_t m_tickCount{0};
     uint64_t m_numHandovers{0};
     bool m_started{false};
+    ns3::EventId m_nextSlot;
 };
 
 } // namespace qntn

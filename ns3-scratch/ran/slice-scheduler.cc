@@ -27,28 +27,33 @@ SliceScheduler::Before(const Candidate& a, const Candidate& b) const
     switch (m_policy)
     {
     case SchedulingPolicy::EARLIEST_DEADLINE:
-        return a.deadline < b.deadline;
+        return a.deadline != b.deadline ? a.deadline < b.deadline : a.flow < b.flow;
     case SchedulingPolicy::ROUND_ROBIN:
         // unsigned: flows count from the one whose turn it is, around the end
         return a.flow - m_turns[a.sliceId] < b.flow - m_turns[b.sliceId];
     default:
-        return a.rateBps * b.averageBps > b.rateBps * a.averageBps;
+    {
+        const double aMetric = a.rateBps * b.averageBps;
+        const double bMetric = b.rateBps * a.averageBps;
+        return aMetric != bMetric ? aMetric > bMetric : a.flow < b.flow;
+    }
     }
 }
 
-std::vector<SliceGrant>
+const std::vector<SliceGrant>&
 SliceScheduler::Schedule(std::vector<Candidate>& candidates,
                          std::span<const PrbQuota> quotas,
                          uint32_t numPrbs,
                          uint32_t firstPrb)
 {
     m_turns.resize(quotas.size(), 0);
-    std::ranges::stable_sort(
-        candidates,
-        [this](const auto& a, const auto& b)
-        { return a.sliceId != b.sliceId ? a.sliceId < b.sliceId : Before(a, b); });
-    std::vector<uint32_t> granted(candidates.size(), 0);
-    std::vector<uint32_t> used(quotas.size(), 0);
+    std::ranges::sort(candidates,
+                      [this](const auto& a, const auto& b)
+                      { return a.sliceId != b.sliceId ? a.sliceId < b.sliceId : Before(a, b); });
+    auto& granted = m_granted;
+    auto& used = m_used;
+    granted.assign(candidates.size(), 0);
+    used.assign(quotas.size(), 0);
 
     auto serve = [&](size_t i, uint32_t available)
     {
@@ -86,21 +91,21 @@ SliceScheduler::Schedule(std::vector<Candidate>& candidates,
         }
     }
 
-    std::vector<SliceGrant> grants;
+    m_grants.clear();
     uint32_t next = firstPrb;
     uint32_t total = 0;
     for (size_t i = 0; i < candidates.size(); ++i)
     {
         if (granted[i] > 0)
         {
-            grants.push_back({candidates[i], granted[i], next % numPrbs});
+            m_grants.push_back({candidates[i], granted[i], next % numPrbs});
             next += granted[i];
             total += granted[i];
             m_turns[candidates[i].sliceId] = candidates[i].flow + 1;
         }
     }
     NS_ASSERT_MSG(total <= numPrbs, total << " PRBs are given of a carrier's " << numPrbs);
-    return grants;
+    return m_grants;
 }
 
 void

@@ -52,11 +52,11 @@ class SliceScheduler
 
     /// \param candidates of all slices; reordered
     /// \param quotas by slice; their minima must fit into the carrier
-    /// \return grants whose PRBs sum to at most \p numPrbs, none in two grants
-    std::vector<SliceGrant> Schedule(std::vector<Candidate>& candidates,
-                                     std::span<const PrbQuota> quotas,
-                                     uint32_t numPrbs,
-                                     uint32_t firstPrb);
+    /// \return until the next call: grants whose PRBs sum to at most \p numPrbs, none in two grants
+    const std::vector<SliceGrant>& Schedule(std::vector<Candidate>& candidates,
+                                            std::span<const PrbQuota> quotas,
+                                            uint32_t numPrbs,
+                                            uint32_t firstPrb);
 
   private:
     /// Whether \p a goes before \p b in their slice.
@@ -64,6 +64,9 @@ class SliceScheduler
 
     SchedulingPolicy m_policy{SchedulingPolicy::PROPORTIONAL_FAIR};
     bool m_borrowing{false};
+    std::vector<uint32_t> m_granted; ///< by candidate
+    std::vector<uint32_t> m_used;    ///< by slice
+    std::vector<SliceGrant> m_grants;
     std::vector<uint32_t> m_turns; ///< by slice: the flow whose turn it is
 };
 

@@ -3,6 +3,7 @@
 #include "ran/bler.h"
 #include "ran/carrier.h"
 #include "ran/correlated-field.h"
+#include "ran/normal-source.h"
 #include "ran/nr-tables.h"
 #include "ran/ntn-loss.h"
 #include "ran/pathloss.h"
@@ -244,6 +245,35 @@ TEST_CASE("a correlated field is standard normal, smooth, and the same on return
     CHECK(std::abs(far / N) < 0.05);
     CHECK(field.At(12.3, 45.6) == field.At(12.3, 45.6));
     CHECK(field.At(12.3, 45.6) != CorrelatedField(43, 50).At(12.3, 45.6));
+}
+
+TEST_CASE("a normal source has the moments of a normal distribution and no memory")
+{
+    NormalSource source(7);
+    constexpr int N = 400000;
+    double moments[4]{};
+    double product = 0;
+    double before = 0;
+    int beyondTwo = 0;
+    for (int i = 0; i < N; ++i)
+    {
+        const double x = source.Draw();
+        for (int m = 0; m < 4; ++m)
+        {
+            moments[m] += std::pow(x, m + 1) / N;
+        }
+        product += x * before / N;
+        before = x;
+        beyondTwo += std::abs(x) > 2;
+    }
+    CHECK(std::abs(moments[0]) < 0.01);
+    CHECK(moments[1] == doctest::Approx(1).epsilon(0.01));
+    CHECK(std::abs(moments[2]) < 0.03);
+    CHECK(moments[3] == doctest::Approx(3).epsilon(0.02));
+    CHECK(std::abs(product) < 0.01);
+    CHECK(static_cast<double>(beyondTwo) / N == doctest::Approx(0.0455).epsilon(0.05));
+    CHECK(NormalSource(7).Draw() == NormalSource(7).Draw());
+    CHECK(NormalSource(7).Draw() != NormalSource(8).Draw());
 }
 
 TEST_CASE("what the standard does not define is refused")

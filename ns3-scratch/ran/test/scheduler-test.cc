@@ -170,7 +170,7 @@ TEST_CASE("packets are cut, joined, lost and returned without losing count")
                 }
                 else if (fate == 8)
                 {
-                    queues.Lose(segments);
+                    queues.Lose(segments, DropCause::RADIO);
                 }
                 else
                 {
