@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from agents.normalise import Array
 from agents.policies import Policy
@@ -129,7 +129,7 @@ def kpi_tables(schema: Schema, metrics: Array) -> list[Table]:
             for name, value in entities[""].items():
                 table.add_row(name, f"{value:.4g}", units[name])
         else:
-            table = Table("", *(f"{name}\n[dim]{units[name]}[/dim]" for name in columns))
+            table = Table("", *(Column(f"{name}\n[dim]{units[name]}[/dim]", overflow="fold") for name in columns))
             for entity, values in entities.items():
                 table.add_row(entity, *(f"{values[name]:.4g}" if name in values else "" for name in columns))
         tables.append(table)

@@ -86,6 +86,12 @@ ShmTransport::Receive()
     return message;
 }
 
+void
+ShmTransport::Flush()
+{
+    // a message is in the socket when send returns
+}
+
 uint32_t
 ShmTransport::Open(const wire::Start& start)
 {

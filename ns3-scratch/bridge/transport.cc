@@ -6,12 +6,9 @@
 
 #include <charconv>
 #include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <iostream>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace qntn
@@ -40,9 +37,8 @@ Usage(const std::string& problem)
 {
     std::cerr
         << problem
-        << "\nThis is a qntn scenario program: it is one half of a co-simulation and is started by "
-           "the other.\nRun it with `qntn run`, from Python with pybridge.make, or attach it to a "
-           "waiting Python with\n  --qntn-connect=unix:PATH\n";
+        << "\nThis is a qntn scenario program: it is one half of a co-simulation and is started "
+           "by the other.\nRun it with `qntn run`, or from Python with pybridge.make.\n";
     std::_Exit(EXIT_USAGE);
 }
 
@@ -56,24 +52,6 @@ ToDescriptor(const std::string& option, const std::string& text)
         Usage(option + ": expected an open file descriptor, found '" + text + "'");
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return fd;
-}
-
-int
-ConnectUnix(const std::string& path)
-{
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof(address.sun_path))
-    {
-        Usage("--qntn-connect: the path is longer than a unix socket allows: " + path);
-    }
-    std::memcpy(address.sun_path, path.c_str(), path.size());
-    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd == -1 || connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == -1)
-    {
-        Usage("--qntn-connect: nobody listens at " + path + ": " + std::strerror(errno));
-    }
     return fd;
 }
 
@@ -106,7 +84,7 @@ Fail(Transport& transport, const std::string& kind, const std::string& message)
     control.mutable_fault()->set_kind(kind);
     control.mutable_fault()->set_message(message);
     transport.Send(control);
-    transport.~Transport(); // delivers what is still queued
+    transport.Flush();
     std::_Exit(EXIT_FAILURE);
 }
 
@@ -140,14 +118,9 @@ MakeTransport(int argc, char* argv[])
         }
     }
 
-    constexpr std::string_view UNIX = "unix:";
     if (!control.empty())
     {
         return std::make_unique<ShmTransport>(ToDescriptor("--qntn-control", control));
-    }
-    if (endpoint.starts_with(UNIX))
-    {
-        return std::make_unique<ShmTransport>(ConnectUnix(endpoint.substr(UNIX.size())));
     }
     if (!endpoint.empty())
     {

@@ -28,6 +28,8 @@ class Transport
 
     virtual void Send(const wire::Control& message) = 0;
     virtual wire::Control Receive() = 0;
+    /// Delivers what is still queued; nothing can be sent after.
+    virtual void Flush() = 0;
 
     /// Takes the arrays that Python laid out.
     /// \return the state block to begin with
@@ -42,8 +44,8 @@ class Transport
 };
 
 /// The transport that the command line asks for: `--qntn-control=FD` (shared memory, control
-/// messages on an inherited socket), `--qntn-connect=unix:PATH` (the same, attached by hand) or
-/// `--qntn-connect=ENDPOINT` (ZMQ; `--qntn-lifeline=FD` closes when Python ends).
+/// messages on an inherited socket) or `--qntn-connect=ENDPOINT` (ZMQ; `--qntn-lifeline=FD` closes
+/// when Python ends).
 std::unique_ptr<Transport> MakeTransport(int argc, char* argv[]);
 
 /// Ends the process by SIGIO when the peer of socket \p fd closes it, whatever the simulator is

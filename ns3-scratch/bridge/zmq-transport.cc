@@ -65,6 +65,13 @@ ZmqTransport::Receive()
     return message;
 }
 
+void
+ZmqTransport::Flush()
+{
+    m_socket.close();
+    m_context.close();
+}
+
 uint32_t
 ZmqTransport::Open(const wire::Start& start)
 {

@@ -20,6 +20,7 @@ class ZmqTransport : public Transport
 
     void Send(const wire::Control& message) override;
     wire::Control Receive() override;
+    void Flush() override;
     uint32_t Open(const wire::Start& start) override;
     uint8_t* GetStateBlock(uint32_t buffer) override;
     const uint8_t* GetActionBlock() const override;

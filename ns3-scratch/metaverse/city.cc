@@ -430,6 +430,12 @@ City::GetUsers() const
     return *m_users;
 }
 
+std::string
+City::GetCurrency() const
+{
+    return "usd, set " + m_keys->GetCostSet().GetLabel();
+}
+
 const Vector&
 City::GetGnbPosition(uint32_t cell)
 {

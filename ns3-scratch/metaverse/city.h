@@ -128,6 +128,8 @@ class City : public ns3::Object
     uint32_t GetNumCovered() const;
     uint64_t GetNumHandovers() const;
     const CityUsers& GetUsers() const;
+    /// What costs are counted in, with the cost set and how sure it is.
+    std::string GetCurrency() const;
     /// Where a gNB's antenna stands.
     static const ns3::Vector& GetGnbPosition(uint32_t cell);
     /// The point below the satellite, metres east and north of the first gNB.

@@ -121,7 +121,7 @@ main(int argc, char* argv[])
                        City::NUM_RELATIONS,
                        1,
                        "routes the key of a provider and cell and chooses how it is used")};
-    CityMetrics metrics(bridge);
+    CityMetrics metrics(bridge, *city);
     bridge.SetStep(step);
     bridge.Open();
 

@@ -17,10 +17,12 @@ namespace qntn
 class CityMetrics
 {
   public:
-    explicit CityMetrics(Bridge& bridge)
-        : m_cost(bridge.Metric("deployment_cost_usd", "usd", "paid for key relays in the step")),
-          m_keyCost(bridge.Metric(
-              "key_cost_usd_per_mbit", "usd/Mbit", "paid for each delivered Mbit of key so far")),
+    CityMetrics(Bridge& bridge, City& city)
+        : m_cost(bridge.Metric(
+              "deployment_cost_usd", city.GetCurrency(), "paid for key relays in the step")),
+          m_keyCost(bridge.Metric("key_cost_usd_per_mbit",
+                                  city.GetCurrency() + "/Mbit",
+                                  "paid for each delivered Mbit of key so far")),
           m_keyDelivered(bridge.Metric(
               "key_delivered_bits", "bits", "key handed to applications in the step")),
           m_pad(bridge.Metric("xurllc_otp_ratio", "ratio", "xURLLC in time under one-time pad")),
@@ -69,6 +71,15 @@ class CityMetrics
             m_fill.push_back(bridge.Metric("key_fill_ratio." + City::GetRelationName(relation),
                                            "ratio",
                                            "fill of its key pool"));
+            m_delivered.push_back(bridge.Metric("delivered_bits." + City::GetRelationName(relation),
+                                                "bits",
+                                                "key handed to applications in the step"));
+            m_waiting.push_back(bridge.Metric("waiting_bits." + City::GetRelationName(relation),
+                                              "bits",
+                                              "key that applications wait for"));
+            m_refused.push_back(bridge.Metric("refused_requests." + City::GetRelationName(relation),
+                                              "1",
+                                              "requests that waited too long in the step"));
         }
     }
 
@@ -104,7 +115,11 @@ class CityMetrics
         }
         for (uint32_t relation = 0; relation < City::NUM_RELATIONS; ++relation)
         {
-            m_fill[relation]() = city.GetRelationReport(relation).fillRatio;
+            const auto& report = city.GetRelationReport(relation);
+            m_fill[relation]() = report.fillRatio;
+            m_delivered[relation]() = static_cast<double>(report.deliveredBits);
+            m_waiting[relation]() = static_cast<double>(report.waitingBits);
+            m_refused[relation]() = static_cast<double>(report.refusedRequests);
         }
         const double delivered_bits = city.GetDeliveredKeyBits();
         m_cost() = city.GetCost().GetTotal();
@@ -137,6 +152,9 @@ class CityMetrics
     std::vector<qntn::Metric> m_prb;     ///< by cell
     std::vector<qntn::Metric> m_ues;
     std::vector<qntn::Metric> m_fill; ///< by relation
+    std::vector<qntn::Metric> m_delivered;
+    std::vector<qntn::Metric> m_waiting;
+    std::vector<qntn::Metric> m_refused;
     double m_totalCost{0};
     double m_totalKey_bits{0};
 };

@@ -49,8 +49,8 @@ struct ProviderRole
                                          "key asked for, by the relation to each cell");
     Observation keyFill = role.Observe(
         "key_fill_ratio", City::NUM_CELLS, 0, 1, "ratio", "fill of each relation's pool");
-    Observation price =
-        role.Observe("key_price_usd_per_s", 1, 0, 1e6, "usd/s", "what the relays cost now");
+    Observation price = role.Observe(
+        "key_price_usd_per_s", 1, 0, 1e6, city.GetCurrency() + "/s", "what the relays cost now");
     Observation visible = role.Observe(
         "leo_visible_ratio", 1, 0, 1, "ratio", "part of this epoch with the satellite");
 
@@ -75,8 +75,9 @@ struct ProviderRole
                                    "part of the rate of XR video and of eMBB that is let through",
                                    {.labels = {"0.4", "0.7", "1.0"}, .defaultChoice = 2});
     ServiceTerms service{role};
-    Term keyCost = role.Term(
-        "key_cost_usd", "usd", "its part of the relays' cost, by the key delivered to it");
+    Term keyCost = role.Term("key_cost_usd",
+                             city.GetCurrency(),
+                             "its part of the relays' cost, by the key delivered to it");
     Term cpuUse =
         role.Term("cpu_utilisation_ratio", "ratio", "part of the server's time that is used");
 

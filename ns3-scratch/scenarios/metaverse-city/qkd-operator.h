@@ -55,10 +55,18 @@ struct QkdOperator
                                           86400,
                                           "s",
                                           "for which a reserved site is paid in any case");
-    Observation reservedPrice = role.Observe(
-        "reserved_price_usd_per_s", numSites, 0, 1e6, "usd/s", "price of the site when reserved");
-    Observation onDemandPrice = role.Observe(
-        "on_demand_price_usd_per_s", numSites, 0, 1e6, "usd/s", "price of the site on demand");
+    Observation reservedPrice = role.Observe("reserved_price_usd_per_s",
+                                             numSites,
+                                             0,
+                                             1e6,
+                                             city.GetCurrency() + "/s",
+                                             "price of the site when reserved");
+    Observation onDemandPrice = role.Observe("on_demand_price_usd_per_s",
+                                             numSites,
+                                             0,
+                                             1e6,
+                                             city.GetCurrency() + "/s",
+                                             "price of the site on demand");
     Observation visible = role.Observe("leo_visible_ratio",
                                        2,
                                        0,
@@ -75,7 +83,7 @@ struct QkdOperator
                                 .defaultChoice = 1});
     ServiceTerms service{role};
     Term cost = role.Term("deployment_cost_usd",
-                          "usd",
+                          city.GetCurrency(),
                           "paid for relays in the step, cost set " +
                               city.GetKeys().GetCostSet().GetLabel());
     Term blocked = role.Term("blocked_ratio", "ratio", "bursts lost for want of key");
