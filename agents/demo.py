@@ -190,8 +190,9 @@ def write_page(
     lines = [
         f"# qntn demo: {scenario}",
         "",
-        f"{steps:,} environment steps (rounded up to whole segments) of hierarchical MAPPO, then {rows[0]['episodes']} held-out episodes for each "
-        f"policy, in {seconds / 60:.1f} minutes. Differences are paired by seed; intervals are BCa bootstraps.",
+        f"{steps:,} environment steps (rounded up to whole segments) of hierarchical MAPPO, then "
+        f"{rows[0]['episodes']} held-out episodes for each policy, in {seconds / 60:.1f} minutes. "
+        "Differences are paired by seed; intervals are BCa bootstraps.",
         "",
         report.markdown_table([{**rows[0], **dict.fromkeys(OF_THE_OTHERS, "")}, *rows[1:]], columns),
         "",
