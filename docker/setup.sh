@@ -49,6 +49,7 @@ fi
 pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps)
 if [[ $venv != .venv ]]; then
   "${pip[@]}" .
+  "$venv/bin/python" -m pip uninstall --quiet --yes ns3 # the libraries that qntn needs travel inside it
   exit
 fi
 stamp=$(find pyproject.toml ns3-scratch pybridge -name 'pyproject.toml' -o -name 'CMakeLists.txt' -o -name '*.cmake' | sort | xargs cat | sha256sum)
