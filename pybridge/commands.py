@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pybridge.build import build_clone, build_folder
 from pybridge.catalogue import scenario, scenarios
@@ -52,12 +52,25 @@ def describe(
         print_json(rows)
         return
     console = Console()
-    console.print(f"[bold]{found.name}[/bold]: {found.title}\n{found.description}\n")
+    paragraphs = " ".join(found.description.split())
+    console.print(f"[bold]{found.name}[/bold]: {found.title}\n{paragraphs}\n", highlight=False)
     for heading in dict.fromkeys(row["of"] for row in rows):
         part = [row for row in rows if row["of"] == heading]
-        table = Table("kind", "name", "size", "range", "unit", "help", title=heading, title_justify="left")
-        for row in part:
-            table.add_row(row["kind"], row["name"], str(row["size"]), row["range"], row["unit"], row["help"])
+        table = Table(
+            Column("name", no_wrap=True),
+            Column("size", justify="right"),
+            Column("range, unit", overflow="fold", max_width=14),
+            Column("help", overflow="fold", min_width=22),
+            title=heading,
+            title_justify="left",
+        )
+        for kind in dict.fromkeys(row["kind"] for row in part):
+            if len({row["kind"] for row in part}) > 1:
+                table.add_row(f"[bold]{kind}[/bold]")
+            for row in part:
+                if row["kind"] == kind:
+                    table.add_row(row["name"], str(row["size"]), f"{row['range']} {row['unit']}", row["help"])
+            table.add_section()
         console.print(table)
 
 
@@ -112,7 +125,8 @@ def _rows(schema: Schema) -> list[dict[str, Any]]:
         rows.append({"of": of, "kind": kind, "name": name, "size": size, "range": span, "unit": unit, "help": text})
 
     for role in schema.roles:
-        of = f"role {role.name}: {role.num_agents} agents, each {_period(role.period)}; {role.help}"
+        agents = "1 agent" if role.num_agents == 1 else f"{role.num_agents} agents, each"
+        of = f"role {role.name}: {agents} {_period(role.period)}; {role.help}"
         for field in role.observations:
             add(of, "observation", field.name, field.size, f"{field.low:g} .. {field.high:g}", field.unit, field.help)
         for action in role.actions:
@@ -136,4 +150,4 @@ def _rows(schema: Schema) -> list[dict[str, Any]]:
 
 
 def _period(period: int) -> str:
-    return "acts at every step" if period == 1 else f"acts every {period} steps"
+    return "acting at every step" if period == 1 else f"acting every {period} steps"
