@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "orbit/geometry.h"
 
+#include "orbit/require.h"
+
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
@@ -13,16 +15,6 @@ namespace
 {
 
 constexpr double RAD_PER_DEG = std::numbers::pi / 180.0;
-
-void
-Require(bool holds, const char* name, double found, const char* expected)
-{
-    if (!holds)
-    {
-        throw std::invalid_argument(std::string(name) + ": found " + std::to_string(found) +
-                                    ", expected " + expected);
-    }
-}
 
 void
 RequireOrbit(double altitudeM, double elevationDeg)

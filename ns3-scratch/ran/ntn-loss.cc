@@ -2,6 +2,7 @@
 #include "ran/ntn-loss.h"
 
 #include "orbit/geometry.h"
+#include "orbit/require.h"
 
 #include <algorithm>
 #include <cmath>
@@ -137,16 +138,6 @@ ZenithGasDb(double frequencyGhz)
     const auto below = above - 1;
     const double part = (frequencyGhz - below->first) / (above->first - below->first);
     return below->second * (1 - part) + above->second * part;
-}
-
-void
-Require(bool holds, const std::string& name, double found, const std::string& expected)
-{
-    if (!holds)
-    {
-        throw std::invalid_argument(name + ": found " + std::to_string(found) + ", expected " +
-                                    expected);
-    }
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "ran/pathloss.h"
 
 #include "orbit/geometry.h"
+#include "orbit/require.h"
 
 #include <algorithm>
 #include <cmath>
@@ -17,16 +18,6 @@ namespace
 constexpr double ENVIRONMENT_HEIGHT_M = 1;
 constexpr double BUILDING_HEIGHT_M = 5;
 constexpr double STREET_WIDTH_M = 20;
-
-void
-Require(bool holds, const std::string& name, double found, const std::string& expected)
-{
-    if (!holds)
-    {
-        throw std::invalid_argument(name + ": found " + std::to_string(found) + ", expected " +
-                                    expected);
-    }
-}
 
 struct Link
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/tbs.h"
 
+#include "orbit/require.h"
 #include "ran/nr-tables.h"
 
 #include <algorithm>
@@ -25,16 +26,6 @@ constexpr uint32_t SMALL_SIZES[] = {
     2600, 2664, 2728, 2792, 2856, 2976, 3104, 3240, 3368, 3496, 3624, 3752, 3824};
 constexpr double LARGEST_SMALL_INFO = 3824;
 constexpr uint32_t RES_PER_PRB_AT_MOST = 156;
-
-void
-Require(bool holds, const std::string& name, double found, const std::string& expected)
-{
-    if (!holds)
-    {
-        throw std::invalid_argument(name + ": found " + std::to_string(found) + ", expected " +
-                                    expected);
-    }
-}
 
 uint32_t
 CeilDiv(uint32_t a, uint32_t b)
