@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pybridge.batch import Batch
 from pybridge.catalogue import Scenario, scenario, scenarios
 from pybridge.errors import (
     ActionError,
@@ -31,7 +32,8 @@ from pybridge.parallel import CoSimulation
 from pybridge.scene import Place, Scene, Span, Track
 from pybridge.schema import ActionField, Field, Parameter, Role, Schema, Value
 from pybridge.simulator import Transport
-from pybridge.vector import DEFAULT_STEP_TIMEOUT_S, Batch, VectorEnv
+from pybridge.vector import DEFAULT_STEP_TIMEOUT_S, EachParams, Seeds, VectorEnv
+from pybridge.waiting import Wait
 
 __all__ = [
     "ActionError",
@@ -56,6 +58,7 @@ __all__ = [
     "Track",
     "Transport",
     "VectorEnv",
+    "Wait",
     "make",
     "make_vec",
     "scenario",
@@ -70,6 +73,8 @@ def make(
     seed: int = 1,
     transport: Transport = "shm",
     step_timeout_s: float = DEFAULT_STEP_TIMEOUT_S,
+    copy: bool = True,
+    wait: Wait = "auto",
 ) -> CoSimulation:
     """A scenario as a PettingZoo `ParallelEnv`; a context manager.
 
@@ -79,6 +84,9 @@ def make(
         seed: of the first episode; the following ones count up.
         transport: "shm" (shared memory) or "zmq".
         step_timeout_s: a simulator that takes longer for a step is ended with `StepTimeout`.
+        copy: whether observations are yours to keep; else they are views that hold until the step
+            after next.
+        wait: how the two sides wait for each other; see `pybridge.waiting`.
 
     Raises:
         ScenarioNotFound, ParameterError: nothing has been started.
@@ -92,6 +100,8 @@ def make(
         transport=transport,
         step_timeout_s=step_timeout_s,
         autoreset=False,
+        copy=copy,
+        wait=wait,
     )
     return CoSimulation(vector)
 
@@ -100,15 +110,24 @@ def make_vec(
     name: str,
     *,
     num_envs: int,
-    params: Mapping[str, Value] | None = None,
-    seed: int = 1,
+    params: EachParams | None = None,
+    seed: Seeds = 1,
     transport: Transport = "shm",
     step_timeout_s: float = DEFAULT_STEP_TIMEOUT_S,
+    copy: bool = False,
+    wait: Wait = "auto",
 ) -> VectorEnv:
     """`num_envs` simulators of a scenario, stepped together as arrays [E, A, D]; a context manager.
 
     Environments whose episode ends go on with the next one at once. Arguments and errors are those of
-    `make`; episode k of environment e has the seed `seed + e + k * num_envs`.
+    `make`, and
+
+    Args:
+        params: for all environments; or a sequence, one mapping for each; or a function of environment
+            and seed, asked before each episode (domain randomisation).
+        seed: episode k of environment e has the seed `seed + e + k * num_envs`; a sequence gives each
+            environment its own first seed.
+        copy: whether batches are yours to keep; else they are views, see `Batch`.
     """
     return VectorEnv(
         scenario(name),
@@ -117,4 +136,6 @@ def make_vec(
         seed=seed,
         transport=transport,
         step_timeout_s=step_timeout_s,
+        copy=copy,
+        wait=wait,
     )

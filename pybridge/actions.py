@@ -1,95 +1,86 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Actions are checked before anything moves: shape, bounds, masks, and that somebody asked for them."""
+"""Actions are checked before anything moves: shape, bounds, masks, and that somebody asked for them.
+
+The check itself is `_core.StepPath.take`; here are its words, and what it leaves to Python: arrays of
+other types, missing ones, and names that do not exist.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
+from pybridge import _core
 from pybridge.errors import ActionError
 from pybridge.layout import StateArrays
 from pybridge.schema import ActionField, Role, Schema, suggest
 
-_SUM_TOLERANCE = 1e-3
+KIND_NUMBERS = {"simplex": 0, "categorical": 1, "box": 2}
 
 
-def check_actions(schema: Schema, actions: Mapping[str, npt.NDArray[np.float32]], state: StateArrays) -> None:
-    """Checks the actions of all environments against the present state.
-
-    Args:
-        actions: [E, A, action size] by role.
+def as_arrays(
+    schema: Schema, actions: Mapping[str, npt.ArrayLike], state: StateArrays
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Actions as contiguous float32 arrays [E, A, action size] by role.
 
     Raises:
-        ActionError: naming environment, agent, field and value.
+        ActionError: a role is unknown or missing, or a shape is wrong.
     """
     for name in actions:
         if name not in state.roles:
             raise ActionError(f"no role {name!r}{suggest(name, state.roles)}")
+    arrays = {}
     for role in schema.roles:
-        arrays = state.roles[role.name]
-        acting = arrays.acts.view(np.bool_)
-        if not acting.any():
-            continue
+        acts = state.roles[role.name].acts
         if role.name not in actions:
-            raise ActionError(f"{role.name}: its agents act now, and no actions were given for them")
-        action = np.asarray(actions[role.name])
-        expected = (*acting.shape, role.action_size)
+            if acts.any():
+                raise ActionError(f"{role.name}: its agents act now, and no actions were given for them")
+            continue
+        try:
+            action = np.ascontiguousarray(actions[role.name], np.float32)
+        except (TypeError, ValueError) as error:
+            raise ActionError(f"{role.name}: actions are no numbers: {error}") from None
+        expected = (*acts.shape, role.action_size)
         if action.shape != expected:
             raise ActionError(
                 f"{role.name}: actions have shape {action.shape}, expected {expected} [environment, agent, number]"
             )
-        for field in role.actions:
-            _check_field(role, field, action[..., field.span], arrays.masks[..., field.mask_span], acting)
+        arrays[role.name] = action
+    return arrays
 
 
-def _check_field(
-    role: Role,
-    field: ActionField,
-    value: npt.NDArray[np.float32],
-    mask: npt.NDArray[np.uint8],
-    acting: npt.NDArray[np.bool_],
-) -> None:
-    """`value` [E, A, size], `mask` [E, A, mask_size], `acting` [E, A]."""
-    if field.kind == "simplex":
-        wrong = ~((value >= 0) & (value <= 1 + _SUM_TOLERANCE))
-        _raise_where(role, field, value, wrong, acting, "expected a share from 0 to 1")
-        _raise_where(role, field, value, (mask == 0) & (value > 0), acting, "this part is masked: its share must be 0")
-        off = np.abs(value.sum(axis=-1, keepdims=True) - 1) > _SUM_TOLERANCE
-        if (off & acting[..., None]).any():
-            env, agent = (int(i) for i in np.argwhere(off[..., 0] & acting)[0])
-            raise ActionError(
-                f"{_who(role, agent, env, len(acting))}: {field.name} sums to {value[env, agent].sum():g}, expected 1"
-            )
-    elif field.kind == "categorical":
-        wrong = ~((value >= 0) & (value < field.num_choices) & (value == np.floor(value)))
-        _raise_where(
-            role, field, value, wrong, acting, f"expected a choice, a whole number 0 .. {field.num_choices - 1}"
-        )
-        choice = np.where(acting[..., None], value, 0).astype(np.intp)
-        allowed = np.take_along_axis(mask.reshape(*value.shape, field.num_choices), choice[..., None], axis=-1)[..., 0]
-        _raise_where(role, field, value, allowed == 0, acting, "this choice is masked now")
-    else:
-        wrong = ~((value >= field.low) & (value <= field.high))
-        _raise_where(role, field, value, wrong, acting, f"expected {field.low:g} .. {field.high:g} [{field.unit}]")
+def refuse(
+    schema: Schema, actions: Mapping[str, npt.NDArray[np.float32]], violation: tuple[int, int, int, int, int, int]
+) -> NoReturn:
+    """Raises the `ActionError` for what `_core.StepPath.take` found.
+
+    Args:
+        violation: problem, role, environment, agent, field, element.
+    """
+    problem, role_index, env, agent, field_index, element = violation
+    role = schema.roles[role_index]
+    field = role.actions[field_index]
+    values = actions[role.name]
+    who = f"{role.name}_{agent}" + (f" of environment {env}" if len(values) > 1 else "")
+    if problem == _core.Problem.SUM:
+        raise ActionError(f"{who}: {field.name} sums to {values[env, agent, field.span].sum():g}, expected 1")
+    value = values[env, agent, field.offset + element]
+    raise ActionError(f"{who}: {field.name}[{element}] is {value:g}; {_expected(field, problem)}")
 
 
-def _raise_where(
-    role: Role,
-    field: ActionField,
-    value: npt.NDArray[np.float32],
-    wrong: npt.NDArray[np.bool_],
-    acting: npt.NDArray[np.bool_],
-    expected: str,
-) -> None:
-    wrong &= acting[..., None]
-    if wrong.any():
-        env, agent, index = (int(i) for i in np.argwhere(wrong)[0])
-        raise ActionError(
-            f"{_who(role, agent, env, len(acting))}: {field.name}[{index}] is {value[env, agent, index]:g}; {expected}"
-        )
+def _expected(field: ActionField, problem: int) -> str:
+    if problem == _core.Problem.MASKED:
+        return "this part is masked: its share must be 0" if field.kind == "simplex" else "this choice is masked now"
+    return {
+        "simplex": "expected a share from 0 to 1",
+        "categorical": f"expected a choice, a whole number 0 .. {field.num_choices - 1}",
+        "box": f"expected {field.low:g} .. {field.high:g} [{field.unit}]",
+    }[field.kind]
 
 
-def _who(role: Role, agent: int, env: int, num_envs: int) -> str:
-    return f"{role.name}_{agent}" + (f" of environment {env}" if num_envs > 1 else "")
+def check_fields(role: Role) -> list[tuple[int, int, int, int, float, float, int]]:
+    """A role's action fields as `_core.StepPath.add_role` takes them."""
+    return [(KIND_NUMBERS[f.kind], f.offset, f.size, f.num_choices, f.low, f.high, f.mask_offset) for f in role.actions]

@@ -6,46 +6,69 @@ Two ways lead there, `ShmFleet` and `ZmqFleet`; what a step returns is the same,
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
-from pybridge.layout import Layout, StateArrays
+from pybridge.layout import Layout, StateArrays, copy_row
 from pybridge.schema import Schema
 from pybridge.simulator import Simulator
+from pybridge.waiting import Patience
 
-RUNNING, TERMINATED, TRUNCATED = wire.RUNNING, wire.TERMINATED, wire.TRUNCATED
+BLOCKS = 2  # between which states alternate
 
-_SPIN_S = 100e-6
+
+class Summary:
+    """How the episodes stand: one entry for each environment, as the simulators said last.
+
+    Attributes:
+        terminated, truncated: [E] bool.
+        time_s: [E] float64 simulated time.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        self.terminated = np.zeros(num_envs, np.bool_)
+        self.truncated = np.zeros(num_envs, np.bool_)
+        self.time_s = np.zeros(num_envs)
 
 
 class Fleet(Protocol):
     """Simulators in numbered places, and the arrays that they share with Python.
 
     Attributes:
-        state: the arrays that the simulators wrote last; they are written again in the step after next.
-        actions: by role, [E, A, action size]; written by the caller before `exchange`.
+        states: two blocks that the simulators write in turn.
+        buffer: which of them they write, or wrote last.
+        summaries: for each of the blocks.
+        actions: by role, [E, A, action size]; written by the caller before `post`.
     """
 
-    state: StateArrays
-    actions: dict[str, np.ndarray]
+    states: list[StateArrays]
+    buffer: int
+    summaries: list[Summary]
+    actions: dict[str, npt.NDArray[np.float32]]
+
+    def prepare(self, env: int, simulator: Simulator) -> None:
+        """A simulator may build its first state, while the one before it goes on; does not wait."""
 
     def seat(self, env: int, simulator: Simulator, timeout_s: float) -> None:
-        """A simulator that has said Hello takes a place; waits for its first state."""
+        """The prepared simulator takes its place; its first state shows in the present block."""
+
+    def post(self) -> None:
+        """Hands the actions to all simulators; their states will show in the other block."""
+
+    def collect(self, timeout_s: float) -> None:
+        """Waits for the states that answer `post`."""
 
     def exchange(self, timeout_s: float) -> None:
-        """Hands the actions to all simulators and waits for their states."""
+        """`post` and `collect` in one."""
 
-    def status(self, env: int) -> int:
-        """RUNNING, TERMINATED or TRUNCATED."""
-
-    def time_ns(self, env: int) -> int:
-        """Simulated time of the state."""
+    def read(self, path: _core.StepPath) -> bool:
+        """Brings the present block's summary up to date; whether an episode has ended."""
 
     def close(self) -> None:
         """No simulator is seated any more; the arrays stay readable."""
@@ -54,51 +77,68 @@ class Fleet(Protocol):
 class ShmFleet:
     """All environments in one memory file; a step costs two stores and a wait for each simulator."""
 
-    def __init__(self, schema: Schema, num_envs: int, spin_s: float | None = None) -> None:
+    def __init__(self, schema: Schema, num_envs: int, patience: Patience) -> None:
         self._layout = Layout(schema, num_envs)
-        self._exchange = _core.Exchange(num_envs, self._layout.memory_bytes)
+        self._patience = patience
+        self._exchange = _core.Exchange(
+            num_envs, self._layout.memory_bytes, spin_ns=patience.spin_ns, yield_ns=patience.yield_ns
+        )
         memory = self._exchange.memory
-        self._states = [
+        self._blocks = [
             self._layout.state_arrays(memory[start : start + self._layout.state_bytes]) for start in self._layout.state
         ]
-        self._buffer = 0
-        self.state = self._states[0]
+        self.states = self._blocks[:BLOCKS]
+        self.buffer = 0
+        self.summaries = [Summary(num_envs) for _ in range(BLOCKS)]
         self.actions = self._layout.action_arrays(memory[self._layout.action :])
         self._simulators: list[Simulator | None] = [None] * num_envs
-        self._envs = list(range(num_envs))
-        self._spin_s = default_spin_s(num_envs) if spin_s is None else spin_s
+
+    def prepare(self, env: int, simulator: Simulator) -> None:
+        """See `Fleet.prepare`."""
+        control = self._exchange.prepare(env, simulator.channel.fileno())  # type: ignore[attr-defined]
+        start = self._layout.start(
+            env, control=control, spin_ns=self._patience.spin_ns, yield_ns=self._patience.yield_ns
+        )
+        simulator.start(start, self._exchange.descriptor)
 
     def seat(self, env: int, simulator: Simulator, timeout_s: float) -> None:
         """See `Fleet.seat`."""
-        channel = simulator.channel
-        self._exchange.seat(env, channel.fileno(), self._buffer)  # type: ignore[attr-defined]
-        self._simulators[env] = simulator
-        start = self._layout.start(env, in_memory=True, spin_s=self._spin_s)
-        simulator.start(start, self._exchange.descriptor)
-        if self._exchange.wait(env, timeout_s, self._spin_s) != _core.Outcome.READY:
+        if self._exchange.await_first(env, timeout_s) != _core.Outcome.READY:
             simulator.explain_silence(timeout_s)
+        first = self._blocks[self._exchange.seat(env)]
+        copy_row(first, self.states[self.buffer], env, env)
+        self._simulators[env] = simulator
+
+    def post(self) -> None:
+        """See `Fleet.post`."""
+        self.buffer ^= 1
+        self._exchange.post(self.buffer)
+
+    def collect(self, timeout_s: float) -> None:
+        """See `Fleet.collect`."""
+        failed = self._exchange.wait(timeout_s)
+        if failed is not None:
+            self._explain(failed, timeout_s)
 
     def exchange(self, timeout_s: float) -> None:
         """See `Fleet.exchange`."""
-        self._buffer ^= 1
-        failed = self._exchange.step(self._envs, self._buffer, timeout_s, self._spin_s)
+        self.buffer ^= 1
+        failed = self._exchange.step(self.buffer, timeout_s)
         if failed is not None:
-            simulator = self._simulators[failed[0]]
-            assert simulator is not None
-            simulator.explain_silence(timeout_s)
-        self.state = self._states[self._buffer]
+            self._explain(failed, timeout_s)
 
-    def status(self, env: int) -> int:
-        """See `Fleet.status`."""
-        return self._exchange.status(env)
-
-    def time_ns(self, env: int) -> int:
-        """See `Fleet.time_ns`."""
-        return self._exchange.time_ns(env)
+    def read(self, path: _core.StepPath) -> bool:
+        """See `Fleet.read`."""
+        return path.read(self._exchange, self.buffer)
 
     def close(self) -> None:
         """See `Fleet.close`."""
         self._exchange.close_file()
+
+    def _explain(self, env: int, timeout_s: float) -> NoReturn:
+        simulator = self._simulators[env]
+        assert simulator is not None
+        simulator.explain_silence(timeout_s)
 
 
 class ZmqFleet:
@@ -107,28 +147,28 @@ class ZmqFleet:
     def __init__(self, schema: Schema, num_envs: int) -> None:
         layout = Layout(schema, num_envs)
         self._row = Layout(schema, 1)
-        self._states = [layout.state_arrays(np.zeros(layout.state_bytes, np.uint8)) for _ in range(2)]
-        self._buffer = 0
-        self.state = self._states[0]
+        self.states = [layout.state_arrays(np.zeros(layout.state_bytes, np.uint8)) for _ in range(BLOCKS)]
+        self.buffer = 0
+        self.summaries = [Summary(num_envs) for _ in range(BLOCKS)]
         self.actions = layout.action_arrays(np.zeros(layout.action_bytes, np.uint8))
         self._row_actions_block = np.zeros(self._row.action_bytes, np.uint8)
         self._row_actions = self._row.action_arrays(self._row_actions_block)
         self._simulators: list[Simulator | None] = [None] * num_envs
         self._sequence = [0] * num_envs
-        self._status: list[int] = [RUNNING] * num_envs
-        self._time_ns = [0] * num_envs
+
+    def prepare(self, env: int, simulator: Simulator) -> None:
+        """See `Fleet.prepare`."""
+        simulator.start(self._row.start(0), None)
 
     def seat(self, env: int, simulator: Simulator, timeout_s: float) -> None:
         """See `Fleet.seat`."""
         self._simulators[env] = simulator
         self._sequence[env] = 0
-        simulator.start(self._row.start(0, in_memory=False, spin_s=0.0), None)
         self._take(env, simulator.state(timeout_s))
 
-    def exchange(self, timeout_s: float) -> None:
-        """See `Fleet.exchange`."""
-        self._buffer ^= 1
-        self.state = self._states[self._buffer]
+    def post(self) -> None:
+        """See `Fleet.post`."""
+        self.buffer ^= 1
         for env, simulator in self._seated():
             for role, actions in self.actions.items():
                 self._row_actions[role][0] = actions[env]
@@ -136,17 +176,22 @@ class ZmqFleet:
                 wire.Action(sequence=self._sequence[env], command=wire.STEP, block=self._row_actions_block.tobytes())
             )
             self._sequence[env] += 1
+
+    def collect(self, timeout_s: float) -> None:
+        """See `Fleet.collect`."""
         deadline = time.monotonic() + timeout_s
         for env, simulator in self._seated():
             self._take(env, simulator.state(max(0.0, deadline - time.monotonic())))
 
-    def status(self, env: int) -> int:
-        """See `Fleet.status`."""
-        return self._status[env]
+    def exchange(self, timeout_s: float) -> None:
+        """See `Fleet.exchange`."""
+        self.post()
+        self.collect(timeout_s)
 
-    def time_ns(self, env: int) -> int:
-        """See `Fleet.time_ns`."""
-        return self._time_ns[env]
+    def read(self, path: _core.StepPath) -> bool:
+        """See `Fleet.read`."""
+        summary = self.summaries[self.buffer]
+        return bool(summary.terminated.any() or summary.truncated.any())
 
     def close(self) -> None:
         """See `Fleet.close`."""
@@ -156,17 +201,8 @@ class ZmqFleet:
 
     def _take(self, env: int, message: wire.State) -> None:
         row = self._row.state_arrays(np.frombuffer(message.block, np.uint8))
-        for name, arrays in self.state.roles.items():
-            arrays.observations[env] = row.roles[name].observations[0]
-            arrays.masks[env] = row.roles[name].masks[0]
-            arrays.acts[env] = row.roles[name].acts[0]
-            arrays.terms[env] = row.roles[name].terms[0]
-        self.state.metrics[env] = row.metrics[0]
-        self._status[env] = message.status
-        self._time_ns[env] = message.time_ns
-
-
-def default_spin_s(num_envs: int) -> float:
-    """Spin only while the simulators and Python fit the cores; waking a sleeper costs a few us more."""
-    cores = len(os.sched_getaffinity(0))
-    return _SPIN_S if num_envs + 1 <= cores else 0.0
+        copy_row(row, self.states[self.buffer], 0, env)
+        summary = self.summaries[self.buffer]
+        summary.terminated[env] = message.status == wire.TERMINATED
+        summary.truncated[env] = message.status == wire.TRUNCATED
+        summary.time_s[env] = message.time_ns * 1e-9

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where the arrays of a vector of environments lie in one block of memory.
 
-    control blocks [E] | state block 0 | state block 1 | action block
+    control blocks [E, 2] | state blocks 0 and 1 | first states, seats 0 and 1 | action block
 
 A state block holds all that simulators write in a step, the action block all that Python writes; each
-array is contiguous over environments. Simulators write the two state blocks in turn, so that the state
-before the last one stays readable.
+array is contiguous over environments. Simulators write state blocks 0 and 1 in turn, so that the state
+before the last one stays readable. Each environment has two seats: the simulator of the next episode
+waits on the one, with a control block and a block for its first state of its own, while that of the
+present episode runs on the other.
 """
 
 from __future__ import annotations
@@ -42,6 +44,17 @@ class StateArrays:
     metrics: npt.NDArray[np.float64]  # [E, metrics]
 
 
+def copy_row(source: StateArrays, target: StateArrays, source_env: int, target_env: int) -> None:
+    """Copies all that one environment tells from one state block to another."""
+    for name, arrays in target.roles.items():
+        row = source.roles[name]
+        arrays.observations[target_env] = row.observations[source_env]
+        arrays.masks[target_env] = row.masks[source_env]
+        arrays.acts[target_env] = row.acts[source_env]
+        arrays.terms[target_env] = row.terms[source_env]
+    target.metrics[target_env] = source.metrics[source_env]
+
+
 class Layout:
     """Byte offsets of every array for `num_envs` environments of a schema."""
 
@@ -63,10 +76,9 @@ class Layout:
             self._place(role.name, "actions", num_envs * role.num_agents * role.action_size * 4)
         self.action_bytes = self._align()
 
-        self.control = 0
-        first = num_envs * _core.CONTROL_BLOCK_BYTES
-        self.state = (first, first + self.state_bytes)
-        self.action = first + 2 * self.state_bytes
+        first = num_envs * _core.SEATS * _core.CONTROL_BLOCK_BYTES
+        self.state = tuple(first + block * self.state_bytes for block in range(_core.STATE_BLOCKS))
+        self.action = first + _core.STATE_BLOCKS * self.state_bytes
         self.memory_bytes = self.action + self.action_bytes
 
     def _align(self) -> int:
@@ -108,17 +120,24 @@ class Layout:
             for role in self.schema.roles
         }
 
-    def start(self, env: int, *, in_memory: bool, spin_s: float) -> wire.Start:
-        """The Start message for the simulator of environment `env`."""
+    def start(self, env: int, *, control: int | None = None, spin_ns: int = 0, yield_ns: int = 0) -> wire.Start:
+        """The Start message for a simulator of environment `env`.
+
+        Args:
+            control: offset of its control block in shared memory; None without shared memory.
+            spin_ns, yield_ns: how long its waits stay awake.
+        """
+        in_memory = control is not None
         start = wire.Start(
             memory_bytes=self.memory_bytes if in_memory else 0,
-            control=self.control + env * _core.CONTROL_BLOCK_BYTES,
+            control=control or 0,
             state=self.state if in_memory else (0,),
             state_bytes=self.state_bytes,
             action=self.action if in_memory else 0,
             action_bytes=self.action_bytes,
             metrics=self._offsets["", "metrics"] + env * len(self.schema.metrics) * 8,
-            spin_ns=round(spin_s * 1e9),
+            spin_ns=spin_ns,
+            yield_ns=yield_ns,
         )
         for role in self.schema.roles:
             row = env * role.num_agents

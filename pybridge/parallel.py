@@ -6,17 +6,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from pybridge.batch import Batch
 from pybridge.errors import ActionError
 from pybridge.schema import Role, Schema, suggest
 from pybridge.spaces import Action, ActionSpace, Mask, mask_shape, observation_space
-from pybridge.vector import Batch, VectorEnv
+from pybridge.vector import VectorEnv
 
 Observation = dict[str, Any]
 
@@ -33,7 +34,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
 
     An action is a dict by field name. Agents that do not act in a step are left out, or given `{}`.
     Infos hold `acts` (whether the agent decides now), `terms` [T], and for the whole environment, in
-    each of them, `metrics` [metrics], `time_s` and `seed`.
+    each of them, `metrics` [metrics], `time_s` and `seed`. Masks and metrics are shared: read them only.
 
     Made by `pybridge.make`; a context manager.
     """
@@ -48,12 +49,20 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         self.possible_agents = list(self.schema.agent_ids)
         self.agents: list[str] = []
         self._place = {agent: (role, index) for role in self.schema.roles for index, agent in enumerate(role.agent_ids)}
+        self._action_arrays = {
+            role.name: np.zeros((1, role.num_agents, role.action_size), np.float32) for role in self.schema.roles
+        }
+        self._action_rows = {
+            agent: self._action_arrays[role.name][0, index] for agent, (role, index) in self._place.items()
+        }
         self._observation_spaces = {role.name: observation_space(role) for role in self.schema.roles}
         self._no_mask = {
             role.name: {field.name: np.zeros(mask_shape(field), np.int8) for field in role.actions}
             for role in self.schema.roles
         }
         self._masks: dict[str, Mask] = {}
+        self._mask_bytes: dict[str, bytes] = {}
+        self._terminations = {ended: dict.fromkeys(self.possible_agents, ended) for ended in (False, True)}
         self.action_spaces = {
             agent: ActionSpace(role, partial(self._mask_now, agent)) for agent, (role, _) in self._place.items()
         }
@@ -100,13 +109,22 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         """
         batch = self._vector.step(self._to_arrays(actions))
         terminated, truncated = bool(batch.terminated[0]), bool(batch.truncated[0])
-        agents = self.agents
         observations = self._observations(batch)
-        rewards = {agent: float(batch.rewards[role.name][0, i]) for agent, (role, i) in self._place.items()}
+        rewards = {
+            agent: reward
+            for role in self.schema.roles
+            for agent, reward in zip(role.agent_ids, batch.rewards[role.name][0].tolist(), strict=True)
+        }
         infos = self._infos(batch)
         if terminated or truncated:
             self.agents = []
-        return observations, rewards, dict.fromkeys(agents, terminated), dict.fromkeys(agents, truncated), infos
+        return (
+            observations,
+            rewards,
+            dict(self._terminations[terminated]),
+            dict(self._terminations[truncated]),
+            infos,
+        )
 
     def close(self) -> None:
         """Ends the simulator; nothing is left behind."""
@@ -122,7 +140,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         return self._masks[agent]
 
     def _to_arrays(self, actions: Mapping[str, Action | None]) -> dict[str, npt.NDArray[np.float32]]:
-        arrays = {role.name: np.zeros((1, role.num_agents, role.action_size), np.float32) for role in self.schema.roles}
+        """Writes dict actions into arrays; the simulators' own memory stays as it is until they are checked."""
         acting = {agent for agent in self.agents if self._masks[agent] is not self._no_mask[self._place[agent][0].name]}
         for agent, action in actions.items():
             if agent not in self._place:
@@ -131,35 +149,41 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
                 continue
             if agent not in acting:
                 raise ActionError(f"{agent}: does not act in this step; leave it out or give it {{}}")
-            role, index = self._place[agent]
-            _write(role, agent, action, arrays[role.name][0, index])
+            _write(self._place[agent][0], agent, action, self._action_rows[agent])
             acting.discard(agent)
         if acting:
             raise ActionError(f"no action for {', '.join(sorted(acting))}, which act in this step")
-        return arrays
+        return self._action_arrays
 
     def _observations(self, batch: Batch) -> dict[str, Observation]:
         observations = {}
-        for agent, (role, i) in self._place.items():
-            if batch.acts[role.name][0, i]:
-                self._masks[agent] = _mask(role, batch.action_masks[role.name][0, i])
-            else:
-                self._masks[agent] = self._no_mask[role.name]
-            observations[agent] = {
-                "observation": batch.observations[role.name][0, i].copy(),
-                "action_mask": self._masks[agent],
-            }
+        for role in self.schema.roles:
+            self._update_masks(role, batch)
+            for agent, row in zip(role.agent_ids, batch.observations[role.name][0], strict=True):
+                observations[agent] = {"observation": row, "action_mask": self._masks[agent]}
         return observations
 
+    def _update_masks(self, role: Role, batch: Batch) -> None:
+        """Masks of a role's agents; the same objects as before where nothing has changed."""
+        masks, acts = batch.action_masks[role.name][0], batch.acts[role.name][0]
+        now = acts.tobytes() + masks.tobytes()
+        if self._mask_bytes.get(role.name) == now:
+            return
+        self._mask_bytes[role.name] = now
+        for index, agent in enumerate(role.agent_ids):
+            self._masks[agent] = _mask(role, masks[index]) if acts[index] else self._no_mask[role.name]
+
     def _infos(self, batch: Batch) -> dict[str, dict[str, Any]]:
-        shared = {"metrics": batch.metrics[0].copy(), "time_s": float(batch.time_s[0]), "seed": int(batch.seeds[0])}
+        metrics, time_s, seed = batch.metrics[0], float(batch.time_s[0]), int(batch.seeds[0])
         return {
-            agent: {
-                "acts": bool(batch.acts[role.name][0, i]),
-                "terms": batch.terms[role.name][0, i].copy(),
-                **shared,
-            }
-            for agent, (role, i) in self._place.items()
+            agent: {"acts": acts, "terms": terms, "metrics": metrics, "time_s": time_s, "seed": seed}
+            for role in self.schema.roles
+            for agent, acts, terms in zip(
+                role.agent_ids,
+                batch.acts[role.name][0].astype(np.bool_).tolist(),
+                batch.terms[role.name][0],
+                strict=True,
+            )
         }
 
 
@@ -174,14 +198,22 @@ def _mask(role: Role, row: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.in
 
 def _write(role: Role, agent: str, action: Action, row: npt.NDArray[np.float32]) -> None:
     """Writes a dict action into the agent's row of numbers."""
+    if len(action) != len(role.actions) or any(field.name not in action for field in role.actions):
+        _refuse_names(role, agent, action)
+    for field in role.actions:
+        value = action[field.name]
+        shape = value.shape if isinstance(value, np.ndarray) else np.shape(value)
+        if shape != (field.size,):
+            raise ActionError(f"{agent}: {field.name} has shape {shape}, expected ({field.size},)")
+        try:
+            row[field.offset : field.offset + field.size] = value
+        except (TypeError, ValueError) as error:
+            raise ActionError(f"{agent}: {field.name} is {value!r}, expected numbers: {error}") from None
+
+
+def _refuse_names(role: Role, agent: str, action: Action) -> NoReturn:
     names = [field.name for field in role.actions]
     for name in action:
         if name not in names:
             raise ActionError(f"{agent}: no action field {name!r}{suggest(name, names)}")
-    for field in role.actions:
-        if field.name not in action:
-            raise ActionError(f"{agent}: {field.name} is missing")
-        value = np.asarray(action[field.name], np.float32)
-        if value.shape != (field.size,):
-            raise ActionError(f"{agent}: {field.name} has shape {value.shape}, expected ({field.size},)")
-        row[field.span] = value
+    raise ActionError(f"{agent}: {next(name for name in names if name not in action)} is missing")

@@ -40,6 +40,7 @@ class Simulator:
         self._hello: wire.Hello | None = None
         self._closed = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._connection = ours
         self._log = os.memfd_create("qntn-log")
         try:
             arguments = [str(scenario.program)]
@@ -140,6 +141,15 @@ class Simulator:
         size = os.fstat(self._log).st_size
         tail = os.pread(self._log, _LAST_WORDS_BYTES, max(0, size - _LAST_WORDS_BYTES))
         return "\n".join(tail.decode(errors="replace").splitlines()[-20:])
+
+    def disown(self) -> None:
+        """In the child of a fork: lets go of everything without ending the process."""
+        if self._closed:
+            return
+        self._closed = True
+        self._process.returncode = 0  # it is not this process's to wait for
+        self._connection.close()
+        os.close(self._log)
 
     def close(self) -> None:
         """Ends the process, whatever it is doing, and lets go of everything. Safe to call again."""

@@ -3,69 +3,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from pybridge.actions import check_actions
+import pybridge.wire.qntn_pb2 as wire
+from pybridge import _core
+from pybridge.actions import as_arrays, check_fields, refuse
+from pybridge.batch import Batch
 from pybridge.catalogue import Scenario
-from pybridge.errors import QntnError
-from pybridge.fleet import TERMINATED, TRUNCATED, Fleet, ShmFleet, ZmqFleet
+from pybridge.errors import ParameterError, ProtocolError, QntnError
+from pybridge.fleet import BLOCKS, Fleet, ShmFleet, ZmqFleet
 from pybridge.schema import Schema, Value, schema_from_hello
 from pybridge.simulator import Simulator, Transport
+from pybridge.waiting import Wait, patience
 
 DEFAULT_STEP_TIMEOUT_S = 60.0
 
-
-@dataclass(slots=True)
-class Batch:
-    """What all environments tell after a step or a reset. E environments, A agents of a role.
-
-    Arrays of `observations`, `action_masks` and `acts` are views into memory that is written again in
-    the step after next: copy what you keep longer.
-
-    Where an episode has ended (`terminated | truncated`) they already show the first state of the next
-    one; `final_observations` holds the last state of the old one, and `terms`, `rewards` and `metrics`
-    are still of its last step.
-
-    Attributes:
-        observations: [E, A, D] float32 by role.
-        action_masks: [E, A, M] uint8 by role, 1 where allowed.
-        acts: [E, A] uint8 by role, 1 for the agents that decide now.
-        terms: [E, A, T] float64 by role, of the step just ended.
-        rewards: [E, A] float64 by role, terms times the role's reward weights.
-        metrics: [E, metrics] float64, of the step just ended.
-        terminated, truncated: [E] bool.
-        time_s: [E] float64 simulated time.
-        seeds: [E] int64 of the episodes shown.
-        final_observations: by role, environment -> [A, D].
-    """
-
-    observations: dict[str, npt.NDArray[np.float32]]
-    action_masks: dict[str, npt.NDArray[np.uint8]]
-    acts: dict[str, npt.NDArray[np.uint8]]
-    terms: dict[str, npt.NDArray[np.float64]]
-    rewards: dict[str, npt.NDArray[np.float64]]
-    metrics: npt.NDArray[np.float64]
-    terminated: npt.NDArray[np.bool_]
-    truncated: npt.NDArray[np.bool_]
-    time_s: npt.NDArray[np.float64]
-    seeds: npt.NDArray[np.int64]
-    final_observations: dict[str, dict[int, npt.NDArray[np.float32]]]
+Params = Mapping[str, Value]
+EachParams = Params | Sequence[Params] | Callable[[int, int], Params]
+Seeds = int | Sequence[int]
 
 
 class VectorEnv:
     """N simulators of one scenario, stepped together.
 
-    Episode k of environment e has the seed `seed + e + k * num_envs`, so episodes never repeat and a
-    whole run is a function of `seed` and the actions. The simulator of the next episode is started while
-    the present one runs.
+    Episode k of environment e has the seed `seed + e + k * num_envs` (`seed[e] + k * num_envs` where
+    each environment has a first seed of its own), so a whole run is a function of the seeds and the
+    actions. The simulator of the next episode starts, and builds its first state, while the present
+    one runs.
 
-    Made by `pybridge.make_vec`; a context manager.
+    `step` is `send` followed by `recv`; between these two the simulators run and Python is free.
+
+    Made by `pybridge.make_vec`; a context manager. One thread at a time may use it. It does not
+    survive a fork: the child makes its own.
     """
 
     def __init__(
@@ -73,11 +51,13 @@ class VectorEnv:
         scenario: Scenario,
         *,
         num_envs: int,
-        params: Mapping[str, Value],
-        seed: int,
+        params: EachParams,
+        seed: Seeds,
         transport: Transport,
         step_timeout_s: float = DEFAULT_STEP_TIMEOUT_S,
         autoreset: bool = True,
+        copy: bool = False,
+        wait: Wait = "auto",
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs: found {num_envs}, expected at least 1")
@@ -85,25 +65,38 @@ class VectorEnv:
             raise ValueError(f"transport: found {transport!r}, expected 'shm' or 'zmq'")
         self.num_envs = num_envs
         self._scenario = scenario
-        self._params = scenario.resolve(params)
+        self._params_of = _each_params(scenario, params, num_envs)
         self._transport: Transport = transport
         self._step_timeout_s = step_timeout_s
         self._autoreset = autoreset
-        self._next_seed = [_checked_seed(seed) + env for env in range(num_envs)]
-        self._seeds = np.zeros(num_envs, np.int64)
+        self._copy = copy
+        self._next_seed = _first_seeds(seed, num_envs)
+        self._seeds = np.array(self._next_seed)
         self._running: list[Simulator | None] = [None] * num_envs
         self._waiting: list[Simulator | None] = [None] * num_envs
         self._live = False
-        self._closed = False
+        self._posted = False
+        self._closed = ""
+        self._busy = threading.Lock()
         self._fleet: Fleet | None = None
         try:
-            first = [self._prepare(env) for env in range(num_envs)][0]
-            self.schema: Schema = schema_from_hello(first.hello(step_timeout_s), scenario.rewards, scenario.utility)
-            self._weights = {role.name: role.reward_weights for role in self.schema.roles}
-            self._fleet = ShmFleet(self.schema, num_envs) if transport == "shm" else ZmqFleet(self.schema, num_envs)
+            first = [self._spawn(env) for env in range(num_envs)][0]
+            hello = first.hello(step_timeout_s)
+            self.schema: Schema = schema_from_hello(hello, scenario.rewards, scenario.utility)
+            self._spaces = _spaces(hello)
+            policy = patience(wait, num_envs)
+            fleet: Fleet = (
+                ShmFleet(self.schema, num_envs, policy) if transport == "shm" else ZmqFleet(self.schema, num_envs)
+            )
+            self._fleet = fleet
+            self._path, self._batches = self._lay_out(fleet)
+            for env, simulator in enumerate(self._waiting):
+                assert simulator is not None
+                fleet.prepare(env, simulator)
         except BaseException:
             self.close()
             raise
+        _alive.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -114,64 +107,85 @@ class VectorEnv:
         self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
+        if not getattr(self, "_closed", "closed"):
             self.close()
 
-    def reset(self, *, seed: int | None = None) -> Batch:
+    @property
+    def actions(self) -> dict[str, npt.NDArray[np.float32]]:
+        """[E, A, action size] by role: the memory that the simulators read.
+
+        `env.step(env.actions)`, after writing into them, saves the copy of a step's actions. They keep
+        what was decided last.
+        """
+        return self._seats.actions
+
+    def reset(self, *, seed: Seeds | None = None) -> Batch:
         """Starts a new episode everywhere; `seed` begins the sequence of seeds anew.
 
         Raises:
             SimulatorError: a simulator does not come up.
         """
-        self._check_open()
-        if seed is not None:
-            wanted = [_checked_seed(seed) + env for env in range(self.num_envs)]
-            for env, waiting in enumerate(self._waiting):
-                if waiting is not None and waiting.seed != wanted[env]:
-                    waiting.close()
-                    self._waiting[env] = None
-            self._next_seed = wanted
-        with self._closing_on_error():
+        with self._alone(), self._closing_on_error():
+            if seed is not None:
+                self._reseed(_first_seeds(seed, self.num_envs))
             for env in range(self.num_envs):
                 self._prepare(env)  # all of them build at the same time
             for env in range(self.num_envs):
                 self._seat(env)
-        self._live = True
-        return self._batch()
+            self._read_first_states()
+            self._live, self._posted = True, False
+            batch = self._batches[self._seats.buffer]
+            batch.seeds[:] = self._seeds
+            self._path.compute_rewards(self._seats.buffer)
+            return batch.copy() if self._copy else batch
 
     def step(self, actions: Mapping[str, npt.NDArray[np.float32]]) -> Batch:
         """One step of every environment.
 
         Args:
             actions: [E, A, action size] by role. Rows of agents that do not act now are ignored; a role
-                of which nobody acts may be left out.
+                of which nobody acts may be left out. Contiguous float32 arrays are taken as they are,
+                others are converted first.
 
         Raises:
             ActionError: an action does not fit; nothing has moved.
             SimulatorError: a simulator died or missed the deadline; all of them are ended.
         """
-        self._check_open()
-        if not self._live:
-            raise QntnError("reset() must come before step(), and after the end of an episode")
-        state = self._seats.state
-        check_actions(self.schema, actions, state)
-        for role, arrays in state.roles.items():
-            if role in actions:
-                np.copyto(self._seats.actions[role], actions[role], where=arrays.acts[:, :, None].view(np.bool_))
-        with self._closing_on_error():
-            self._seats.exchange(self._step_timeout_s)
-            batch = self._batch()
-            ended = np.flatnonzero(batch.terminated | batch.truncated)
-            if ended.size and self._autoreset:
-                self._restart(batch, ended)
-            elif ended.size:
-                self._live = False
-        return batch
+        if not self._busy.acquire(blocking=False):
+            raise QntnError(_BUSY)
+        try:
+            self._take(actions)
+            try:
+                self._seats.exchange(self._step_timeout_s)
+                return self._arrived()
+            except BaseException:
+                self.close()
+                raise
+        finally:
+            self._busy.release()
+
+    def send(self, actions: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Hands over the actions of a step and returns while the simulators run; see `step`."""
+        with self._alone():
+            self._take(actions)
+            with self._closing_on_error():
+                self._seats.post()
+            self._posted = True
+
+    def recv(self) -> Batch:
+        """Waits for the states that answer `send`; see `step`."""
+        with self._alone():
+            if not self._posted:
+                raise QntnError("recv() is called without send() before it")
+            with self._closing_on_error():
+                self._seats.collect(self._step_timeout_s)
+                self._posted = False
+                return self._arrived()
 
     def close(self) -> None:
         """Ends every simulator. Nothing is left behind; safe to call again."""
-        self._closed = True
-        self._live = False
+        self._closed = self._closed or "this environment is closed"
+        self._live = self._posted = False
         for simulator in (*self._running, *self._waiting):
             if simulator is not None:
                 simulator.close()
@@ -180,23 +194,140 @@ class VectorEnv:
         if self._fleet is not None:
             self._fleet.close()
 
-    def _restart(self, batch: Batch, ended: npt.NDArray[np.intp]) -> None:
+    def _disown(self) -> None:
+        """In the child of a fork: lets go of the parent's simulators without ending them."""
+        self._closed = self._closed or "this environment belongs to the parent process; make one after fork()"
+        self._live = self._posted = False
+        self._busy = threading.Lock()
+        for simulator in (*self._running, *self._waiting):
+            if simulator is not None:
+                simulator.disown()
+        self._running = [None] * self.num_envs
+        self._waiting = [None] * self.num_envs
+        if self._fleet is not None:
+            self._fleet.close()
+
+    def _lay_out(self, fleet: Fleet) -> tuple[_core.StepPath, list[Batch]]:
+        """What steps go through, and the batches that they return in turn."""
+        path = _core.StepPath(self.num_envs)
+        rewards = []
+        for role in self.schema.roles:
+            arrays = [state.roles[role.name] for state in fleet.states]
+            rewards.append([np.zeros((self.num_envs, role.num_agents)) for _ in range(BLOCKS)])
+            path.add_role(
+                role.name,
+                check_fields(role),
+                fleet.actions[role.name],
+                [array.masks for array in arrays],
+                [array.acts for array in arrays],
+                [array.terms for array in arrays],
+                role.reward_weights.tolist(),
+                rewards[-1],
+            )
+        path.set_summary(
+            [summary.terminated for summary in fleet.summaries],
+            [summary.truncated for summary in fleet.summaries],
+            [summary.time_s for summary in fleet.summaries],
+        )
+        batches = [
+            Batch(
+                observations={name: arrays.observations for name, arrays in state.roles.items()},
+                action_masks={name: arrays.masks for name, arrays in state.roles.items()},
+                acts={name: arrays.acts for name, arrays in state.roles.items()},
+                terms={name: arrays.terms for name, arrays in state.roles.items()},
+                rewards={role.name: rewards[index][block] for index, role in enumerate(self.schema.roles)},
+                metrics=state.metrics,
+                terminated=summary.terminated,
+                truncated=summary.truncated,
+                time_s=summary.time_s,
+                seeds=self._seeds.copy(),
+                final_observations={},
+            )
+            for block, (state, summary) in enumerate(zip(fleet.states, fleet.summaries, strict=True))
+        ]
+        return path, batches
+
+    def _take(self, actions: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Checks actions and writes them where the simulators read them."""
+        if not self._live or self._posted:
+            self._refuse_actions()
+        given = actions if type(actions) is dict else dict(actions)
+        buffer = self._seats.buffer
+        found = self._path.take(given, buffer)
+        if found is False:
+            given = as_arrays(self.schema, given, self._seats.states[buffer])
+            found = self._path.take(given, buffer)
+        if found:
+            refuse(self.schema, given, found)
+
+    def _arrived(self) -> Batch:
+        """The batch of the states that have just come."""
+        fleet = self._seats
+        self._path.compute_rewards(fleet.buffer)
+        batch = self._batches[fleet.buffer]
+        if fleet.read(self._path):
+            batch = self._end_episodes(batch)
+        return batch.copy() if self._copy else batch
+
+    def _end_episodes(self, batch: Batch) -> Batch:
         """Seats the next simulators; what the old ones said last stays in the batch."""
-        batch.metrics = batch.metrics.copy()
-        for role, terms in batch.terms.items():
-            batch.terms[role] = terms.copy()
-            batch.final_observations[role] = {int(env): batch.observations[role][env].copy() for env in ended}
+        if not self._autoreset:
+            self._live = False
+            return batch
+        fleet = self._seats
+        terminated, truncated = batch.terminated.copy(), batch.truncated.copy()
+        ended = [int(env) for env in np.flatnonzero(terminated | truncated)]
+        terms = {role: array.copy() for role, array in batch.terms.items()}
+        metrics = batch.metrics.copy()
+        final = {role: {env: array[env].copy() for env in ended} for role, array in batch.observations.items()}
         for env in ended:
-            self._seat(int(env))
-            batch.time_s[env] = self._seats.time_ns(int(env)) * 1e-9
-        batch.seeds = self._seeds.copy()
+            self._seat(env)
+        self._read_first_states()
+        for kept in self._batches:
+            kept.seeds[:] = self._seeds
+        return Batch(
+            observations=batch.observations,
+            action_masks=batch.action_masks,
+            acts=batch.acts,
+            terms=terms,
+            rewards=batch.rewards,
+            metrics=metrics,
+            terminated=terminated,
+            truncated=truncated,
+            time_s=fleet.summaries[fleet.buffer].time_s,
+            seeds=self._seeds.copy(),
+            final_observations=final,
+        )
+
+    def _read_first_states(self) -> None:
+        fleet = self._seats
+        if fleet.read(self._path):
+            summary = fleet.summaries[fleet.buffer]
+            env = int(np.flatnonzero(summary.terminated | summary.truncated)[0])
+            raise ProtocolError(
+                f"{self._scenario.name}: the episode of seed {self._seeds[env]} ended before its first step; "
+                "a scenario must call Bridge::Step at least once"
+            )
+
+    def _reseed(self, seeds: list[int]) -> None:
+        for env, waiting in enumerate(self._waiting):
+            if waiting is not None and waiting.seed != seeds[env]:
+                waiting.close()
+                self._waiting[env] = None
+        self._next_seed = seeds
+
+    def _spawn(self, env: int) -> Simulator:
+        """Starts the simulator of the next episode of `env`."""
+        simulator = self._waiting[env] = Simulator(self._scenario, self._transport)
+        simulator.configure(self._next_seed[env], self._params_of(env, self._next_seed[env]))
+        return simulator
 
     def _prepare(self, env: int) -> Simulator:
-        """The simulator of the next episode of `env`, started now unless it is there."""
+        """The simulator of the next episode of `env`, on its way to its first state."""
         simulator = self._waiting[env]
         if simulator is None:
-            simulator = self._waiting[env] = Simulator(self._scenario, self._transport)
-            simulator.configure(self._next_seed[env], self._params)
+            simulator = self._spawn(env)
+            self._seats.prepare(env, simulator)
         return simulator
 
     def _seat(self, env: int) -> None:
@@ -205,28 +336,16 @@ class VectorEnv:
         if old is not None:
             old.close()
         self._running[env], self._waiting[env] = simulator, None
-        simulator.hello(self._step_timeout_s)
+        if _spaces(simulator.hello(self._step_timeout_s)) != self._spaces:
+            raise ParameterError(
+                f"{self._scenario.name}: environment {env} has other roles, fields or metrics with seed "
+                f"{self._next_seed[env]} and {self._params_of(env, self._next_seed[env])} than the first one; "
+                "parameters that change the spaces must be the same in all environments of a vector"
+            )
         self._seats.seat(env, simulator, self._step_timeout_s)
         self._seeds[env] = self._next_seed[env]
         self._next_seed[env] += self.num_envs
         self._prepare(env)
-
-    def _batch(self) -> Batch:
-        state = self._seats.state
-        status = np.array([self._seats.status(env) for env in range(self.num_envs)])
-        return Batch(
-            observations={role: arrays.observations for role, arrays in state.roles.items()},
-            action_masks={role: arrays.masks for role, arrays in state.roles.items()},
-            acts={role: arrays.acts for role, arrays in state.roles.items()},
-            terms={role: arrays.terms for role, arrays in state.roles.items()},
-            rewards={role: arrays.terms @ self._weights[role] for role, arrays in state.roles.items()},
-            metrics=state.metrics,
-            terminated=status == TERMINATED,
-            truncated=status == TRUNCATED,
-            time_s=np.array([self._seats.time_ns(env) * 1e-9 for env in range(self.num_envs)]),
-            seeds=self._seeds.copy(),
-            final_observations={},
-        )
 
     @property
     def _seats(self) -> Fleet:
@@ -235,29 +354,70 @@ class VectorEnv:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise QntnError("this environment is closed")
+            raise QntnError(self._closed)
 
-    def _closing_on_error(self) -> _ClosingOnError:
-        return _ClosingOnError(self)
+    def _refuse_actions(self) -> None:
+        self._check_open()
+        if self._posted:
+            raise QntnError("recv() must come between send() and the next actions")
+        raise QntnError("reset() must come before step(), and after the end of an episode")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """For one thread at a time."""
+        if not self._busy.acquire(blocking=False):
+            raise QntnError(_BUSY)
+        try:
+            self._check_open()
+            yield
+        finally:
+            self._busy.release()
+
+    @contextmanager
+    def _closing_on_error(self) -> Iterator[None]:
+        """Ends all simulators when one of them failed, so that an error leaves nothing behind."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
 
-class _ClosingOnError:
-    """Ends all simulators when one of them failed, so that an error leaves nothing behind."""
-
-    def __init__(self, env: VectorEnv) -> None:
-        self._env = env
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self._env.close()
+_BUSY = "another thread is using this environment; give each thread an environment of its own"
+_alive: weakref.WeakSet[VectorEnv] = weakref.WeakSet()
 
 
-def _checked_seed(seed: int) -> int:
-    if not 0 <= seed < 2**53:
-        raise ValueError(f"seed: found {seed}, expected 0 .. 2^53 - 1")
-    return seed
+def _disown_all() -> None:
+    for env in list(_alive):
+        env._disown()  # noqa: SLF001 - the same module
+
+
+os.register_at_fork(after_in_child=_disown_all)
+
+
+def _spaces(hello: wire.Hello) -> bytes:
+    """What must be the same for all simulators of a vector, to be compared."""
+    spaces = wire.Hello(roles=hello.roles, metrics=hello.metrics)
+    return bytes(spaces.SerializeToString(deterministic=True))
+
+
+def _each_params(scenario: Scenario, params: EachParams, num_envs: int) -> Callable[[int, int], dict[str, Value]]:
+    """Environment and seed -> all parameters of the episode."""
+    if callable(params):
+        return lambda env, seed: scenario.resolve(params(env, seed))
+    each = [params] * num_envs if isinstance(params, Mapping) else list(params)
+    if len(each) != num_envs:
+        raise ValueError(f"params: found {len(each)} mappings, expected one for each of {num_envs} environments")
+    resolved = [scenario.resolve(one) for one in each]
+    return lambda env, seed: resolved[env]
+
+
+def _first_seeds(seed: Seeds, num_envs: int) -> list[int]:
+    """The seed of each environment's first episode."""
+    seeds = [int(seed) + env for env in range(num_envs)] if isinstance(seed, int | np.integer) else list(seed)
+    if len(seeds) != num_envs:
+        raise ValueError(f"seed: found {len(seeds)} seeds, expected one for each of {num_envs} environments")
+    for one in seeds:
+        if not 0 <= one < 2**53:
+            raise ValueError(f"seed: found {one}, expected 0 .. 2^53 - 1")
+    return [int(one) for one in seeds]

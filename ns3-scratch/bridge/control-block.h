@@ -9,9 +9,21 @@ namespace qntn
 {
 
 /// Version of everything that passes between the processes; raised by each incompatible change.
-inline constexpr uint32_t PROTOCOL_VERSION = 1;
+inline constexpr uint32_t PROTOCOL_VERSION = 2;
 /// What the byte-order mark of Configure and Hello must read as.
 inline constexpr uint32_t BYTE_ORDER_MARK = 0x01020304;
+
+/// State blocks in shared memory: two that simulators write in turn, and two for first states,
+/// written while the simulator waits for its episode, one for each of an environment's two seats.
+inline constexpr uint32_t STATE_BLOCKS = 4;
+
+/// How an episode stands after a step; the values are those of Status in qntn.proto.
+enum class EpisodeStatus : uint32_t
+{
+    RUNNING,
+    TERMINATED,
+    TRUNCATED,
+};
 
 /// The words through which one simulator and Python take turns, in shared memory.
 ///
@@ -23,12 +35,12 @@ struct ControlBlock
     // written by Python
     alignas(64) std::atomic<uint32_t> actionSequence; ///< count of actions sent; futex word
     uint32_t command;                                 ///< Command of qntn.proto
-    uint32_t buffer;                                  ///< which state block to write next: 0 or 1
+    uint32_t buffer;                                  ///< which state block to write next
 
     // written by the simulator
     alignas(64) std::atomic<uint32_t> stateSequence; ///< count of states sent; futex word
-    uint32_t status;                                 ///< Status of qntn.proto
-    int64_t timeNs;                                  ///< simulated time of the state
+    EpisodeStatus status;
+    int64_t timeNs; ///< simulated time of the state
 
     alignas(64) std::atomic<uint32_t> pythonSleeps; ///< 1 while Python sleeps on stateSequence
     alignas(64)

@@ -24,6 +24,12 @@ Observation::operator()(uint32_t agent, uint32_t i) const
     return m_role->m_arrays.observations[agent * m_role->m_observationSize + m_offset + i];
 }
 
+std::span<float>
+Observation::Row(uint32_t agent) const
+{
+    return {&(*this)(agent), m_size};
+}
+
 Term::Term(const Role* role, uint32_t index) : m_role(role), m_index(index)
 {
 }

@@ -64,6 +64,8 @@ class Observation
   public:
     /// The element \p i of the field, of agent \p agent.
     float& operator()(uint32_t agent, uint32_t i = 0) const;
+    /// All elements of the field, of agent \p agent.
+    std::span<float> Row(uint32_t agent) const;
 
   private:
     friend class Role;

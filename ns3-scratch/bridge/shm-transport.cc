@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bridge/shm-transport.h"
 
-#include "bridge/wait.h"
-
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
@@ -17,6 +16,10 @@ namespace
 {
 
 constexpr size_t LARGEST_MESSAGE_BYTES = 1 << 20;
+
+static_assert(static_cast<uint32_t>(EpisodeStatus::RUNNING) == wire::RUNNING &&
+              static_cast<uint32_t>(EpisodeStatus::TERMINATED) == wire::TERMINATED &&
+              static_cast<uint32_t>(EpisodeStatus::TRUNCATED) == wire::TRUNCATED);
 
 } // namespace
 
@@ -96,7 +99,8 @@ uint32_t
 ShmTransport::Open(const wire::Start& start)
 {
     struct stat file{};
-    if (m_memoryFile == -1 || fstat(m_memoryFile, &file) == -1 || start.state_size() != 2 ||
+    if (m_memoryFile == -1 || fstat(m_memoryFile, &file) == -1 ||
+        start.state_size() != STATE_BLOCKS ||
         static_cast<uint64_t>(file.st_size) != start.memory_bytes())
     {
         Fail(*this, "protocol", "Start came without the memory file that it describes");
@@ -105,7 +109,8 @@ ShmTransport::Open(const wire::Start& start)
     { return offset <= start.memory_bytes() && bytes <= start.memory_bytes() - offset; };
     if (!fits(start.control(), sizeof(ControlBlock)) ||
         start.control() % alignof(ControlBlock) != 0 ||
-        !fits(start.state(0), start.state_bytes()) || !fits(start.state(1), start.state_bytes()) ||
+        !std::ranges::all_of(start.state(),
+                             [&](uint64_t offset) { return fits(offset, start.state_bytes()); }) ||
         !fits(start.action(), start.action_bytes()))
     {
         Fail(*this, "protocol", "Start lays blocks outside the memory file");
@@ -121,18 +126,17 @@ ShmTransport::Open(const wire::Start& start)
     }
     m_memory = static_cast<uint8_t*>(memory);
     m_control = reinterpret_cast<ControlBlock*>(m_memory + start.control());
-    m_state[0] = start.state(0);
-    m_state[1] = start.state(1);
+    std::ranges::copy(start.state(), m_state);
     m_action = start.action();
-    m_spinNs = static_cast<int64_t>(start.spin_ns());
+    m_patience = {static_cast<int64_t>(start.spin_ns()), static_cast<int64_t>(start.yield_ns())};
     m_sequence = m_control->actionSequence.load();
-    return m_control->buffer & 1;
+    return m_control->buffer % STATE_BLOCKS;
 }
 
 uint8_t*
 ShmTransport::GetStateBlock(uint32_t buffer)
 {
-    return m_memory + m_state[buffer & 1];
+    return m_memory + m_state[buffer % STATE_BLOCKS];
 }
 
 const uint8_t*
@@ -144,7 +148,7 @@ ShmTransport::GetActionBlock() const
 void
 ShmTransport::Publish(wire::Status status, int64_t timeNs)
 {
-    m_control->status = status;
+    m_control->status = static_cast<EpisodeStatus>(status);
     m_control->timeNs = timeNs;
     const uint32_t sequence = m_control->stateSequence.load(std::memory_order_relaxed) + 1;
     qntn::Publish(m_control->stateSequence, sequence, m_control->pythonSleeps);
@@ -156,14 +160,15 @@ ShmTransport::Await()
     const bool answered = WaitForChange(m_control->actionSequence,
                                         m_sequence,
                                         m_control->simulatorSleeps,
-                                        m_spinNs,
+                                        m_patience,
                                         [this] { return IsPeerThere(); });
     if (!answered)
     {
         EndBecausePythonIsGone();
     }
     m_sequence = m_control->actionSequence.load(std::memory_order_acquire);
-    return {m_control->command == wire::CLOSE ? wire::CLOSE : wire::STEP, m_control->buffer & 1};
+    return {m_control->command == wire::CLOSE ? wire::CLOSE : wire::STEP,
+            m_control->buffer % STATE_BLOCKS};
 }
 
 bool

@@ -4,6 +4,7 @@
 
 #include "bridge/control-block.h"
 #include "bridge/transport.h"
+#include "bridge/wait.h"
 
 namespace qntn
 {
@@ -35,10 +36,10 @@ class ShmTransport : public Transport
     uint8_t* m_memory{nullptr};
     uint64_t m_memoryBytes{0};
     ControlBlock* m_control{nullptr};
-    uint64_t m_state[2]{};
+    uint64_t m_state[STATE_BLOCKS]{};
     uint64_t m_action{0};
     uint32_t m_sequence{0};
-    int64_t m_spinNs{0};
+    Patience m_patience;
 };
 
 } // namespace qntn

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <ctime>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,28 +33,38 @@ Publish(std::atomic<uint32_t>& word, uint32_t sequence, const std::atomic<uint32
     }
 }
 
-/// Waits until a sequence word leaves the value \p old: spins for \p spinNs, then sleeps.
+/// How long a waiter stays awake before it sleeps.
 ///
-/// While it sleeps, \p keepWaiting is asked at least every 20 ms; when it answers false the wait
-/// ends.
-/// \return whether the word changed
-template <typename KeepWaiting>
-bool
-WaitForChange(const std::atomic<uint32_t>& word,
-              uint32_t old,
-              std::atomic<uint32_t>& sleeps,
-              int64_t spinNs,
-              KeepWaiting&& keepWaiting)
+/// It first spins, which answers within a cache line's way and is right while every waiter has a
+/// core of its own; then it offers its core to whoever can run, which lets several simulators and
+/// Python take turns on one core without the cost of sleeping and waking; then it sleeps on the
+/// futex. Waits that outlast all that make it sleep at once, but for one in RETRY_PERIOD.
+struct Patience
+{
+    static constexpr uint32_t LONG_WAITS = 8;
+    static constexpr uint32_t RETRY_PERIOD = 16;
+
+    int64_t spinNs{0};
+    int64_t yieldNs{0};
+    uint32_t longWaits{0}; ///< waits in a row that ended in sleep
+
+    /// Whether this wait should begin awake.
+    bool IsWorthIt() const
+    {
+        return longWaits < LONG_WAITS || longWaits % RETRY_PERIOD == 0;
+    }
+};
+
+/// Waits awake until a sequence word leaves the value \p old.
+/// \return whether it did in time
+inline bool
+StayAwake(const std::atomic<uint32_t>& word, uint32_t old, int64_t spinNs, int64_t yieldNs)
 {
     constexpr uint32_t PAUSES_PER_LOOK_AT_CLOCK = 32;
-    constexpr timespec NAP{0, 20'000'000};
     auto changed = [&] { return word.load(std::memory_order_acquire) != old; };
 
-    if (changed())
-    {
-        return true;
-    }
-    for (const int64_t end = spinNs > 0 ? NowNs() + spinNs : 0; spinNs > 0 && NowNs() < end;)
+    int64_t now = NowNs();
+    for (const int64_t end = now + spinNs; now < end; now = NowNs())
     {
         for (uint32_t i = 0; i < PAUSES_PER_LOOK_AT_CLOCK; ++i)
         {
@@ -64,6 +75,43 @@ WaitForChange(const std::atomic<uint32_t>& word,
             __builtin_ia32_pause();
         }
     }
+    for (const int64_t end = now + yieldNs; now < end; now = NowNs())
+    {
+        sched_yield();
+        if (changed())
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Waits until a sequence word leaves the value \p old.
+///
+/// While it sleeps, \p keepWaiting is asked at least every 20 ms; when it answers false the wait
+/// ends.
+/// \return whether the word changed
+template <typename KeepWaiting>
+bool
+WaitForChange(const std::atomic<uint32_t>& word,
+              uint32_t old,
+              std::atomic<uint32_t>& sleeps,
+              Patience& patience,
+              KeepWaiting&& keepWaiting)
+{
+    constexpr timespec NAP{0, 20'000'000};
+    auto changed = [&] { return word.load(std::memory_order_acquire) != old; };
+
+    if (changed())
+    {
+        return true;
+    }
+    if (patience.IsWorthIt() && StayAwake(word, old, patience.spinNs, patience.yieldNs))
+    {
+        patience.longWaits = 0;
+        return true;
+    }
+    ++patience.longWaits;
     while (true)
     {
         sleeps.store(1, std::memory_order_seq_cst);

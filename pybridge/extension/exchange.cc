@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "exchange.h"
 
-#include "bridge/wait.h"
-
 #include <Python.h>
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <new>
@@ -18,6 +17,10 @@ namespace qntn
 namespace
 {
 
+/// A wait keeps the interpreter's lock that long: giving it up and taking it back costs more than a
+/// short wait, and other threads hardly notice.
+constexpr int64_t LOCKED_WAIT_NS = 10'000;
+
 [[noreturn]] void
 ThrowSystemError(const char* what)
 {
@@ -26,10 +29,10 @@ ThrowSystemError(const char* what)
 
 } // namespace
 
-Exchange::Exchange(uint32_t numEnvironments, size_t bytes)
-    : m_bytes(bytes), m_places(numEnvironments)
+Exchange::Exchange(uint32_t numEnvironments, size_t bytes, int64_t spinNs, int64_t yieldNs)
+    : m_bytes(bytes), m_spinNs(spinNs), m_yieldNs(yieldNs), m_environments(numEnvironments)
 {
-    if (bytes < numEnvironments * sizeof(ControlBlock))
+    if (bytes < numEnvironments * SEATS * sizeof(ControlBlock))
     {
         throw std::invalid_argument("the memory is smaller than its control blocks");
     }
@@ -46,9 +49,9 @@ Exchange::Exchange(uint32_t numEnvironments, size_t bytes)
         ThrowSystemError("memory map");
     }
     m_memory = static_cast<uint8_t*>(memory);
-    for (uint32_t e = 0; e < numEnvironments; ++e)
+    for (uint32_t i = 0; i < numEnvironments * SEATS; ++i)
     {
-        new (m_memory + e * sizeof(ControlBlock)) ControlBlock{};
+        new (m_memory + i * sizeof(ControlBlock)) ControlBlock{};
     }
 }
 
@@ -79,67 +82,117 @@ Exchange::GetDescriptor() const
     return m_file;
 }
 
-ControlBlock&
-Exchange::At(uint32_t environment) const
+size_t
+Exchange::OffsetOf(uint32_t environment, uint32_t seat) const
 {
-    if (environment >= m_places.size())
+    if (environment >= m_environments.size())
     {
         throw std::out_of_range("no such environment");
     }
-    return *std::launder(
-        reinterpret_cast<ControlBlock*>(m_memory + environment * sizeof(ControlBlock)));
+    return (environment * SEATS + seat) * sizeof(ControlBlock);
 }
 
-void
-Exchange::Seat(uint32_t environment, int socket, uint32_t buffer)
+ControlBlock&
+Exchange::At(uint32_t environment, uint32_t seat) const
 {
-    ControlBlock& block = *new (&At(environment)) ControlBlock{};
-    block.buffer = buffer;
-    m_places[environment] = {socket, 0};
+    return *std::launder(reinterpret_cast<ControlBlock*>(m_memory + OffsetOf(environment, seat)));
 }
 
-void
-Exchange::Post(uint32_t environment, uint32_t command, uint32_t buffer)
+size_t
+Exchange::Prepare(uint32_t environment, int socket)
 {
-    ControlBlock& block = At(environment);
-    block.command = command;
-    block.buffer = buffer;
-    const uint32_t sequence = block.actionSequence.load(std::memory_order_relaxed) + 1;
-    Publish(block.actionSequence, sequence, block.simulatorSleeps);
+    const size_t offset = OffsetOf(environment, 0);
+    const uint32_t seat = 1 - m_environments[environment].seat;
+    ControlBlock& block = *new (m_memory + OffsetOf(environment, seat)) ControlBlock{};
+    block.buffer = FIRST_STATE_BLOCK + seat;
+    m_environments[environment].places[seat] = {socket, 0, {m_spinNs, m_yieldNs}};
+    return offset + seat * sizeof(ControlBlock);
 }
 
 Outcome
-Exchange::Wait(uint32_t environment, int64_t deadlineNs, int64_t spinNs)
+Exchange::AwaitFirst(uint32_t environment, int64_t deadlineNs)
 {
-    ControlBlock& block = At(environment);
-    Place& place = m_places[environment];
+    OffsetOf(environment, 0);
+    return Await(environment, 1 - m_environments[environment].seat, deadlineNs);
+}
+
+uint32_t
+Exchange::Seat(uint32_t environment)
+{
+    OffsetOf(environment, 0);
+    uint32_t& seat = m_environments[environment].seat;
+    seat = 1 - seat;
+    return FIRST_STATE_BLOCK + seat;
+}
+
+void
+Exchange::Post(uint32_t buffer)
+{
+    for (uint32_t e = 0; e < m_environments.size(); ++e)
+    {
+        ControlBlock& block = At(e, m_environments[e].seat);
+        block.command = 0; // STEP of qntn.proto
+        block.buffer = buffer;
+        const uint32_t sequence = block.actionSequence.load(std::memory_order_relaxed) + 1;
+        Publish(block.actionSequence, sequence, block.simulatorSleeps);
+    }
+}
+
+Outcome
+Exchange::Await(int64_t deadlineNs, uint32_t& environment)
+{
+    for (environment = 0; environment < m_environments.size(); ++environment)
+    {
+        const auto outcome = Await(environment, m_environments[environment].seat, deadlineNs);
+        if (outcome != Outcome::READY)
+        {
+            return outcome;
+        }
+    }
+    return Outcome::READY;
+}
+
+Outcome
+Exchange::Await(uint32_t environment, uint32_t seat, int64_t deadlineNs)
+{
+    ControlBlock& block = At(environment, seat);
+    Place& place = m_environments[environment].places[seat];
     Outcome outcome = Outcome::READY;
+    auto keepWaiting = [&](PyThreadState*& released)
+    {
+        pollfd peer{place.socket, POLLIN | POLLRDHUP, 0};
+        if (place.socket != -1 && poll(&peer, 1, 0) != 0)
+        {
+            outcome = Outcome::SOCKET_EVENT;
+        }
+        else if (NowNs() >= deadlineNs)
+        {
+            outcome = Outcome::TIMED_OUT;
+        }
+        else
+        {
+            PyEval_RestoreThread(released);
+            outcome = PyErr_CheckSignals() == 0 ? Outcome::READY : Outcome::INTERRUPTED;
+            released = PyEval_SaveThread();
+        }
+        return outcome == Outcome::READY;
+    };
+
+    if (place.patience.IsWorthIt() && StayAwake(block.stateSequence,
+                                                place.statesSeen,
+                                                std::min(place.patience.spinNs, LOCKED_WAIT_NS),
+                                                std::min(place.patience.yieldNs, LOCKED_WAIT_NS)))
+    {
+        place.patience.longWaits = 0;
+        ++place.statesSeen;
+        return Outcome::READY;
+    }
     PyThreadState* released = PyEval_SaveThread();
     const bool changed = WaitForChange(block.stateSequence,
                                        place.statesSeen,
                                        block.pythonSleeps,
-                                       spinNs,
-                                       [&]
-                                       {
-                                           pollfd peer{place.socket, POLLIN | POLLRDHUP, 0};
-                                           if (place.socket != -1 && poll(&peer, 1, 0) != 0)
-                                           {
-                                               outcome = Outcome::SOCKET_EVENT;
-                                           }
-                                           else if (NowNs() >= deadlineNs)
-                                           {
-                                               outcome = Outcome::TIMED_OUT;
-                                           }
-                                           else
-                                           {
-                                               PyEval_RestoreThread(released);
-                                               outcome = PyErr_CheckSignals() == 0
-                                                             ? Outcome::READY
-                                                             : Outcome::INTERRUPTED;
-                                               released = PyEval_SaveThread();
-                                           }
-                                           return outcome == Outcome::READY;
-                                       });
+                                       place.patience,
+                                       [&] { return keepWaiting(released); });
     PyEval_RestoreThread(released);
     if (changed && outcome != Outcome::INTERRUPTED)
     {
@@ -160,15 +213,15 @@ Exchange::CloseFile()
 }
 
 uint32_t
-Exchange::GetStatus(uint32_t environment) const
+Exchange::GetNumEnvironments() const
 {
-    return At(environment).status;
+    return m_environments.size();
 }
 
-int64_t
-Exchange::GetTimeNs(uint32_t environment) const
+const ControlBlock&
+Exchange::GetControl(uint32_t environment) const
 {
-    return At(environment).timeNs;
+    return At(environment, m_environments[environment].seat);
 }
 
 } // namespace qntn

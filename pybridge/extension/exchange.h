@@ -3,6 +3,7 @@
 #define QNTN_PYBRIDGE_EXCHANGE_H
 
 #include "bridge/control-block.h"
+#include "bridge/wait.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,13 +24,20 @@ enum class Outcome : uint8_t
 /// Python's half of the exchange in shared memory: one memory file for all environments of a
 /// vector.
 ///
-/// The file begins with a control block for each environment; what lies behind is Python's to lay
-/// out. It has no name, so nothing is left behind whoever dies.
+/// Each environment has two seats with a control block each: on one sits the simulator of the
+/// present episode, on the other that of the next one, which builds its first state in good time.
+/// The file begins with the control blocks; what lies behind is Python's to lay out. It has no
+/// name, so nothing is left behind whoever dies.
 class Exchange
 {
   public:
+    static constexpr uint32_t SEATS = 2; ///< of each environment
+    /// The state block that takes the first state of the simulator on seat 0; that of seat 1
+    /// follows.
+    static constexpr uint32_t FIRST_STATE_BLOCK = STATE_BLOCKS - SEATS;
+
     /// \throws std::system_error if the memory cannot be had
-    Exchange(uint32_t numEnvironments, size_t bytes);
+    Exchange(uint32_t numEnvironments, size_t bytes, int64_t spinNs, int64_t yieldNs);
     ~Exchange();
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
@@ -38,34 +46,55 @@ class Exchange
     size_t GetBytes() const;
     int GetDescriptor() const;
 
-    /// A new simulator takes the place \p environment; its first state goes to block \p buffer.
+    /// A new simulator takes the free seat of \p environment.
     /// \param socket what is looked at while waiting for it, or -1
-    void Seat(uint32_t environment, int socket, uint32_t buffer);
-    /// Hands actions over.
-    void Post(uint32_t environment, uint32_t command, uint32_t buffer);
-    /// Waits for the state that answers the last Post (or for the first one).
-    Outcome Wait(uint32_t environment, int64_t deadlineNs, int64_t spinNs);
+    /// \return the offset of its control block
+    size_t Prepare(uint32_t environment, int socket);
+    /// Waits for the first state of the simulator that was prepared.
+    Outcome AwaitFirst(uint32_t environment, int64_t deadlineNs);
+    /// The prepared simulator becomes the present one.
+    /// \return the state block with its first state
+    uint32_t Seat(uint32_t environment);
+
+    /// Hands actions to all present simulators; their next states go to block \p buffer.
+    void Post(uint32_t buffer);
+    /// Waits for the states that answer the last Post.
+    /// \param[out] environment whose state did not come
+    Outcome Await(int64_t deadlineNs, uint32_t& environment);
 
     /// Closes the memory file; no further simulator can be seated. The memory stays while it is
     /// used.
     void CloseFile();
 
-    uint32_t GetStatus(uint32_t environment) const;
-    int64_t GetTimeNs(uint32_t environment) const;
+    uint32_t GetNumEnvironments() const;
+    /// The control block of the present simulator.
+    const ControlBlock& GetControl(uint32_t environment) const;
 
   private:
     struct Place
     {
         int socket{-1};
         uint32_t statesSeen{0};
+        Patience patience;
     };
 
-    ControlBlock& At(uint32_t environment) const;
+    struct Environment
+    {
+        uint32_t seat{0}; ///< of the present simulator
+        Place places[SEATS];
+    };
+
+    size_t OffsetOf(uint32_t environment, uint32_t seat) const;
+    ControlBlock& At(uint32_t environment, uint32_t seat) const;
+    /// Waits; with the interpreter's lock released unless it is short.
+    Outcome Await(uint32_t environment, uint32_t seat, int64_t deadlineNs);
 
     int m_file{-1};
     size_t m_bytes;
+    int64_t m_spinNs;
+    int64_t m_yieldNs;
     uint8_t* m_memory{nullptr};
-    std::vector<Place> m_places;
+    std::vector<Environment> m_environments;
 };
 
 } // namespace qntn

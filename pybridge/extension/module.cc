@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "module.h"
 
-#include "bridge/wait.h"
 #include "exchange.h"
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
-#include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
 using namespace qntn;
@@ -15,12 +12,16 @@ using namespace qntn;
 namespace
 {
 
-/// Waits for one environment; raises what a signal handler raised.
-Outcome
-Wait(Exchange& exchange, uint32_t environment, double timeoutS, double spinS)
+int64_t
+Deadline(double timeoutS)
 {
-    const auto deadline = NowNs() + static_cast<int64_t>(timeoutS * 1e9);
-    const auto outcome = exchange.Wait(environment, deadline, static_cast<int64_t>(spinS * 1e9));
+    return NowNs() + static_cast<int64_t>(timeoutS * 1e9);
+}
+
+/// Raises what a signal handler raised during the wait.
+Outcome
+Checked(Outcome outcome)
+{
     if (outcome == Outcome::INTERRUPTED)
     {
         throw nb::python_error();
@@ -28,28 +29,22 @@ Wait(Exchange& exchange, uint32_t environment, double timeoutS, double spinS)
     return outcome;
 }
 
-/// Hands actions to all environments, then waits for each of them.
-/// \return the first environment whose state did not come, and why
-std::optional<std::pair<uint32_t, Outcome>>
-Step(Exchange& exchange,
-     const std::vector<uint32_t>& environments,
-     uint32_t buffer,
-     double timeoutS,
-     double spinS)
+Outcome
+AwaitFirst(Exchange& exchange, uint32_t environment, double timeoutS)
 {
-    for (const auto environment : environments)
+    return Checked(exchange.AwaitFirst(environment, Deadline(timeoutS)));
+}
+
+/// \return the first environment whose state did not come, or None
+std::optional<uint32_t>
+Await(Exchange& exchange, double timeoutS)
+{
+    uint32_t environment;
+    if (Checked(exchange.Await(Deadline(timeoutS), environment)) == Outcome::READY)
     {
-        exchange.Post(environment, 0, buffer);
+        return std::nullopt;
     }
-    for (const auto environment : environments)
-    {
-        if (const auto outcome = Wait(exchange, environment, timeoutS, spinS);
-            outcome != Outcome::READY)
-        {
-            return std::pair{environment, outcome};
-        }
-    }
-    return std::nullopt;
+    return environment;
 }
 
 } // namespace
@@ -61,6 +56,8 @@ NB_MODULE(_core, module)
     module.attr("PROTOCOL_VERSION") = PROTOCOL_VERSION;
     module.attr("BYTE_ORDER_MARK") = BYTE_ORDER_MARK;
     module.attr("CONTROL_BLOCK_BYTES") = sizeof(ControlBlock);
+    module.attr("STATE_BLOCKS") = STATE_BLOCKS;
+    module.attr("SEATS") = Exchange::SEATS;
 
     nb::enum_<Outcome>(module, "Outcome")
         .value("READY", Outcome::READY)
@@ -68,7 +65,11 @@ NB_MODULE(_core, module)
         .value("SOCKET_EVENT", Outcome::SOCKET_EVENT);
 
     nb::class_<Exchange>(module, "Exchange")
-        .def(nb::init<uint32_t, size_t>(), nb::arg("num_environments"), nb::arg("num_bytes"))
+        .def(nb::init<uint32_t, size_t, int64_t, int64_t>(),
+             nb::arg("num_environments"),
+             nb::arg("num_bytes"),
+             nb::arg("spin_ns"),
+             nb::arg("yield_ns"))
         .def_prop_ro("memory",
                      [](nb::handle self)
                      {
@@ -78,18 +79,22 @@ NB_MODULE(_core, module)
                                                                              self);
                      })
         .def_prop_ro("descriptor", &Exchange::GetDescriptor)
-        .def("seat", &Exchange::Seat, nb::arg("environment"), nb::arg("socket"), nb::arg("buffer"))
-        .def("post", &Exchange::Post, nb::arg("environment"), nb::arg("command"), nb::arg("buffer"))
-        .def("wait", &Wait, nb::arg("environment"), nb::arg("timeout_s"), nb::arg("spin_s"))
-        .def("step",
-             &Step,
-             nb::arg("environments"),
-             nb::arg("buffer"),
-             nb::arg("timeout_s"),
-             nb::arg("spin_s"))
-        .def("close_file", &Exchange::CloseFile)
-        .def("status", &Exchange::GetStatus, nb::arg("environment"))
-        .def("time_ns", &Exchange::GetTimeNs, nb::arg("environment"));
+        .def("prepare", &Exchange::Prepare, nb::arg("environment"), nb::arg("socket"))
+        .def("await_first", &AwaitFirst, nb::arg("environment"), nb::arg("timeout_s"))
+        .def("seat", &Exchange::Seat, nb::arg("environment"))
+        .def("post", &Exchange::Post, nb::arg("buffer"))
+        .def("wait", &Await, nb::arg("timeout_s"))
+        .def(
+            "step",
+            [](Exchange& exchange, uint32_t buffer, double timeoutS)
+            {
+                exchange.Post(buffer);
+                return Await(exchange, timeoutS);
+            },
+            nb::arg("buffer"),
+            nb::arg("timeout_s"))
+        .def("close_file", &Exchange::CloseFile);
+    BindStepPath(module);
 
     auto models = module.def_submodule("models", "The formulas that the simulation itself uses.");
     BindModels(models);
