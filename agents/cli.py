@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -200,12 +200,43 @@ def bench_steps(
     from agents import bench as measure
 
     rows = measure.steps(names or [scenario.name for scenario in pybridge.scenarios()], steps)
+    _print_rows(rows, as_json)
+
+
+@bench.command("bridge")
+def bench_bridge(
+    round_trips: Annotated[int, typer.Option(min=1000, help="Of each row.")] = 20_000,
+    as_json: Json = False,
+) -> None:
+    """The exchange with a simulator that simulates nothing, beside what this machine allows."""
+    from pybridge import bench as measure
+
+    _print_rows(measure.bridge(round_trips), as_json)
+
+
+@bench.command("starts")
+def bench_starts(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIO]...")] = None, as_json: Json = False
+) -> None:
+    """How long a Python process takes to its first step, and a reset to its first observation."""
+    from pybridge import bench as measure
+
+    rows = measure.starts()
+    resets = [row for name in names or ["tiny", "metaverse-city"] for row in measure.resets(name, 10)]
+    if as_json:
+        print_json([*rows, *resets])
+        return
+    _print_rows(rows, as_json=False)
+    _print_rows(resets, as_json=False)
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
     Console().print(table)
 
 

@@ -119,6 +119,11 @@ class VectorEnv:
         """
         return self._seats.actions
 
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the simulators of the present episodes."""
+        return [simulator.pid for simulator in self._running if simulator is not None]
+
     def reset(self, *, seed: Seeds | None = None) -> Batch:
         """Starts a new episode everywhere; `seed` begins the sequence of seeds anew.
 

@@ -22,21 +22,23 @@ class Patience:
     yield_ns: int
 
 
-_CHOICES = {"spin": Patience(1_000_000, 0), "yield": Patience(0, 100_000), "sleep": Patience(0, 0)}
-_EACH_ON_ITS_CORE = Patience(5_000, 100_000)
+_CHOICES = {"spin": Patience(1_000_000, 0), "yield": Patience(0, 50_000), "sleep": Patience(0, 0)}
+_SIMULATORS_A_CORE = 2  # with more, going round them costs more than waking the right one
 
 
 def patience(wait: Wait, num_envs: int) -> Patience:
     """What `wait` means for `num_envs` simulators on this machine.
 
-    `"auto"` spins a moment while the simulators and Python fit the cores that this process may use, and
-    yields from the beginning when they do not. Waits that turn out to be long go to sleep at once.
+    `"auto"` yields up to two simulators a core that this process may use, and sleeps beyond that. It does
+    not spin: on cores shared with others that was slower in all, and unfair. Waits that turn out to be
+    long go to sleep at once. `"spin"` is for a simulator and Python that have a core each to themselves.
 
     Raises:
         ValueError: `wait` is none of the four.
     """
     if wait == "auto":
-        return _EACH_ON_ITS_CORE if num_envs + 1 <= len(os.sched_getaffinity(0)) else _CHOICES["yield"]
+        cores = len(os.sched_getaffinity(0))
+        return _CHOICES["yield" if num_envs <= _SIMULATORS_A_CORE * cores else "sleep"]
     if wait not in _CHOICES:
         raise ValueError(f"wait: found {wait!r}, expected 'auto', 'spin', 'yield' or 'sleep'")
     return _CHOICES[wait]

@@ -2,9 +2,11 @@
 #ifndef QNTN_BRIDGE_WAIT_H
 #define QNTN_BRIDGE_WAIT_H
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <ctime>
+#include <limits>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -35,14 +37,14 @@ Publish(std::atomic<uint32_t>& word, uint32_t sequence, const std::atomic<uint32
 
 /// How long a waiter stays awake before it sleeps.
 ///
-/// It first spins, which answers within a cache line's way and is right while every waiter has a
-/// core of its own; then it offers its core to whoever can run, which lets several simulators and
-/// Python take turns on one core without the cost of sleeping and waking; then it sleeps on the
-/// futex. Waits that outlast all that make it sleep at once, but for one in RETRY_PERIOD.
+/// It first spins, which answers within a cache line's way but takes the core from others; then it
+/// offers its core to whoever can run, which lets several simulators and Python take turns without
+/// the cost of sleeping and waking; then it sleeps on the futex. Waits that outlast all that make
+/// it sleep at once, but for one in RETRY_PERIOD.
 struct Patience
 {
     static constexpr uint32_t LONG_WAITS = 8;
-    static constexpr uint32_t RETRY_PERIOD = 16;
+    static constexpr uint32_t RETRY_PERIOD = 32;
 
     int64_t spinNs{0};
     int64_t yieldNs{0};
@@ -53,33 +55,41 @@ struct Patience
     {
         return longWaits < LONG_WAITS || longWaits % RETRY_PERIOD == 0;
     }
+
+    /// Stays awake until a sequence word leaves the value \p old, for \p limitNs at most.
+    /// \return whether it did
+    bool StayAwake(const std::atomic<uint32_t>& word, uint32_t old, int64_t limitNs);
 };
 
-/// Waits awake until a sequence word leaves the value \p old.
-/// \return whether it did in time
 inline bool
-StayAwake(const std::atomic<uint32_t>& word, uint32_t old, int64_t spinNs, int64_t yieldNs)
+Patience::StayAwake(const std::atomic<uint32_t>& word, uint32_t old, int64_t limitNs)
 {
     constexpr uint32_t PAUSES_PER_LOOK_AT_CLOCK = 32;
     auto changed = [&] { return word.load(std::memory_order_acquire) != old; };
 
+    if (!IsWorthIt())
+    {
+        return false;
+    }
     int64_t now = NowNs();
-    for (const int64_t end = now + spinNs; now < end; now = NowNs())
+    for (const int64_t end = now + std::min(spinNs, limitNs); now < end; now = NowNs())
     {
         for (uint32_t i = 0; i < PAUSES_PER_LOOK_AT_CLOCK; ++i)
         {
             if (changed())
             {
+                longWaits = 0;
                 return true;
             }
             __builtin_ia32_pause();
         }
     }
-    for (const int64_t end = now + yieldNs; now < end; now = NowNs())
+    for (const int64_t end = now + std::min(yieldNs, limitNs); now < end; now = NowNs())
     {
         sched_yield();
         if (changed())
         {
+            longWaits = 0;
             return true;
         }
     }
@@ -106,9 +116,8 @@ WaitForChange(const std::atomic<uint32_t>& word,
     {
         return true;
     }
-    if (patience.IsWorthIt() && StayAwake(word, old, patience.spinNs, patience.yieldNs))
+    if (patience.StayAwake(word, old, std::numeric_limits<int64_t>::max()))
     {
-        patience.longWaits = 0;
         return true;
     }
     ++patience.longWaits;

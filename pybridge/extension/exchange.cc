@@ -178,12 +178,8 @@ Exchange::Await(uint32_t environment, uint32_t seat, int64_t deadlineNs)
         return outcome == Outcome::READY;
     };
 
-    if (place.patience.IsWorthIt() && StayAwake(block.stateSequence,
-                                                place.statesSeen,
-                                                std::min(place.patience.spinNs, LOCKED_WAIT_NS),
-                                                std::min(place.patience.yieldNs, LOCKED_WAIT_NS)))
+    if (place.patience.StayAwake(block.stateSequence, place.statesSeen, LOCKED_WAIT_NS))
     {
-        place.patience.longWaits = 0;
         ++place.statesSeen;
         return Outcome::READY;
     }
