@@ -94,12 +94,23 @@ class ZmqChannel:
         self._lifeline = lifeline
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
+        self._writable = zmq.Poller()
+        self._writable.register(self._socket, zmq.POLLOUT)
         if lifeline is not None:
             self._poller.register(lifeline, zmq.POLLIN)
+            self._writable.register(lifeline, zmq.POLLIN)
 
     def send(self, message: wire.Control, descriptor: int | None = None) -> None:
         """See `Channel.send`; a descriptor cannot travel here."""
-        self._socket.send(message.SerializeToString())
+        data = message.SerializeToString()
+        while True:
+            try:
+                self._socket.send(data, zmq.DONTWAIT)
+                return
+            except zmq.Again:  # not connected yet, or not any more
+                ready = dict(self._writable.poll())
+                if self._socket not in ready:
+                    raise ChannelClosed from None
 
     def receive(self, timeout_s: float) -> wire.Control | None:
         """See `Channel.receive`."""

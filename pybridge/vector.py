@@ -72,6 +72,7 @@ class VectorEnv:
         self._copy = copy
         self._next_seed = _first_seeds(seed, num_envs)
         self._seeds = np.array(self._next_seed)
+        self._old_seeds = [True] * BLOCKS
         self._running: list[Simulator | None] = [None] * num_envs
         self._waiting: list[Simulator | None] = [None] * num_envs
         self._live = False
@@ -139,9 +140,8 @@ class VectorEnv:
                 self._seat(env)
             self._read_first_states()
             self._live, self._posted = True, False
-            batch = self._batches[self._seats.buffer]
-            batch.seeds[:] = self._seeds
             self._path.compute_rewards(self._seats.buffer)
+            batch = self._present()
             return batch.copy() if self._copy else batch
 
     def step(self, actions: Mapping[str, npt.NDArray[np.float32]]) -> Batch:
@@ -269,10 +269,19 @@ class VectorEnv:
         """The batch of the states that have just come."""
         fleet = self._seats
         self._path.compute_rewards(fleet.buffer)
-        batch = self._batches[fleet.buffer]
+        batch = self._present()
         if fleet.read(self._path):
             batch = self._end_episodes(batch)
         return batch.copy() if self._copy else batch
+
+    def _present(self) -> Batch:
+        """The batch of the present block; the other one keeps the seeds that it was returned with."""
+        buffer = self._seats.buffer
+        batch = self._batches[buffer]
+        if self._old_seeds[buffer]:
+            batch.seeds = self._seeds.copy()
+            self._old_seeds[buffer] = False
+        return batch
 
     def _end_episodes(self, batch: Batch) -> Batch:
         """Seats the next simulators; what the old ones said last stays in the batch."""
@@ -288,8 +297,6 @@ class VectorEnv:
         for env in ended:
             self._seat(env)
         self._read_first_states()
-        for kept in self._batches:
-            kept.seeds[:] = self._seeds
         return Batch(
             observations=batch.observations,
             action_masks=batch.action_masks,
@@ -349,6 +356,7 @@ class VectorEnv:
             )
         self._seats.seat(env, simulator, self._step_timeout_s)
         self._seeds[env] = self._next_seed[env]
+        self._old_seeds = [True] * BLOCKS
         self._next_seed[env] += self.num_envs
         self._prepare(env)
 

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Vectors: sending ahead, copies, seeds and parameters of each environment, threads, forks, many resets."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pybridge
+
+RESETS = 10_000
+
+
+def levels(env: pybridge.VectorEnv, value: float) -> dict[str, np.ndarray]:
+    agents = env.schema.role("agent").num_agents
+    return {"agent": np.full((env.num_envs, agents, 1), value, np.float32)}
+
+
+def share(env: pybridge.VectorEnv) -> dict[str, np.ndarray]:
+    return {
+        "manager": np.ones((env.num_envs, 1, 1), np.float32),
+        "worker": np.full((env.num_envs, 1, 3), 1 / 3, np.float32),
+    }
+
+
+@pytest.mark.parametrize("transport", ["shm", "zmq"])
+def test_send_and_recv_are_a_step_in_two_halves(transport: str, nothing_left: object) -> None:
+    with pybridge.make_vec("echo", num_envs=2, transport=transport) as env:
+        env.reset()
+        with pytest.raises(pybridge.QntnError, match="without send"):
+            env.recv()
+        env.send(levels(env, 0.25))
+        with pytest.raises(pybridge.QntnError, match="recv.. must come between"):
+            env.step(levels(env, 0.5))
+        before = env.recv()
+        kept = before.observations["agent"].copy()
+        env.send(levels(env, 0.5))
+        assert np.array_equal(before.observations["agent"], kept), "what came last is readable while they run"
+        after = env.recv()
+        assert before.observations["agent"].max() == 0.25
+        assert after.observations["agent"].min() == 0.5
+
+
+def test_a_step_allocates_no_arrays_unless_copies_are_wanted(nothing_left: object) -> None:
+    with pybridge.make_vec("echo", num_envs=2) as env:
+        env.reset()
+        batches = [env.step(levels(env, 0.1 * i)) for i in range(4)]
+        assert batches[0] is batches[2] and batches[1] is batches[3]
+        observations = batches[0].observations["agent"]
+        assert observations.flags.c_contiguous and observations.shape == (2, 1, 8)
+    with pybridge.make_vec("echo", num_envs=2, copy=True) as env:
+        env.reset()
+        batches = [env.step(levels(env, 0.1 * i)) for i in range(4)]
+        for i, batch in enumerate(batches):
+            assert batch.observations["agent"] == pytest.approx(0.1 * i)
+            assert batch.rewards["agent"] == pytest.approx(0.1 * i)
+
+
+def test_actions_written_in_place_need_no_copy(nothing_left: object) -> None:
+    with pybridge.make_vec("echo", num_envs=2) as env:
+        env.reset()
+        env.actions["agent"][1] = -0.5
+        batch = env.step(env.actions)
+        assert batch.observations["agent"][:, 0, 0].tolist() == [0.0, -0.5]
+
+
+def test_other_types_and_layouts_of_actions_are_converted(nothing_left: object) -> None:
+    with pybridge.make_vec("echo", num_envs=3) as env:
+        env.reset()
+        for actions in (np.full((3, 1, 1), 0.5), np.full((1, 1, 6), 0.5, np.float32).T[::2].reshape(3, 1, 1), [[[0.5]]] * 3):
+            assert env.step({"agent": actions}).observations["agent"].max() == 0.5
+        with pytest.raises(pybridge.ActionError, match="no numbers"):
+            env.step({"agent": "fast"})
+        with pytest.raises(pybridge.ActionError, match=r"level\[0\] is inf"):
+            env.step({"agent": np.full((3, 1, 1), np.inf)})
+
+
+def test_each_environment_has_its_own_seeds(nothing_left: object) -> None:
+    with pybridge.make_vec("tiny", num_envs=3, seed=[7, 100, 7], params={"num_steps": 2}) as env:
+        batch = env.reset()
+        assert batch.seeds.tolist() == [7, 100, 7]
+        first = batch.observations["worker"].copy()
+        assert np.array_equal(first[0], first[2]) and not np.array_equal(first[0], first[1])
+        env.step(share(env))
+        assert env.step(share(env)).seeds.tolist() == [10, 103, 10]
+        assert env.reset(seed=[1, 2, 3]).seeds.tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="found 2 seeds, expected one for each of 3"):
+        pybridge.make_vec("tiny", num_envs=3, seed=[1, 2])
+
+
+def test_parameters_of_each_environment_and_episode(nothing_left: object) -> None:
+    def offered(batch: pybridge.Batch) -> list[float]:
+        return batch.observations["manager"][:, 0, 0].tolist()
+
+    with pybridge.make_vec("tiny", num_envs=2, params=[{"load_bps": 1e6}, {"load_bps": 2e6}]) as env:
+        assert offered(env.reset()) == [1e6, 2e6]
+    asked = []
+
+    def randomise(environment: int, seed: int) -> dict[str, float]:
+        asked.append((environment, seed))
+        return {"load_bps": 1000.0 * seed, "num_steps": 1}
+
+    with pybridge.make_vec("tiny", num_envs=2, seed=10, params=randomise) as env:
+        assert offered(env.reset()) == [10_000, 11_000]
+        assert offered(env.step(share(env))) == [12_000, 13_000]
+        assert {(0, 10), (1, 11), (0, 12), (1, 13)} <= set(asked)
+    with pytest.raises(ValueError, match="found 1 mappings"):
+        pybridge.make_vec("tiny", num_envs=2, params=[{}])
+
+
+def test_parameters_that_change_the_spaces_are_refused(nothing_left: object) -> None:
+    with (
+        pybridge.make_vec("tiny", num_envs=2, params=[{"num_flows": 3}, {"num_flows": 4}]) as env,
+        pytest.raises(pybridge.QntnError, match="environment 1|layout"),
+    ):
+        env.reset()
+
+
+def test_the_next_episode_is_ready_before_it_is_asked_for(nothing_left: object) -> None:
+    """Its first state is there already: a simulator that is stopped by then can still be seated."""
+    with pybridge.make_vec("tiny", num_envs=1, seed=5) as env:
+        env.reset()
+        waiting = env._waiting[0]
+        assert waiting is not None
+        stat = Path(f"/proc/{waiting.pid}/wchan")
+        deadline = time.monotonic() + 10
+        while "futex" not in stat.read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)  # it sleeps on its control block, so its state is published
+        os.kill(waiting.pid, signal.SIGSTOP)
+        try:
+            assert env.reset().seeds.tolist() == [6]
+        finally:
+            os.kill(waiting.pid, signal.SIGCONT)
+
+
+def test_eight_vectors_at_once_do_not_see_each_other(nothing_left: object) -> None:
+    envs = [pybridge.make_vec("echo", num_envs=1) for _ in range(8)]
+    try:
+        for env in envs:
+            env.reset()
+        for _ in range(50):
+            for index, env in enumerate(envs):
+                env.send(levels(env, index / 10))
+            for index, env in reversed(list(enumerate(envs))):
+                assert env.recv().observations["agent"] == pytest.approx(index / 10)
+    finally:
+        for env in envs:
+            env.close()
+
+
+def test_threads_with_an_environment_each_work(nothing_left: object) -> None:
+    def work(index: int) -> float:
+        with pybridge.make_vec("echo", num_envs=1) as env:
+            env.reset()
+            return sum(float(env.step(levels(env, index / 10)).rewards["agent"][0, 0]) for _ in range(100))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(4))) == pytest.approx([0, 10, 20, 30])
+
+
+def test_two_threads_in_one_environment_are_refused(faulty: str, nothing_left: object) -> None:
+    with pybridge.make_vec(faulty, num_envs=1, params={"fault": "hang"}, step_timeout_s=1.0) as env:
+        env.reset()
+        ended = []
+
+        def step_into_the_hang() -> None:
+            try:
+                for _ in range(40):
+                    env.step({"agent": np.zeros((1, 2, 3), np.float32)})
+            except pybridge.StepTimeout:
+                ended.append("timeout")
+
+        thread = threading.Thread(target=step_into_the_hang)
+        thread.start()
+        refused = 0
+        while thread.is_alive():
+            try:
+                env.send({})
+            except pybridge.QntnError as error:
+                refused += "another thread" in str(error)
+        thread.join()
+        assert ended == ["timeout"]
+        assert refused
+
+
+def test_a_fork_leaves_the_parents_environment_alone(nothing_left: object) -> None:
+    program = textwrap.dedent("""
+        import os, sys
+        import numpy as np, pybridge
+        actions = {"agent": np.full((1, 1, 1), 0.5, np.float32)}
+        with pybridge.make_vec("echo", num_envs=1) as env:
+            env.reset()
+            child = os.fork()
+            if child == 0:
+                try:
+                    env.step(actions)
+                except pybridge.QntnError as error:
+                    refused = "parent process" in str(error)
+                env.close()
+                with pybridge.make_vec("echo", num_envs=1) as own:
+                    own.reset()
+                    heard = own.step(actions).observations["agent"].max()
+                sys.exit(0 if refused and heard == 0.5 else 1)
+            assert os.waitpid(child, 0)[1] == 0
+            assert env.step(actions).observations["agent"].max() == 0.5
+    """)
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+def test_spawned_workers_have_environments_of_their_own(tmp_path: Path, nothing_left: object) -> None:
+    program = tmp_path / "spawns.py"
+    program.write_text(
+        textwrap.dedent("""
+            import multiprocessing
+            import numpy as np, pybridge
+
+            def heard(value):
+                with pybridge.make_vec("echo", num_envs=1) as env:
+                    env.reset()
+                    return float(env.step({"agent": np.full((1, 1, 1), value, np.float32)}).observations["agent"].max())
+
+            if __name__ == "__main__":
+                for method in ("spawn", "forkserver", "fork"):
+                    with multiprocessing.get_context(method).Pool(2) as pool:
+                        assert pool.map(heard, [0.25, 0.5]) == [0.25, 0.5]
+        """)
+    )
+    subprocess.run([sys.executable, str(program)], check=True, timeout=60)
+
+
+@pytest.mark.slow
+def test_ten_thousand_resets_leave_descriptors_and_memory_flat(nothing_left: object) -> None:
+    def state() -> tuple[int, int]:
+        gc.collect()
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return len(os.listdir("/proc/self/fd")), resident
+
+    with pybridge.make_vec("tiny", num_envs=4, params={"num_steps": 1}) as env:
+        env.reset()
+        actions = share(env)
+        for _ in range(200):
+            env.step(actions)
+        before = state()
+        for _ in range(RESETS // 4):
+            env.step(actions)  # each step is a whole episode of each environment
+        after = state()
+        assert after[0] == before[0]
+        assert after[1] - before[1] < 4 << 20
