@@ -9,7 +9,7 @@ namespace qntn
 {
 
 /// Version of everything that passes between the processes; raised by each incompatible change.
-inline constexpr uint32_t PROTOCOL_VERSION = 1;
+inline constexpr uint32_t PROTOCOL_VERSION = 2;
 /// What the byte-order mark of Configure and Hello must read as.
 inline constexpr uint32_t BYTE_ORDER_MARK = 0x01020304;
 

@@ -5,6 +5,8 @@
 #include "bridge/control-block.h"
 #include "bridge/transport.h"
 
+#include <sys/socket.h>
+
 namespace qntn
 {
 
@@ -29,6 +31,9 @@ class ShmTransport : public Transport
 
   private:
     bool IsPeerThere() const;
+    /// Keeps the last descriptor that came with a message and closes all others.
+    /// \return how many came
+    size_t TakeDescriptors(msghdr& header);
 
     int m_socket;
     int m_memoryFile{-1}; ///< came with the last message that carried a descriptor
