@@ -70,11 +70,13 @@ class SocketChannel:
         if not self._poll.poll(timeout_s * 1000):
             return None
         try:
-            data = self._socket.recv(_LARGEST_MESSAGE_BYTES)
+            data, _, flags, _ = self._socket.recvmsg(_LARGEST_MESSAGE_BYTES)
         except ConnectionResetError as error:
             raise ChannelClosed from error
         if not data:
             raise ChannelClosed
+        if flags & socket.MSG_TRUNC:
+            raise ProtocolError(f"a message from the simulator is longer than {_LARGEST_MESSAGE_BYTES} bytes")
         return _parse(data)
 
     def close(self) -> None:

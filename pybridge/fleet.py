@@ -15,6 +15,7 @@ import numpy as np
 
 import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
+from pybridge.errors import ProtocolError
 from pybridge.layout import Layout, StateArrays
 from pybridge.schema import Schema
 from pybridge.simulator import Simulator
@@ -155,11 +156,19 @@ class ZmqFleet:
         return [(env, simulator) for env, simulator in enumerate(self._simulators) if simulator is not None]
 
     def _take(self, env: int, message: wire.State) -> None:
+        if len(message.block) != self._row.state_bytes or message.sequence != self._sequence[env]:
+            raise ProtocolError(
+                f"expected state {self._sequence[env]} in {self._row.state_bytes} bytes, found state "
+                f"{message.sequence} in {len(message.block)} bytes"
+            )
+        if message.status not in (RUNNING, TERMINATED, TRUNCATED):
+            raise ProtocolError(f"state {message.sequence} has the unknown status {message.status}")
         row = self._row.state_arrays(np.frombuffer(message.block, np.uint8))
         for name, arrays in self.state.roles.items():
             arrays.observations[env] = row.roles[name].observations[0]
             arrays.masks[env] = row.roles[name].masks[0]
-            arrays.acts[env] = row.roles[name].acts[0]
+            arrays.acts[env] = row.roles[name].acts[0] != 0
+            arrays.present[env] = row.roles[name].present[0] != 0
             arrays.terms[env] = row.roles[name].terms[0]
         self.state.metrics[env] = row.metrics[0]
         self._status[env] = message.status

@@ -35,6 +35,9 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
     Infos hold `acts` (whether the agent decides now), `terms` [T], and for the whole environment, in
     each of them, `metrics` [metrics], `time_s` and `seed`.
 
+    `agents` are those that are present. One that disappears in mid-episode is told so once, by a
+    truncation of its own, with its last observation; it may come back, with an observation of its own.
+
     Made by `pybridge.make`; a context manager.
     """
 
@@ -86,8 +89,9 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
             SimulatorError: the simulator does not come up.
         """
         batch = self._vector.reset(seed=seed)
-        self.agents = list(self.possible_agents)
-        return self._observations(batch), self._infos(batch)
+        self.agents = self._present(batch)
+        observations, infos = self._observations(batch), self._infos(batch)
+        return {agent: observations[agent] for agent in self.agents}, {agent: infos[agent] for agent in self.agents}
 
     def step(
         self, actions: Mapping[str, Action | None]
@@ -100,13 +104,19 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         """
         batch = self._vector.step(self._to_arrays(actions))
         terminated, truncated = bool(batch.terminated[0]), bool(batch.truncated[0])
-        agents = self.agents
+        present = self._present(batch)
+        told = [agent for agent in self.possible_agents if agent in present or agent in self.agents]
         observations = self._observations(batch)
         rewards = {agent: float(batch.rewards[role.name][0, i]) for agent, (role, i) in self._place.items()}
         infos = self._infos(batch)
-        if terminated or truncated:
-            self.agents = []
-        return observations, rewards, dict.fromkeys(agents, terminated), dict.fromkeys(agents, truncated), infos
+        self.agents = [] if terminated or truncated else present
+        return (
+            {agent: observations[agent] for agent in told},
+            {agent: rewards[agent] for agent in told},
+            dict.fromkeys(told, terminated),
+            {agent: truncated or (agent not in present and not terminated) for agent in told},
+            {agent: infos[agent] for agent in told},
+        )
 
     def close(self) -> None:
         """Ends the simulator; nothing is left behind."""
@@ -115,6 +125,9 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
 
     def render(self) -> None:
         """There is no picture of a running episode; see `qntn run`."""
+
+    def _present(self, batch: Batch) -> list[str]:
+        return [agent for agent, (role, i) in self._place.items() if batch.present[role.name][0, i]]
 
     def _mask_now(self, agent: str) -> Mask:
         if agent not in self._masks:

@@ -15,6 +15,7 @@ from pybridge.actions import check_actions
 from pybridge.catalogue import Scenario
 from pybridge.errors import QntnError
 from pybridge.fleet import TERMINATED, TRUNCATED, Fleet, ShmFleet, ZmqFleet
+from pybridge.hello import check_contract, contract_of
 from pybridge.schema import Schema, Value, schema_from_hello
 from pybridge.simulator import Simulator, Transport
 
@@ -25,7 +26,7 @@ DEFAULT_STEP_TIMEOUT_S = 60.0
 class Batch:
     """What all environments tell after a step or a reset. E environments, A agents of a role.
 
-    Arrays of `observations`, `action_masks` and `acts` are views into memory that is written again in
+    Arrays of `observations`, `action_masks`, `acts` and `present` are views into memory that is written again in
     the step after next: copy what you keep longer.
 
     Where an episode has ended (`terminated | truncated`) they already show the first state of the next
@@ -36,6 +37,7 @@ class Batch:
         observations: [E, A, D] float32 by role.
         action_masks: [E, A, M] uint8 by role, 1 where allowed.
         acts: [E, A] uint8 by role, 1 for the agents that decide now.
+        present: [E, A] uint8 by role, 0 for the agents that are absent.
         terms: [E, A, T] float64 by role, of the step just ended.
         rewards: [E, A] float64 by role, terms times the role's reward weights.
         metrics: [E, metrics] float64, of the step just ended.
@@ -48,6 +50,7 @@ class Batch:
     observations: dict[str, npt.NDArray[np.float32]]
     action_masks: dict[str, npt.NDArray[np.uint8]]
     acts: dict[str, npt.NDArray[np.uint8]]
+    present: dict[str, npt.NDArray[np.uint8]]
     terms: dict[str, npt.NDArray[np.float64]]
     rewards: dict[str, npt.NDArray[np.float64]]
     metrics: npt.NDArray[np.float64]
@@ -99,6 +102,7 @@ class VectorEnv:
         try:
             first = [self._prepare(env) for env in range(num_envs)][0]
             self.schema: Schema = schema_from_hello(first.hello(step_timeout_s), scenario.rewards, scenario.utility)
+            self._contract = contract_of(first.hello(step_timeout_s))
             self._weights = {role.name: role.reward_weights for role in self.schema.roles}
             self._fleet = ShmFleet(self.schema, num_envs) if transport == "shm" else ZmqFleet(self.schema, num_envs)
         except BaseException:
@@ -205,7 +209,9 @@ class VectorEnv:
         if old is not None:
             old.close()
         self._running[env], self._waiting[env] = simulator, None
-        simulator.hello(self._step_timeout_s)
+        check_contract(self._contract, simulator.hello(self._step_timeout_s))
+        for actions in self._seats.actions.values():
+            actions[env] = 0.0  # an agent that has not acted yet must not show what it did in the last episode
         self._seats.seat(env, simulator, self._step_timeout_s)
         self._seeds[env] = self._next_seed[env]
         self._next_seed[env] += self.num_envs
@@ -218,6 +224,7 @@ class VectorEnv:
             observations={role: arrays.observations for role, arrays in state.roles.items()},
             action_masks={role: arrays.masks for role, arrays in state.roles.items()},
             acts={role: arrays.acts for role, arrays in state.roles.items()},
+            present={role: arrays.present for role, arrays in state.roles.items()},
             terms={role: arrays.terms for role, arrays in state.roles.items()},
             rewards={role: arrays.terms @ self._weights[role] for role, arrays in state.roles.items()},
             metrics=state.metrics,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pybridge.wire.qntn_pb2 as wire
+
 from pybridge import _core
 from pybridge.layout import Layout
 from pybridge.schema import schema_from_hello
