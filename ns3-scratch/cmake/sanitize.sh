@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 build() { # folder, flags, targets
-  local folder=.build/$1 flags=$2
+  local folder=.cache/$1 flags=$2
   shift 2
   cmake -S ns3-scratch -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DQNTN_TESTS=ON -DQNTN_PYTHON=OFF \
     -DPython_EXECUTABLE="$PWD/.venv/bin/python" -DCMAKE_CXX_FLAGS="-O1 -g1 -fno-omit-frame-pointer $flags" >/dev/null
@@ -22,7 +22,7 @@ libraries=(orbit ran qkd metaverse bridge)
 build sanitize "-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined" "${libraries[@]/#/test-}"
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_init_order=1
 export UBSAN_OPTIONS=print_stacktrace=1
-ctest --test-dir .build/sanitize --output-on-failure
+ctest --test-dir .cache/sanitize --output-on-failure
 
 build thread "-fsanitize=thread" test-bridge
-TSAN_OPTIONS=halt_on_error=1 .build/thread/bridge/test-bridge --source-file='*wait-test*'
+TSAN_OPTIONS=halt_on_error=1 .cache/thread/bridge/test-bridge --source-file='*wait-test*'
