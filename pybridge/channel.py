@@ -15,6 +15,7 @@ from pybridge.errors import ProtocolError
 
 _LARGEST_MESSAGE_BYTES = 1 << 20
 _LARGEST_ZMQ_MESSAGE_BYTES = 64 << 20
+_LAST_MESSAGE_MS = 80  # ZMQ's thread may bring the last message after the lifeline tells of the end
 
 
 class ChannelClosed(Exception):
@@ -109,6 +110,8 @@ class ZmqChannel:
         if self._socket in ready:
             return _parse(self._socket.recv())
         if self._lifeline is not None and ready:
+            if self._socket.poll(_LAST_MESSAGE_MS):
+                return _parse(self._socket.recv())
             raise ChannelClosed  # what it sent before has been read
         return None
 

@@ -117,6 +117,6 @@ def _cause_in_words(stderr: str) -> str:
         return f"nobody caught its exception {thrown[1]}"
     if "the stack overflowed" in stderr:
         return "its stack overflowed: a recursion without end, or a very large local variable"
-    if "assert failed" in stderr:
+    if "NS_ASSERT failed" in stderr or "assert failed" in stderr:
         return "an assertion failed"
     return ""

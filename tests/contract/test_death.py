@@ -82,7 +82,7 @@ def test_a_log_takes_bounded_memory(faulty: str, nothing_left: object) -> None:
         env.reset()
         simulator = env._running[0]
         assert simulator is not None
-        for _ in range(5):
+        for _ in range(4):
             env.step({"agent": np.zeros((1, 2, 3), np.float32)})
         with pytest.raises(pybridge.SimulatorDied):
             kept = os.dup(simulator._log)

@@ -16,6 +16,7 @@ import pytest
 
 import pybridge
 from pybridge import Batch, VectorEnv
+from pybridge.catalogue import scenario
 
 Line = tuple[int, int, str, tuple[int, int, int, int], str, int, str]
 
@@ -92,8 +93,13 @@ def test_a_reset_in_mid_epoch_begins_all_epochs_anew(order: str, transport: str,
 
 @pytest.mark.parametrize("end", ["terminated", "truncated"])
 def test_the_simulator_ends_in_mid_epoch(order: str, transport: str, end: str, nothing_left: object) -> None:
-    with pybridge.make_vec(
-        order, num_envs=1, seed=5, transport=transport, params={"num_steps": 2, "ends_by": end}, autoreset=False
+    with VectorEnv(
+        scenario(order),
+        num_envs=1,
+        seed=5,
+        transport=transport,  # type: ignore[arg-type]
+        params={"num_steps": 2, "ends_by": end},
+        autoreset=False,
     ) as env:
         lines = [line(env.reset())] + [line(env.step(say(env, step))) for step in range(2)]
         with pytest.raises(pybridge.QntnError, match="reset"):

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <sys/resource.h>
@@ -38,7 +39,7 @@ Recurse(uint64_t depth)
 {
     volatile char room[4096];
     room[0] = static_cast<char>(depth);
-    return Recurse(depth + 1) + room[0];
+    return depth == std::numeric_limits<uint64_t>::max() ? 0 : Recurse(depth + 1) + room[0];
 }
 
 /// Allocates until nothing is left of 256 MB.
@@ -134,7 +135,8 @@ main(int argc, char* argv[])
             }
             else if (fault == "wild")
             {
-                *reinterpret_cast<volatile int*>(uintptr_t{64}) = 1;
+                volatile uintptr_t nowhere = 64;
+                *reinterpret_cast<volatile int*>(nowhere) = 1;
             }
             else if (fault == "throw")
             {
