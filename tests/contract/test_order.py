@@ -169,13 +169,22 @@ def test_an_absent_agent_must_not_act(order: str, nothing_left: object) -> None:
 
 
 def test_one_environment_restarts_while_the_other_goes_on(order: str, transport: str, nothing_left: object) -> None:
-    with pybridge.make_vec(order, num_envs=2, seed=5, transport=transport, params={"num_steps": 2}) as env:
-        env.reset()
-        batch = env.step(say(env, 0))
-        assert [line(batch, e)[:2] for e in (0, 1)] == [(1, 10), (1, 10)]
-        batch = env.step(say(env, 1))
-        assert [(line(batch, e)[0], *line(batch, e)[5:]) for e in (0, 1)] == [(0, 7, "truncated"), (0, 8, "truncated")]
-        assert set(batch.final_observations["fast"]) == {0, 1}
+    params = {"num_steps": 2, "extra": 1}  # seed 5 takes three steps, seeds 6 and 8 take two
+    with pybridge.make_vec(order, num_envs=2, seed=5, transport=transport, params=params) as env:
+        batches = [env.reset()]
+        lines = [[line(batches[0], 0), line(batches[0], 1)]]
+        finals = []
+        for step in range(3):
+            batch = env.step(say(env, step))
+            lines.append([line(batch, 0), line(batch, 1)])
+            finals.append(sorted(batch.final_observations.get("fast", {})))
+    assert lines == [
+        [(0, 0, "FFSs", (-1, -1, -1, -1), "", 5, ""), (0, 0, "FFSs", (-1, -1, -1, -1), "", 6, "")],
+        [(1, 10, "FF", (0, 100, 200, 300), "Ss", 5, ""), (1, 10, "FF", (0, 100, 200, 300), "Ss", 6, "")],
+        [(2, 20, "FFs", (1, 101, 200, 300), "", 5, ""), (0, 0, "FFSs", (-1, -1, -1, -1), "", 8, "truncated")],
+        [(0, 0, "FFSs", (-1, -1, -1, -1), "", 7, "truncated"), (1, 10, "FF", (2, 102, 202, 302), "Ss", 8, "")],
+    ]
+    assert finals == [[], [1], [0]]
 
 
 def test_two_vectors_at_once_do_not_see_each_other(order: str, transport: str, nothing_left: object) -> None:

@@ -11,8 +11,10 @@ int
 main(int argc, char* argv[])
 {
     qntn::Bridge bridge(argc, argv);
+    const auto extra = bridge.Parameter<uint32_t>("extra", 0, 9, "steps", "more on odd seeds");
     const auto numSteps =
-        bridge.Parameter<uint32_t>("num_steps", 0, 1000, "steps", "states before the last one");
+        bridge.Parameter<uint32_t>("num_steps", 0, 1000, "steps", "states before the last one") +
+        (bridge.GetSeed() % 2) * extra;
     const auto endsBy =
         bridge.TextParameter("ends_by", {"terminated", "truncated"}, "what the end is");
     const auto leaves = bridge.Parameter<uint32_t>("leaves",
