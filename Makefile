@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make demo    set everything up and run the main job      make test   set up what is missing, run all tests
 # make setup   only prepare .venv                          make bench  measure (not part of the tests)
+# make fuzz    fuzz the C++ decoder for FUZZ_SECONDS=600   make sanitize   C++ tests under sanitizers
 BIN := .venv/bin
 
-.PHONY: demo test lint setup bench clean
+.PHONY: demo test lint setup bench fuzz sanitize clean
 demo: setup
 	$(BIN)/qntn demo --out results/demo
 
@@ -19,6 +20,12 @@ setup:
 
 bench: setup
 	$(BIN)/qntn bench steps
+
+fuzz: setup
+	@ns3-scratch/bridge/fuzz/run.sh
+
+sanitize: setup
+	@ns3-scratch/cmake/sanitize.sh
 
 clean:
 	rm -rf .venv .build results runs

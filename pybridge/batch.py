@@ -25,6 +25,7 @@ class Batch:
         observations: [E, A, D] float32 by role.
         action_masks: [E, A, M] uint8 by role, 1 where allowed.
         acts: [E, A] uint8 by role, 1 for the agents that decide now.
+        present: [E, A] uint8 by role, 0 for the agents that are absent.
         terms: [E, A, T] float64 by role, of the step just ended.
         rewards: [E, A] float64 by role, terms times the role's reward weights.
         metrics: [E, metrics] float64, of the step just ended.
@@ -37,6 +38,7 @@ class Batch:
     observations: dict[str, npt.NDArray[np.float32]]
     action_masks: dict[str, npt.NDArray[np.uint8]]
     acts: dict[str, npt.NDArray[np.uint8]]
+    present: dict[str, npt.NDArray[np.uint8]]
     terms: dict[str, npt.NDArray[np.float64]]
     rewards: dict[str, npt.NDArray[np.float64]]
     metrics: npt.NDArray[np.float64]
@@ -52,6 +54,7 @@ class Batch:
             observations={role: array.copy() for role, array in self.observations.items()},
             action_masks={role: array.copy() for role, array in self.action_masks.items()},
             acts={role: array.copy() for role, array in self.acts.items()},
+            present={role: array.copy() for role, array in self.present.items()},
             terms={role: array.copy() for role, array in self.terms.items()},
             rewards={role: array.copy() for role, array in self.rewards.items()},
             metrics=self.metrics.copy(),

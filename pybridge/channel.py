@@ -15,6 +15,7 @@ from pybridge.errors import ProtocolError
 
 _LARGEST_MESSAGE_BYTES = 1 << 20
 _LARGEST_ZMQ_MESSAGE_BYTES = 64 << 20
+_LAST_MESSAGE_MS = 80  # ZMQ's thread may bring the last message after the lifeline tells of the end
 
 
 class ChannelClosed(Exception):
@@ -70,11 +71,13 @@ class SocketChannel:
         if not self._poll.poll(timeout_s * 1000):
             return None
         try:
-            data = self._socket.recv(_LARGEST_MESSAGE_BYTES)
+            data, _, flags, _ = self._socket.recvmsg(_LARGEST_MESSAGE_BYTES)
         except ConnectionResetError as error:
             raise ChannelClosed from error
         if not data:
             raise ChannelClosed
+        if flags & socket.MSG_TRUNC:
+            raise ProtocolError(f"a message from the simulator is longer than {_LARGEST_MESSAGE_BYTES} bytes")
         return _parse(data)
 
     def close(self) -> None:
@@ -118,6 +121,8 @@ class ZmqChannel:
         if self._socket in ready:
             return _parse(self._socket.recv())
         if self._lifeline is not None and ready:
+            if self._socket.poll(_LAST_MESSAGE_MS):
+                return _parse(self._socket.recv())
             raise ChannelClosed  # what it sent before has been read
         return None
 

@@ -13,6 +13,7 @@ QntnError
 
 from __future__ import annotations
 
+import re
 import signal
 
 
@@ -66,7 +67,7 @@ class SimulatorDied(SimulatorError):
     def __init__(self, scenario: str, returncode: int | None, *, seed: int | None, command: str, stderr: str) -> None:
         self.returncode = returncode
         super().__init__(
-            f"simulator {scenario} {_describe(returncode)} in the middle of an episode",
+            f"simulator {scenario} {_describe(returncode, stderr)} in the middle of an episode",
             seed=seed,
             command=command,
             stderr=stderr,
@@ -77,9 +78,45 @@ class StepTimeout(SimulatorError):
     """The simulator did not answer within the step deadline, and was killed."""
 
 
-def _describe(returncode: int | None) -> str:
+_SIGNALS = {
+    signal.SIGABRT: "it aborted itself",
+    signal.SIGBUS: "it used memory that is no longer behind its address",
+    signal.SIGFPE: "it divided a whole number by zero",
+    signal.SIGILL: "it ran into code that is none",
+    signal.SIGINT: "somebody interrupted it",
+    signal.SIGKILL: "somebody killed it, or the kernel did because memory ran out (see `dmesg`)",
+    signal.SIGSEGV: "it used memory that is not there",
+    signal.SIGTERM: "somebody asked it to end",
+    signal.SIGXCPU: "it used up its limit of CPU time",
+    signal.SIGXFSZ: "a file grew past its limit",
+}
+_EXIT_PYTHON_GONE = 75  # transport.cc
+
+
+def _describe(returncode: int | None, stderr: str) -> str:
     if returncode is None:
         return "closed its connection"
     if returncode < 0:
-        return f"was ended by {signal.Signals(-returncode).name}"
+        number = -returncode
+        name = signal.Signals(number).name if number in signal.valid_signals() else f"signal {number}"
+        cause = _cause_in_words(stderr) or _SIGNALS.get(number, "")  # type: ignore[call-overload]
+        return f"was ended by {name}{f' ({cause})' if cause else ''}"
+    if returncode == 0:
+        return "exited with status 0 without a last state (it must call Bridge::Finish before it ends)"
+    if returncode == _EXIT_PYTHON_GONE:
+        return f"exited with status {returncode} because its connection to Python was lost"
     return f"exited with status {returncode}"
+
+
+def _cause_in_words(stderr: str) -> str:
+    """What the last lines of stderr tell of the cause; empty if nothing."""
+    thrown = re.search(r"terminate called after throwing an instance of '([^']+)'", stderr)
+    if thrown and thrown[1] == "std::bad_alloc":
+        return "it ran out of memory: std::bad_alloc; give it more (`ulimit -v`) or let it keep less"
+    if thrown:
+        return f"nobody caught its exception {thrown[1]}"
+    if "the stack overflowed" in stderr:
+        return "its stack overflowed: a recursion without end, or a very large local variable"
+    if "NS_ASSERT failed" in stderr or "assert failed" in stderr:
+        return "an assertion failed"
+    return ""

@@ -130,14 +130,6 @@ class FlatEnv(gymnasium.Env[Array, Array]):
         high = np.where(bounded, 1, np.inf).astype(np.float32)
         self.observation_space = spaces.Box(-high, high)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Starts an episode; without a seed, with the next one."""
         super().reset(seed=seed)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
+from pybridge.errors import ProtocolError
 from pybridge.layout import Layout, StateArrays, copy_row
 from pybridge.schema import Schema
 from pybridge.simulator import Simulator
@@ -200,6 +201,13 @@ class ZmqFleet:
         return [(env, simulator) for env, simulator in enumerate(self._simulators) if simulator is not None]
 
     def _take(self, env: int, message: wire.State) -> None:
+        if len(message.block) != self._row.state_bytes or message.sequence != self._sequence[env]:
+            raise ProtocolError(
+                f"expected state {self._sequence[env]} in {self._row.state_bytes} bytes, found state "
+                f"{message.sequence} in {len(message.block)} bytes"
+            )
+        if message.status not in (wire.RUNNING, wire.TERMINATED, wire.TRUNCATED):
+            raise ProtocolError(f"state {message.sequence} has the unknown status {message.status}")
         row = self._row.state_arrays(np.frombuffer(message.block, np.uint8))
         copy_row(row, self.states[self.buffer], 0, env)
         summary = self.summaries[self.buffer]

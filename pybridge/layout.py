@@ -33,6 +33,7 @@ class RoleArrays:
     observations: npt.NDArray[np.float32]  # [E, A, D]
     masks: npt.NDArray[np.uint8]  # [E, A, M]
     acts: npt.NDArray[np.uint8]  # [E, A]
+    present: npt.NDArray[np.uint8]  # [E, A]
     terms: npt.NDArray[np.float64]  # [E, A, T]
 
 
@@ -50,7 +51,8 @@ def copy_row(source: StateArrays, target: StateArrays, source_env: int, target_e
         row = source.roles[name]
         arrays.observations[target_env] = row.observations[source_env]
         arrays.masks[target_env] = row.masks[source_env]
-        arrays.acts[target_env] = row.acts[source_env]
+        arrays.acts[target_env] = row.acts[source_env] != 0
+        arrays.present[target_env] = row.present[source_env] != 0
         arrays.terms[target_env] = row.terms[source_env]
     target.metrics[target_env] = source.metrics[source_env]
 
@@ -68,6 +70,7 @@ class Layout:
             self._place(role.name, "observations", agents * role.observation_size * 4)
             self._place(role.name, "masks", agents * role.mask_size)
             self._place(role.name, "acts", agents)
+            self._place(role.name, "present", agents)
             self._place(role.name, "terms", agents * len(role.terms) * 8)
         self._place("", "metrics", num_envs * len(schema.metrics) * 8)
         self.state_bytes = self._align()
@@ -103,6 +106,7 @@ class Layout:
                     ),
                     view(self._offsets[role.name, "masks"], np.uint8, (envs, role.num_agents, role.mask_size)),
                     view(self._offsets[role.name, "acts"], np.uint8, (envs, role.num_agents)),
+                    view(self._offsets[role.name, "present"], np.uint8, (envs, role.num_agents)),
                     view(self._offsets[role.name, "terms"], np.float64, (envs, role.num_agents, len(role.terms))),
                 )
                 for role in self.schema.roles
@@ -145,6 +149,7 @@ class Layout:
                 observations=self._offsets[role.name, "observations"] + row * role.observation_size * 4,
                 masks=self._offsets[role.name, "masks"] + row * role.mask_size,
                 acts=self._offsets[role.name, "acts"] + row,
+                present=self._offsets[role.name, "present"] + row,
                 terms=self._offsets[role.name, "terms"] + row * len(role.terms) * 8,
                 actions=self._offsets[role.name, "actions"] + row * role.action_size * 4,
             )

@@ -36,6 +36,9 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
     Infos hold `acts` (whether the agent decides now), `terms` [T], and for the whole environment, in
     each of them, `metrics` [metrics], `time_s` and `seed`. Masks and metrics are shared: read them only.
 
+    `agents` are those that are present. One that disappears in mid-episode is told so once, by a
+    truncation of its own, with its last observation; it may come back, with an observation of its own.
+
     Made by `pybridge.make`; a context manager.
     """
 
@@ -95,8 +98,9 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
             SimulatorError: the simulator does not come up.
         """
         batch = self._vector.reset(seed=seed)
-        self.agents = list(self.possible_agents)
-        return self._observations(batch), self._infos(batch)
+        self.agents = self._present(batch)
+        observations, infos = self._observations(batch), self._infos(batch)
+        return {agent: observations[agent] for agent in self.agents}, {agent: infos[agent] for agent in self.agents}
 
     def step(
         self, actions: Mapping[str, Action | None]
@@ -109,6 +113,8 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         """
         batch = self._vector.step(self._to_arrays(actions))
         terminated, truncated = bool(batch.terminated[0]), bool(batch.truncated[0])
+        present = self._present(batch)
+        told = self.agents if present == self.agents else self._told(present)
         observations = self._observations(batch)
         rewards = {
             agent: reward
@@ -116,14 +122,19 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
             for agent, reward in zip(role.agent_ids, batch.rewards[role.name][0].tolist(), strict=True)
         }
         infos = self._infos(batch)
-        if terminated or truncated:
-            self.agents = []
+        self.agents = [] if terminated or truncated else present
+        if len(told) == len(self.possible_agents):
+            terminations = dict(self._terminations[terminated])
+            truncations = dict(self._terminations[truncated])
+            if told is not present and told != present and not terminated:
+                truncations |= {agent: True for agent in told if agent not in present}
+            return observations, rewards, terminations, truncations, infos
         return (
-            observations,
-            rewards,
-            dict(self._terminations[terminated]),
-            dict(self._terminations[truncated]),
-            infos,
+            {agent: observations[agent] for agent in told},
+            {agent: rewards[agent] for agent in told},
+            dict.fromkeys(told, terminated),
+            {agent: truncated or (agent not in present and not terminated) for agent in told},
+            {agent: infos[agent] for agent in told},
         )
 
     def close(self) -> None:
@@ -133,6 +144,15 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
 
     def render(self) -> None:
         """There is no picture of a running episode; see `qntn run`."""
+
+    def _present(self, batch: Batch) -> list[str]:
+        if all(present.all() for present in batch.present.values()):
+            return list(self.possible_agents)
+        return [agent for agent, (role, i) in self._place.items() if batch.present[role.name][0, i]]
+
+    def _told(self, present: list[str]) -> list[str]:
+        """Who hears of this step: those that are there, and those that were."""
+        return [agent for agent in self.possible_agents if agent in present or agent in self.agents]
 
     def _mask_now(self, agent: str) -> Mask:
         if agent not in self._masks:

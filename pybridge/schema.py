@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 import pybridge.wire.qntn_pb2 as wire
-from pybridge import _core
-from pybridge.errors import ParameterError, ProtocolError
+from pybridge.errors import ParameterError
+from pybridge.hello import check_hello
 from pybridge.scene import Scene
 
 ActionKind = Literal["simplex", "categorical", "box"]
@@ -220,14 +220,10 @@ def schema_from_hello(
     """Joins what a simulator says of itself with the weights of its parameter file.
 
     Raises:
-        ProtocolError: it speaks another version or byte order.
+        ProtocolError: it speaks another version or byte order, or contradicts itself.
         ParameterError: a weight names a role, term or metric that does not exist.
     """
-    if hello.protocol != _core.PROTOCOL_VERSION or hello.byte_order != _core.BYTE_ORDER_MARK:
-        raise ProtocolError(
-            f"scenario {hello.scenario!r} speaks protocol {hello.protocol}, pybridge speaks "
-            f"{_core.PROTOCOL_VERSION}; rebuild it with `qntn build`"
-        )
+    check_hello(hello)
     metrics = _fields(hello.metrics)
     for name in utility:
         if name not in {metric.name for metric in metrics}:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shlex
 import socket
@@ -23,6 +24,7 @@ from pybridge.schema import Value
 Transport = Literal["shm", "zmq"]
 
 _LAST_WORDS_BYTES = 4096
+_LOG_BYTES = 4 << 20
 _EXIT_WAIT_S = 1.0
 
 
@@ -41,7 +43,7 @@ class Simulator:
         self._closed = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._connection = ours
-        self._log = os.memfd_create("qntn-log")
+        self._log = _bounded_log()
         try:
             arguments = [str(scenario.program)]
             if transport == "shm":
@@ -138,8 +140,9 @@ class Simulator:
 
     def last_words(self) -> str:
         """The last lines that it wrote to stdout and stderr."""
-        size = os.fstat(self._log).st_size
-        tail = os.pread(self._log, _LAST_WORDS_BYTES, max(0, size - _LAST_WORDS_BYTES))
+        end = os.lseek(self._log, 0, os.SEEK_CUR)  # the file is shared, and so is its position
+        start = max(0, end - _LAST_WORDS_BYTES)
+        tail = os.pread(self._log, end - start, start)
         return "\n".join(tail.decode(errors="replace").splitlines()[-20:])
 
     def disown(self) -> None:
@@ -191,3 +194,15 @@ class Simulator:
             raise SimulatorDied(
                 self.scenario.name, returncode, seed=self.seed, command=self.command, stderr=self.last_words()
             ) from None
+
+
+def _bounded_log() -> int:
+    """A file in memory that cannot grow, for stdout and stderr; last-words.cc writes it round and round."""
+    log = os.memfd_create("qntn-log", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(log, _LOG_BYTES)  # takes no memory before it is written
+        fcntl.fcntl(log, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    except BaseException:
+        os.close(log)
+        raise
+    return log

@@ -14,18 +14,20 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
 from pybridge.actions import as_arrays, check_fields, refuse
 from pybridge.batch import Batch
 from pybridge.catalogue import Scenario
-from pybridge.errors import ParameterError, ProtocolError, QntnError
+from pybridge.errors import ProtocolError, QntnError
 from pybridge.fleet import BLOCKS, Fleet, ShmFleet, ZmqFleet
+from pybridge.hello import check_contract, contract_of
 from pybridge.schema import Schema, Value, schema_from_hello
 from pybridge.simulator import Simulator, Transport
 from pybridge.waiting import Wait, patience
 
 DEFAULT_STEP_TIMEOUT_S = 60.0
+SHORTEST_START_TIMEOUT_S = 30.0
+"""A simulator may take that long to its first state, whatever the step deadline."""
 
 Params = Mapping[str, Value]
 EachParams = Params | Sequence[Params] | Callable[[int, int], Params]
@@ -68,6 +70,7 @@ class VectorEnv:
         self._params_of = _each_params(scenario, params, num_envs)
         self._transport: Transport = transport
         self._step_timeout_s = step_timeout_s
+        self._start_timeout_s = max(step_timeout_s, SHORTEST_START_TIMEOUT_S)
         self._autoreset = autoreset
         self._copy = copy
         self._next_seed = _first_seeds(seed, num_envs)
@@ -82,9 +85,9 @@ class VectorEnv:
         self._fleet: Fleet | None = None
         try:
             first = [self._spawn(env) for env in range(num_envs)][0]
-            hello = first.hello(step_timeout_s)
+            hello = first.hello(self._start_timeout_s)
             self.schema: Schema = schema_from_hello(hello, scenario.rewards, scenario.utility)
-            self._spaces = _spaces(hello)
+            self._contract = contract_of(hello)
             policy = patience(wait, num_envs)
             fleet: Fleet = (
                 ShmFleet(self.schema, num_envs, policy) if transport == "shm" else ZmqFleet(self.schema, num_envs)
@@ -138,8 +141,8 @@ class VectorEnv:
                 self._prepare(env)  # all of them build at the same time
             for env in range(self.num_envs):
                 self._seat(env)
-            self._read_first_states()
-            self._live, self._posted = True, False
+            self._live = not self._seats.read(self._path)  # an episode may end without a step
+            self._posted = False
             self._path.compute_rewards(self._seats.buffer)
             batch = self._present()
             return batch.copy() if self._copy else batch
@@ -239,6 +242,7 @@ class VectorEnv:
                 observations={name: arrays.observations for name, arrays in state.roles.items()},
                 action_masks={name: arrays.masks for name, arrays in state.roles.items()},
                 acts={name: arrays.acts for name, arrays in state.roles.items()},
+                present={name: arrays.present for name, arrays in state.roles.items()},
                 terms={name: arrays.terms for name, arrays in state.roles.items()},
                 rewards={role.name: rewards[index][block] for index, role in enumerate(self.schema.roles)},
                 metrics=state.metrics,
@@ -296,11 +300,15 @@ class VectorEnv:
         final = {role: {env: array[env].copy() for env in ended} for role, array in batch.observations.items()}
         for env in ended:
             self._seat(env)
-        self._read_first_states()
+        if fleet.read(self._path):
+            raise ProtocolError(
+                f"{self._scenario.name}: an episode of the seeds {self._seeds.tolist()} ended without a step"
+            )
         return Batch(
             observations=batch.observations,
             action_masks=batch.action_masks,
             acts=batch.acts,
+            present=batch.present,
             terms=terms,
             rewards=batch.rewards,
             metrics=metrics,
@@ -310,16 +318,6 @@ class VectorEnv:
             seeds=self._seeds.copy(),
             final_observations=final,
         )
-
-    def _read_first_states(self) -> None:
-        fleet = self._seats
-        if fleet.read(self._path):
-            summary = fleet.summaries[fleet.buffer]
-            env = int(np.flatnonzero(summary.terminated | summary.truncated)[0])
-            raise ProtocolError(
-                f"{self._scenario.name}: the episode of seed {self._seeds[env]} ended before its first step; "
-                "a scenario must call Bridge::Step at least once"
-            )
 
     def _reseed(self, seeds: list[int]) -> None:
         for env, waiting in enumerate(self._waiting):
@@ -348,13 +346,10 @@ class VectorEnv:
         if old is not None:
             old.close()
         self._running[env], self._waiting[env] = simulator, None
-        if _spaces(simulator.hello(self._step_timeout_s)) != self._spaces:
-            raise ParameterError(
-                f"{self._scenario.name}: environment {env} has other roles, fields or metrics with seed "
-                f"{self._next_seed[env]} and {self._params_of(env, self._next_seed[env])} than the first one; "
-                "parameters that change the spaces must be the same in all environments of a vector"
-            )
-        self._seats.seat(env, simulator, self._step_timeout_s)
+        check_contract(self._contract, simulator.hello(self._start_timeout_s))
+        for actions in self._seats.actions.values():
+            actions[env] = 0.0  # an agent that has not acted yet must not show what it did in the last episode
+        self._seats.seat(env, simulator, self._start_timeout_s)
         self._seeds[env] = self._next_seed[env]
         self._old_seeds = [True] * BLOCKS
         self._next_seed[env] += self.num_envs
@@ -406,12 +401,6 @@ def _disown_all() -> None:
 
 
 os.register_at_fork(after_in_child=_disown_all)
-
-
-def _spaces(hello: wire.Hello) -> bytes:
-    """What must be the same for all simulators of a vector, to be compared."""
-    spaces = wire.Hello(roles=hello.roles, metrics=hello.metrics)
-    return bytes(spaces.SerializeToString(deterministic=True))
 
 
 def _each_params(scenario: Scenario, params: EachParams, num_envs: int) -> Callable[[int, int], dict[str, Value]]:

@@ -2,6 +2,8 @@
 #include "bridge/bridge.h"
 
 #include "bridge/control-block.h"
+#include "bridge/control-check.h"
+#include "bridge/last-words.h"
 #include "bridge/transport.h"
 
 #include "ns3/abort.h"
@@ -105,19 +107,15 @@ Metric::operator()() const
 Bridge::Bridge(int argc, char* argv[])
     : m_transport(MakeTransport(argc, argv)), m_session(std::make_unique<Session>())
 {
+    KeepLastWords();
     const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");
     m_scenario = program.stem().string();
     m_programFolder = program.parent_path().string();
 
     const wire::Control message = m_transport->Receive();
-    if (!message.has_configure() || message.configure().protocol() != PROTOCOL_VERSION ||
-        message.configure().byte_order() != BYTE_ORDER_MARK)
+    if (const auto problem = CheckConfigure(message); !problem.empty())
     {
-        Fail(*m_transport,
-             "protocol",
-             "expected Configure of protocol " + std::to_string(PROTOCOL_VERSION) +
-                 " in this machine's byte order, found protocol " +
-                 std::to_string(message.configure().protocol()) + "; rebuild with `qntn build`");
+        Fail(*m_transport, "protocol", problem);
     }
     m_session->configure = message.configure();
     ns3::RngSeedManager::SetSeed(RNG_SEED);
@@ -317,35 +315,22 @@ Bridge::Open()
     m_transport->Send(message);
 
     message = m_transport->Receive();
-    if (!message.has_start() || message.start().roles_size() != static_cast<int>(m_roles.size()))
+    Extent extent{.roles = {}, .numMetrics = m_metricInfos.size()};
+    for (const auto& role : m_roles)
     {
-        Fail(*m_transport, "protocol", "expected Start with a layout for each role");
+        extent.roles.push_back({role->m_name,
+                                role->m_numAgents,
+                                role->m_observationSize,
+                                role->m_maskSize,
+                                role->m_terms.size(),
+                                role->m_actionSize});
+    }
+    if (const auto problem = CheckStart(message, extent); !problem.empty())
+    {
+        Fail(*m_transport, "protocol", problem);
     }
     auto& start = m_session->start;
     start = message.start();
-    auto within = [](uint64_t offset, uint64_t bytes, uint64_t limit, uint64_t alignment)
-    { return offset <= limit && bytes <= limit - offset && offset % alignment == 0; };
-    bool fits =
-        within(start.metrics(), m_metricInfos.size() * sizeof(double), start.state_bytes(), 8);
-    for (size_t i = 0; i < m_roles.size(); ++i)
-    {
-        const auto& role = *m_roles[i];
-        const auto& at = start.roles(static_cast<int>(i));
-        const uint64_t agents = role.m_numAgents;
-        fits = fits &&
-               within(at.observations(),
-                      agents * role.m_observationSize * 4,
-                      start.state_bytes(),
-                      4) &&
-               within(at.masks(), agents * role.m_maskSize, start.state_bytes(), 1) &&
-               within(at.acts(), agents, start.state_bytes(), 1) &&
-               within(at.terms(), agents * role.m_terms.size() * 8, start.state_bytes(), 8) &&
-               within(at.actions(), agents * role.m_actionSize * 4, start.action_bytes(), 4);
-    }
-    if (!fits)
-    {
-        Fail(*m_transport, "protocol", "Start lays an array outside its block");
-    }
     const uint32_t buffer = m_transport->Open(start);
     m_open = true;
     for (const auto& role : m_roles)
@@ -377,7 +362,8 @@ Bridge::PointAt(uint32_t buffer)
                                 state + at.masks(),
                                 state + at.acts(),
                                 reinterpret_cast<double*>(state + at.terms()),
-                                reinterpret_cast<const float*>(action + at.actions())};
+                                reinterpret_cast<const float*>(action + at.actions()),
+                                state + at.present()};
     }
     m_metrics = reinterpret_cast<double*>(state + start.metrics());
     m_buffer = buffer;
@@ -422,7 +408,12 @@ Bridge::PublishActs()
 {
     for (const auto& role : m_roles)
     {
-        std::fill_n(role->m_arrays.acts, role->m_numAgents, static_cast<uint8_t>(role->m_acts));
+        for (uint32_t agent = 0; agent < role->m_numAgents; ++agent)
+        {
+            const uint8_t present = role->m_present[agent];
+            role->m_arrays.present[agent] = present;
+            role->m_arrays.acts[agent] = present & static_cast<uint8_t>(role->m_acts);
+        }
     }
 }
 

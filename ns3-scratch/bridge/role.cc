@@ -5,10 +5,19 @@
 #include "ns3/assert.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace qntn
 {
+
+namespace
+{
+
+/// Largest number of agents of a role, or of elements and choices of a field; more is a mistake.
+constexpr uint32_t LARGEST_SIZE = 1 << 20;
+
+} // namespace
 
 Observation::Observation(const Role* role, uint32_t offset, uint32_t size)
     : m_role(role), m_offset(offset), m_size(size)
@@ -117,6 +126,10 @@ Role::Role(std::string name, uint32_t numAgents, uint32_t period, std::string he
     NS_ABORT_MSG_IF(numAgents == 0, "role " << m_name << ": expected at least one agent, found 0");
     NS_ABORT_MSG_IF(period == 0,
                     "role " << m_name << ": expected a period of at least one step, found 0");
+    NS_ABORT_MSG_IF(numAgents > LARGEST_SIZE,
+                    "role " << m_name << ": found " << numAgents << " agents, expected at most "
+                            << LARGEST_SIZE);
+    m_present.assign(numAgents, 1);
 }
 
 void
@@ -125,6 +138,9 @@ Role::CheckNew(const std::string& what, const std::string& name, uint32_t size) 
     NS_ABORT_MSG_IF(m_open,
                     "role " << m_name << ": " << what << " " << name << " is declared after Open");
     NS_ABORT_MSG_IF(size == 0, "role " << m_name << ": " << what << " " << name << " has size 0");
+    NS_ABORT_MSG_IF(size > LARGEST_SIZE,
+                    "role " << m_name << ": " << what << " " << name << " has size " << size
+                            << ", expected at most " << LARGEST_SIZE);
     auto taken = [&](const auto& infos)
     { return std::ranges::any_of(infos, [&](const auto& info) { return info.name == name; }); };
     const bool twice = what == "action"        ? taken(m_actions)
@@ -214,6 +230,9 @@ Role::Choose(const std::string& name,
              const std::string& help,
              const ActionHints& hints)
 {
+    NS_ABORT_MSG_IF(uint64_t{size} * numChoices > LARGEST_SIZE,
+                    "role " << m_name << ": action " << name << " has " << size << " times "
+                            << numChoices << " choices, expected at most " << LARGEST_SIZE);
     NS_ABORT_MSG_IF(numChoices == 0 || hints.defaultChoice >= numChoices,
                     "role " << m_name << ": action " << name << " has " << numChoices
                             << " choices and number " << hints.defaultChoice << " as default");
@@ -237,7 +256,7 @@ Role::Box(const std::string& name,
           const std::string& unit,
           const std::string& help)
 {
-    NS_ABORT_MSG_IF(!(low < high),
+    NS_ABORT_MSG_IF(!(low < high && std::isfinite(low) && std::isfinite(high)),
                     "role " << m_name << ": action " << name << " has bounds " << low << " .. "
                             << high);
     auto& info = AddAction(name, ActionKind::BOX, size, help, {});
@@ -257,6 +276,22 @@ bool
 Role::Acted() const
 {
     return m_acted;
+}
+
+void
+Role::SetPresent(uint32_t agent, bool present)
+{
+    NS_ABORT_MSG_IF(agent >= m_numAgents,
+                    "role " << m_name << ": no agent " << agent << ", there are " << m_numAgents);
+    m_present[agent] = present;
+}
+
+bool
+Role::IsPresent(uint32_t agent) const
+{
+    NS_ABORT_MSG_IF(agent >= m_numAgents,
+                    "role " << m_name << ": no agent " << agent << ", there are " << m_numAgents);
+    return m_present[agent] != 0;
 }
 
 const std::string&

@@ -177,6 +177,12 @@ class Role
     /// Whether the actions have just been decided anew (true after the Step in which the role
     /// acted).
     bool Acted() const;
+    /// Whether agent \p agent takes part from the next published state on; all do at first.
+    ///
+    /// An absent agent is never asked, and its action stays what it decided last (0 if it never
+    /// did). One that comes back decides when its role acts next.
+    void SetPresent(uint32_t agent, bool present);
+    bool IsPresent(uint32_t agent) const;
 
     const std::string& GetName() const;
     const std::string& GetHelp() const;
@@ -205,6 +211,7 @@ class Role
         uint8_t* acts{nullptr};
         double* terms{nullptr};
         const float* actions{nullptr};
+        uint8_t* present{nullptr};
     };
 
     void CheckNew(const std::string& what, const std::string& name, uint32_t size) const;
@@ -222,6 +229,7 @@ class Role
     bool m_open{false};
     bool m_acts{false};
     bool m_acted{false};
+    std::vector<uint8_t> m_present; ///< [agent] 0 or 1
     std::vector<FieldInfo> m_observations;
     std::vector<FieldInfo> m_terms;
     std::vector<ActionInfo> m_actions;

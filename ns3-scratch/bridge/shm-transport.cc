@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bridge/shm-transport.h"
 
+#include "bridge/control-check.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <iostream>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,7 +19,8 @@ namespace qntn
 namespace
 {
 
-constexpr size_t LARGEST_MESSAGE_BYTES = 1 << 20;
+/// More descriptors than one may come with a message only by mistake; they are closed.
+constexpr size_t MOST_DESCRIPTORS = 16;
 
 static_assert(static_cast<uint32_t>(EpisodeStatus::RUNNING) == wire::RUNNING &&
               static_cast<uint32_t>(EpisodeStatus::TERMINATED) == wire::TERMINATED &&
@@ -48,6 +53,12 @@ ShmTransport::Send(const wire::Control& message)
     if (send(m_socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(bytes.size()))
     {
+        if (errno == EMSGSIZE)
+        {
+            std::cerr << "a control message of " << bytes.size()
+                      << " bytes is longer than the socket takes: describe less" << std::endl;
+            std::_Exit(EXIT_FAILURE);
+        }
         EndBecausePythonIsGone();
     }
 }
@@ -55,9 +66,9 @@ ShmTransport::Send(const wire::Control& message)
 wire::Control
 ShmTransport::Receive()
 {
-    std::string bytes(LARGEST_MESSAGE_BYTES, '\0');
+    std::string bytes(LARGEST_CONTROL_BYTES, '\0');
     iovec part{bytes.data(), bytes.size()};
-    alignas(cmsghdr) char ancillary[CMSG_SPACE(sizeof(int))]{};
+    alignas(cmsghdr) char ancillary[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))]{};
     msghdr header{};
     header.msg_iov = &part;
     header.msg_iovlen = 1;
@@ -73,20 +84,52 @@ ShmTransport::Receive()
     {
         EndBecausePythonIsGone();
     }
-    if (const cmsghdr* extra = CMSG_FIRSTHDR(&header);
-        extra != nullptr && extra->cmsg_level == SOL_SOCKET && extra->cmsg_type == SCM_RIGHTS)
-    {
-        std::memcpy(&m_memoryFile, CMSG_DATA(extra), sizeof(int));
-    }
+    const size_t numDescriptors = TakeDescriptors(header);
     wire::Control message;
-    if ((header.msg_flags & MSG_TRUNC) != 0 || !message.ParseFromArray(bytes.data(), received))
+    if ((header.msg_flags & MSG_TRUNC) != 0)
     {
         Fail(*this,
              "protocol",
-             "a control message of " + std::to_string(received) +
-                 " bytes cannot be read; both sides must be of the same qntn version");
+             "a control message is longer than " + std::to_string(LARGEST_CONTROL_BYTES) +
+                 " bytes");
+    }
+    if (const auto problem = Decode(bytes.data(), received, message); !problem.empty())
+    {
+        Fail(*this, "protocol", problem);
+    }
+    if (numDescriptors > 1 || (header.msg_flags & MSG_CTRUNC) != 0)
+    {
+        Fail(*this,
+             "protocol",
+             "a control message came with several open files, expected one with Start and none "
+             "else");
     }
     return message;
+}
+
+size_t
+ShmTransport::TakeDescriptors(msghdr& header)
+{
+    size_t numDescriptors = 0;
+    for (cmsghdr* extra = CMSG_FIRSTHDR(&header); extra != nullptr;
+         extra = CMSG_NXTHDR(&header, extra))
+    {
+        if (extra->cmsg_level != SOL_SOCKET || extra->cmsg_type != SCM_RIGHTS)
+        {
+            continue;
+        }
+        const size_t bytes = extra->cmsg_len - CMSG_LEN(0);
+        for (size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int))
+        {
+            if (m_memoryFile != -1)
+            {
+                close(m_memoryFile);
+            }
+            std::memcpy(&m_memoryFile, CMSG_DATA(extra) + at, sizeof(int));
+            ++numDescriptors;
+        }
+    }
+    return numDescriptors;
 }
 
 void
@@ -99,21 +142,22 @@ uint32_t
 ShmTransport::Open(const wire::Start& start)
 {
     struct stat file{};
-    if (m_memoryFile == -1 || fstat(m_memoryFile, &file) == -1 ||
-        start.state_size() != STATE_BLOCKS ||
-        static_cast<uint64_t>(file.st_size) != start.memory_bytes())
+    if (m_memoryFile == -1 || fstat(m_memoryFile, &file) == -1)
     {
         Fail(*this, "protocol", "Start came without the memory file that it describes");
     }
-    auto fits = [&](uint64_t offset, uint64_t bytes)
-    { return offset <= start.memory_bytes() && bytes <= start.memory_bytes() - offset; };
-    if (!fits(start.control(), sizeof(ControlBlock)) ||
-        start.control() % alignof(ControlBlock) != 0 ||
-        !std::ranges::all_of(start.state(),
-                             [&](uint64_t offset) { return fits(offset, start.state_bytes()); }) ||
-        !fits(start.action(), start.action_bytes()))
+    if (const auto problem = CheckMemory(start, static_cast<uint64_t>(file.st_size));
+        !problem.empty())
     {
-        Fail(*this, "protocol", "Start lays blocks outside the memory file");
+        Fail(*this, "protocol", problem);
+    }
+    // a file that its owner may shrink would end this process by SIGBUS
+    const int seals = fcntl(m_memoryFile, F_GET_SEALS);
+    if (seals == -1 || (seals & F_SEAL_SHRINK) == 0)
+    {
+        Fail(*this,
+             "protocol",
+             "the memory file may shrink: expected a memfd sealed with F_SEAL_SHRINK");
     }
     m_memoryBytes = start.memory_bytes();
     void* memory =

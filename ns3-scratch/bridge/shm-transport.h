@@ -6,6 +6,8 @@
 #include "bridge/transport.h"
 #include "bridge/wait.h"
 
+#include <sys/socket.h>
+
 namespace qntn
 {
 
@@ -30,6 +32,9 @@ class ShmTransport : public Transport
 
   private:
     bool IsPeerThere() const;
+    /// Keeps the last descriptor that came with a message and closes all others.
+    /// \return how many came
+    size_t TakeDescriptors(msghdr& header);
 
     int m_socket;
     int m_memoryFile{-1}; ///< came with the last message that carried a descriptor

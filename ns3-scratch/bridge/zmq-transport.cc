@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bridge/zmq-transport.h"
 
+#include "bridge/control-check.h"
+
 #include <bit>
 #include <cstring>
 
@@ -13,7 +15,6 @@ namespace
 {
 
 constexpr int LINGER_MS = 2000;
-constexpr int64_t LARGEST_MESSAGE_BYTES = 64 << 20;
 
 } // namespace
 
@@ -21,7 +22,7 @@ ZmqTransport::ZmqTransport(const std::string& endpoint, int lifeline)
     : m_socket(m_context, zmq::socket_type::pair)
 {
     m_socket.set(zmq::sockopt::linger, LINGER_MS);
-    m_socket.set(zmq::sockopt::maxmsgsize, LARGEST_MESSAGE_BYTES);
+    m_socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(LARGEST_ZMQ_BYTES));
     m_socket.connect(endpoint);
     if (lifeline != -1)
     {
@@ -55,12 +56,9 @@ ZmqTransport::Receive()
         }
     }
     wire::Control message;
-    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    if (const auto problem = Decode(bytes.data(), bytes.size(), message); !problem.empty())
     {
-        Fail(*this,
-             "protocol",
-             "a message of " + std::to_string(bytes.size()) +
-                 " bytes cannot be read; both sides must be of the same qntn version");
+        Fail(*this, "protocol", problem);
     }
     return message;
 }
@@ -75,7 +73,7 @@ ZmqTransport::Flush()
 uint32_t
 ZmqTransport::Open(const wire::Start& start)
 {
-    if (start.state_bytes() > LARGEST_MESSAGE_BYTES || start.action_bytes() > LARGEST_MESSAGE_BYTES)
+    if (start.state_bytes() > LARGEST_ZMQ_BYTES || start.action_bytes() > LARGEST_ZMQ_BYTES)
     {
         Fail(*this, "protocol", "Start asks for blocks larger than a message may be");
     }
@@ -112,14 +110,10 @@ Transport::Answer
 ZmqTransport::Await()
 {
     const wire::Control message = Receive();
-    if (!message.has_action() || message.action().sequence() != m_sequence ||
-        (message.action().command() == wire::STEP &&
-         message.action().block().size() != m_actionBlock.size()))
+    if (const auto problem = CheckAction(message, m_sequence, m_actionBlock.size());
+        !problem.empty())
     {
-        Fail(*this,
-             "protocol",
-             "expected the actions of step " + std::to_string(m_sequence) + " in " +
-                 std::to_string(m_actionBlock.size()) + " bytes");
+        Fail(*this, "protocol", problem);
     }
     ++m_sequence;
     if (message.action().command() == wire::CLOSE)

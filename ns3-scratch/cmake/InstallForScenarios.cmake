@@ -12,7 +12,7 @@ install(TARGETS ${libraries} EXPORT qntn-targets
   INCLUDES DESTINATION ${QNTN_INSTALL_DIR}/sdk/include)
 install(EXPORT qntn-targets NAMESPACE qntn-sdk:: DESTINATION ${QNTN_INSTALL_DIR}/sdk/cmake)
 install(DIRECTORY orbit ran qkd metaverse bridge DESTINATION ${QNTN_INSTALL_DIR}/sdk/include
-  FILES_MATCHING PATTERN "*.h" PATTERN "test" EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" PATTERN "test" EXCLUDE PATTERN "fuzz" EXCLUDE)
 install(FILES ${PROJECT_BINARY_DIR}/bridge/generated/qntn.pb.h
   DESTINATION ${QNTN_INSTALL_DIR}/sdk/include)
 install(FILES cmake/Ns3Wheel.cmake cmake/QntnScenario.cmake DESTINATION ${QNTN_INSTALL_DIR}/sdk/cmake)

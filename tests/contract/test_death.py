@@ -33,10 +33,19 @@ def run_to_the_end(scenario: str, transport: str, timeout_s: float = 30.0, **par
 @pytest.mark.parametrize(
     ("fault", "returncode", "words"),
     [
+        ("destructor", -signal.SIGABRT, ["SIGABRT", "a destructor found its queue not empty"]),
+        ("flood", -signal.SIGABRT, ["SIGABRT", "the cause, after 200 MB"]),
+        ("raw_flood", -signal.SIGABRT, ["SIGABRT", "the cause, after 200 MB"]),
+        ("memory", -signal.SIGABRT, ["SIGABRT", "it ran out of memory: std::bad_alloc", "ulimit -v"]),
+        ("stack", -signal.SIGSEGV, ["SIGSEGV", "its stack overflowed: a recursion without end"]),
+        ("wild", -signal.SIGSEGV, ["SIGSEGV", "memory that is not there"]),
+        ("throw", -signal.SIGABRT, ["nobody caught its exception std::runtime_error", "slice 2 has no carrier"]),
+        ("assert", -signal.SIGABRT, ["an assertion failed", "step 5 must not come"]),
+        ("leave", 0, ["exited with status 0 without a last state", "Bridge::Finish"]),
         ("abort", -signal.SIGABRT, ["was ended by SIGABRT", "quota 60 PRBs exceeds the carrier's 51"]),
         ("exit", 0, ["exited with status 0"]),
         ("exit3", 3, ["exited with status 3"]),
-        ("kill", -signal.SIGKILL, ["was ended by SIGKILL"]),
+        ("kill", -signal.SIGKILL, ["was ended by SIGKILL", "memory ran out", "dmesg"]),
         ("babble", 4, ["exited with status 4", "the end"]),
     ],
 )
@@ -61,8 +70,27 @@ def test_silence_meets_the_step_deadline(faulty: str, fault: str, transport: str
         run_to_the_end(faulty, transport, timeout_s=0.5, fault=fault)
 
 
-def test_an_error_after_the_last_state_does_not_spoil_the_episode(faulty: str, nothing_left: object) -> None:
-    run_to_the_end(faulty, "shm", fault="double_finish")
+@pytest.mark.parametrize("fault", ["double_finish", "late_destructor"])
+def test_an_error_after_the_last_state_does_not_spoil_the_episode(
+    faulty: str, fault: str, nothing_left: object
+) -> None:
+    run_to_the_end(faulty, "shm", fault=fault)
+
+
+def test_a_log_takes_bounded_memory(faulty: str, nothing_left: object) -> None:
+    with pybridge.make_vec(faulty, num_envs=1, params={"fault": "flood"}) as env:
+        env.reset()
+        simulator = env._running[0]
+        assert simulator is not None
+        for _ in range(4):
+            env.step({"agent": np.zeros((1, 2, 3), np.float32)})
+        with pytest.raises(pybridge.SimulatorDied):
+            kept = os.dup(simulator._log)
+            env.step({"agent": np.zeros((1, 2, 3), np.float32)})
+    try:
+        assert os.fstat(kept).st_blocks * 512 <= 4 << 20
+    finally:
+        os.close(kept)
 
 
 def test_a_simulator_that_cannot_start_is_reported(faulty: str, nothing_left: object) -> None:

@@ -19,8 +19,8 @@ def test_gymnasium_accepts_a_flat_environment(nothing_left: object) -> None:
 
 def test_stable_baselines_trains_in_ten_lines(nothing_left: object) -> None:
     with FlatEnv("echo", reward="sum", params={"num_steps": 32}) as env:
-        model = PPO("MlpPolicy", env, n_steps=256, learning_rate=3e-3, gamma=0.0, ent_coef=0.0, seed=1, device="cpu")
-        model.learn(6 * 256)
+        model = PPO("MlpPolicy", env, n_steps=128, learning_rate=1e-2, gamma=0.0, ent_coef=0.0, seed=1, device="cpu")
+        model.learn(8 * 128)
         observation, _ = env.reset(seed=100)
         total = 0.0
         for _ in range(32):
@@ -76,9 +76,10 @@ def test_a_role_as_a_vector_of_environments(nothing_left: object) -> None:
 
 
 def test_a_managers_step_is_an_epoch(nothing_left: object) -> None:
-    with RoleVectorEnv(
-        "tiny", "manager", num_simulators=1, params={"epoch_steps": 5, "num_steps": 12}
-    ) as managers, pybridge.make_vec("tiny", num_envs=1, params={"epoch_steps": 5, "num_steps": 12}) as plain:
+    with (
+        RoleVectorEnv("tiny", "manager", num_simulators=1, params={"epoch_steps": 5, "num_steps": 12}) as managers,
+        pybridge.make_vec("tiny", num_envs=1, params={"epoch_steps": 5, "num_steps": 12}) as plain,
+    ):
         managers.reset(seed=3)
         plain.reset(seed=3)
         actions = {"manager": np.ones((1, 1, 1), np.float32), "worker": np.full((1, 1, 3), 1 / 3, np.float32)}
@@ -92,5 +93,3 @@ def test_a_managers_step_is_an_epoch(nothing_left: object) -> None:
 def test_an_unknown_role_leaves_nothing(nothing_left: object) -> None:
     with pytest.raises(KeyError, match="worker"):
         RoleVectorEnv("tiny", "workers", num_simulators=1)
-
-

@@ -78,7 +78,11 @@ def test_actions_written_in_place_need_no_copy(nothing_left: object) -> None:
 def test_other_types_and_layouts_of_actions_are_converted(nothing_left: object) -> None:
     with pybridge.make_vec("echo", num_envs=3) as env:
         env.reset()
-        for actions in (np.full((3, 1, 1), 0.5), np.full((1, 1, 6), 0.5, np.float32).T[::2].reshape(3, 1, 1), [[[0.5]]] * 3):
+        for actions in (
+            np.full((3, 1, 1), 0.5),
+            np.full((1, 1, 6), 0.5, np.float32).T[::2].reshape(3, 1, 1),
+            [[[0.5]]] * 3,
+        ):
             assert env.step({"agent": actions}).observations["agent"].max() == 0.5
         with pytest.raises(pybridge.ActionError, match="no numbers"):
             env.step({"agent": "fast"})
@@ -122,7 +126,7 @@ def test_parameters_of_each_environment_and_episode(nothing_left: object) -> Non
 def test_parameters_that_change_the_spaces_are_refused(nothing_left: object) -> None:
     with (
         pybridge.make_vec("tiny", num_envs=2, params=[{"num_flows": 3}, {"num_flows": 4}]) as env,
-        pytest.raises(pybridge.QntnError, match="environment 1|layout"),
+        pytest.raises(pybridge.QntnError, match="its roles differ"),
     ):
         env.reset()
 
@@ -244,7 +248,7 @@ def test_ten_thousand_resets_leave_descriptors_and_memory_flat(nothing_left: obj
     def state() -> tuple[int, int]:
         gc.collect()
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        return len(os.listdir("/proc/self/fd")), resident
+        return sum(1 for _ in Path("/proc/self/fd").iterdir()), resident
 
     with pybridge.make_vec("tiny", num_envs=4, params={"num_steps": 1}) as env:
         env.reset()

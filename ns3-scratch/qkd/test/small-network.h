@@ -73,6 +73,15 @@ struct SmallNetwork
         network->AssignStreams(100);
     }
 
+    /// Links and relations refer to their network: without this they keep each other alive.
+    ~SmallNetwork()
+    {
+        network->Dispose();
+    }
+
+    SmallNetwork(const SmallNetwork&) = delete;
+    SmallNetwork& operator=(const SmallNetwork&) = delete;
+
     ns3::Ptr<QkdNetwork> network;
     uint32_t a, b, r, x, y;
     uint32_t ar, rb, ax, xy, yb;

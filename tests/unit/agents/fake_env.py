@@ -126,6 +126,7 @@ class VectorBase:
             observations=self.observe(),
             action_masks=self.masks(),
             acts=acts,
+            present={role: np.ones_like(who) for role, who in acts.items()},
             terms=terms,
             rewards={role.name: terms[role.name] @ role.reward_weights for role in self.schema.roles},
             metrics=metrics,
