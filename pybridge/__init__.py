@@ -64,7 +64,7 @@ __all__ = [
 
 
 def make(
-    name: str,
+    name: str | Scenario,
     *,
     params: Mapping[str, Value] | None = None,
     seed: int = 1,
@@ -74,7 +74,7 @@ def make(
     """A scenario as a PettingZoo `ParallelEnv`; a context manager.
 
     Args:
-        name: of the scenario; `qntn scenarios` lists them.
+        name: of the scenario (`qntn scenarios` lists them), or a scenario such as `fake.scenario(...)`.
         params: values in place of the scenario's defaults; `qntn describe` lists them.
         seed: of the first episode; the following ones count up.
         transport: "shm" (shared memory) or "zmq".
@@ -85,7 +85,7 @@ def make(
         SimulatorError: the simulator does not come up.
     """
     vector = VectorEnv(
-        scenario(name),
+        name if isinstance(name, Scenario) else scenario(name),
         num_envs=1,
         params=params or {},
         seed=seed,
@@ -97,7 +97,7 @@ def make(
 
 
 def make_vec(
-    name: str,
+    name: str | Scenario,
     *,
     num_envs: int,
     params: Mapping[str, Value] | None = None,
@@ -111,7 +111,7 @@ def make_vec(
     `make`; episode k of environment e has the seed `seed + e + k * num_envs`.
     """
     return VectorEnv(
-        scenario(name),
+        name if isinstance(name, Scenario) else scenario(name),
         num_envs=num_envs,
         params=params or {},
         seed=seed,

@@ -17,6 +17,7 @@ from pybridge.errors import QntnError
 from pybridge.fleet import TERMINATED, TRUNCATED, Fleet, ShmFleet, ZmqFleet
 from pybridge.schema import Schema, Value, schema_from_hello
 from pybridge.simulator import Simulator, Transport
+from pybridge.trace import TraceWriter, trace_from_environment
 
 DEFAULT_STEP_TIMEOUT_S = 60.0
 
@@ -96,11 +97,14 @@ class VectorEnv:
         self._live = False
         self._closed = False
         self._fleet: Fleet | None = None
+        self._trace: TraceWriter | None = None
         try:
             first = [self._prepare(env) for env in range(num_envs)][0]
-            self.schema: Schema = schema_from_hello(first.hello(step_timeout_s), scenario.rewards, scenario.utility)
+            hello = first.hello(step_timeout_s)
+            self.schema: Schema = schema_from_hello(hello, scenario.rewards, scenario.utility)
             self._weights = {role.name: role.reward_weights for role in self.schema.roles}
             self._fleet = ShmFleet(self.schema, num_envs) if transport == "shm" else ZmqFleet(self.schema, num_envs)
+            self._trace = trace_from_environment(hello, scenario, num_envs)
         except BaseException:
             self.close()
             raise
@@ -137,7 +141,10 @@ class VectorEnv:
             for env in range(self.num_envs):
                 self._seat(env)
         self._live = True
-        return self._batch()
+        batch = self._batch()
+        if self._trace is not None:
+            self._trace.reset(batch)
+        return batch
 
     def step(self, actions: Mapping[str, npt.NDArray[np.float32]]) -> Batch:
         """One step of every environment.
@@ -166,6 +173,8 @@ class VectorEnv:
                 self._restart(batch, ended)
             elif ended.size:
                 self._live = False
+        if self._trace is not None:
+            self._trace.step(actions, batch)
         return batch
 
     def close(self) -> None:
@@ -179,6 +188,8 @@ class VectorEnv:
         self._waiting = [None] * self.num_envs
         if self._fleet is not None:
             self._fleet.close()
+        if self._trace is not None:
+            self._trace.close()
 
     def _restart(self, batch: Batch, ended: npt.NDArray[np.intp]) -> None:
         """Seats the next simulators; what the old ones said last stays in the batch."""
@@ -195,7 +206,7 @@ class VectorEnv:
         """The simulator of the next episode of `env`, started now unless it is there."""
         simulator = self._waiting[env]
         if simulator is None:
-            simulator = self._waiting[env] = Simulator(self._scenario, self._transport)
+            simulator = self._waiting[env] = self._scenario.launch(self._transport)
             simulator.configure(self._next_seed[env], self._params)
         return simulator
 

@@ -91,6 +91,7 @@ NB_MODULE(_core, module)
         .def("status", &Exchange::GetStatus, nb::arg("environment"))
         .def("time_ns", &Exchange::GetTimeNs, nb::arg("environment"));
 
+    BindPeer(module);
     auto models = module.def_submodule("models", "The formulas that the simulation itself uses.");
     BindModels(models);
 }

@@ -9,6 +9,8 @@ namespace qntn
 
 /// Adds the formulas of orbit, ran and qkd to a Python module.
 void BindModels(nanobind::module_& module);
+/// Adds the simulator's half of the exchange, for fake simulators.
+void BindPeer(nanobind::module_& module);
 
 } // namespace qntn
 
