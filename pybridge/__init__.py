@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pybridge.catalogue import Scenario, scenario, scenarios
+from pybridge.checking import Finding, Report, check
 from pybridge.errors import (
     ActionError,
     ParameterError,
@@ -39,11 +40,13 @@ __all__ = [
     "Batch",
     "CoSimulation",
     "Field",
+    "Finding",
     "Parameter",
     "ParameterError",
     "Place",
     "ProtocolError",
     "QntnError",
+    "Report",
     "Role",
     "Scenario",
     "Scene",
@@ -56,6 +59,7 @@ __all__ = [
     "Track",
     "Transport",
     "VectorEnv",
+    "check",
     "make",
     "make_vec",
     "scenario",

@@ -100,7 +100,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Run a scenario and review it: bounds, units, masks, rewards, determinism, influence, speed."""
-    from pybridge.check import check as review
+    from pybridge.checking import check as review
 
     report = review(scenario(name), params=parse_params(param), seed=seed, steps=steps, extremes=extremes)
     if as_json:

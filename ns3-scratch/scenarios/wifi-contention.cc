@@ -128,7 +128,7 @@ main(int argc, char* argv[])
     auto carried = bridge.Metric("carried_bps", "bps", "received without error");
     auto carriedRatio = bridge.Metric("carried_ratio", "ratio", "carried of 24 Mb/s");
     auto failed = bridge.Metric("failed_ratio", "ratio", "attempts that collided");
-    bridge.SetStep(MilliSeconds(50));
+    bridge.SetStep(MilliSeconds(20));
     bridge.Open();
 
     Cell cell(numStations);
@@ -141,7 +141,7 @@ main(int argc, char* argv[])
         busyStations(0) = static_cast<float>(busy);
         bridge.Step();
         cell.SetWindow((16U << window(0)) - 1);
-        cell.Fill(busy, 120);
+        cell.Fill(busy, 60);
         cell.m_received_bytes = cell.m_failures = 0;
         Simulator::Stop(bridge.GetStep());
         Simulator::Run();
