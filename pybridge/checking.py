@@ -212,7 +212,9 @@ def _episode(report: Report, run: Run) -> None:
         )
         return
     how = " and ".join(sorted({end for _, end in run.ends}))
-    report.add("fine", "episode", "", f"{len(run.ends)} episodes ended ({how}), the first after {run.ends[0][0]} steps.")
+    report.add(
+        "fine", "episode", "", f"{len(run.ends)} episodes ended ({how}), the first after {run.ends[0][0]} steps."
+    )
 
 
 def _determinism(report: Report, found: Scenario, params: Mapping[str, Value], seed: int, first: Run) -> None:
@@ -260,7 +262,11 @@ def _influence(
             varied = _run(found, params, seed, enough, "shm", random=False, vary=(role, action))
             if not varied.varied:
                 report.add(
-                    "look", "influence", place, f"there was nothing to choose in {enough} steps.", "Masks leave one way."
+                    "look",
+                    "influence",
+                    place,
+                    f"there was nothing to choose in {enough} steps.",
+                    "Masks leave one way.",
                 )
                 continue
             felt = difference(calm[enough], varied)
@@ -306,6 +312,9 @@ def _extremes(report: Report, found: Scenario, params: Mapping[str, Value], seed
             except (QntnError, Deadlock) as error:
                 why = str(error).splitlines()[0]
                 report.add(
-                    "problem", "parameters", place, f"within its bounds, and fails: {why}.", "Narrow the bounds, or mend it."
+                    "problem",
+                    "parameters",
+                    place,
+                    f"within its bounds, and fails: {why}.",
+                    "Narrow the bounds, or mend it.",
                 )
-

@@ -131,7 +131,11 @@ def trace(
         elif difference is None:
             typer.echo("The traces tell the same.")
         else:
-            place = [f"{key} {difference[key]}" for key in ("record", "step", "env", "agent") if difference.get(key, "") != ""]
+            place = [
+                f"{key} {difference[key]}"
+                for key in ("record", "step", "env", "agent")
+                if difference.get(key, "") != ""
+            ]
             field_name = f"{difference.get('field', '')}[{difference.get('index', 0)}]" if "field" in difference else ""
             values = f": {difference['a']} and {difference['b']}" if "a" in difference else ""
             typer.echo(f"First difference at {', '.join(place)}: {difference['kind']} {field_name}{values}")
@@ -152,7 +156,9 @@ def trace(
     for row in rows:
         values = " ".join(f"{value:g}" for value in row["value"])
         who = f"env {row['env']} {row['agent']}".rstrip()
-        typer.echo(f"step {row['step']} {row['time_s']:g} s {who}: {row['kind']} {row['field']} = {values} {row['unit']}")
+        typer.echo(
+            f"step {row['step']} {row['time_s']:g} s {who}: {row['kind']} {row['field']} = {values} {row['unit']}"
+        )
     if found.truncated:
         typer.echo("(the last record is cut off)", err=True)
 

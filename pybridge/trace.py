@@ -78,7 +78,12 @@ class Trace:
     truncated: bool
 
     def rows(
-        self, *, env: int | None = None, role: str | None = None, fieldname: str | None = None, steps: slice = slice(None)
+        self,
+        *,
+        env: int | None = None,
+        role: str | None = None,
+        fieldname: str | None = None,
+        steps: slice = slice(None),
     ) -> Iterator[dict[str, Any]]:
         """A row for each field of each agent: step, time_s, env, seed, agent, kind, field, value, unit.
 
@@ -265,7 +270,9 @@ def read_trace(path: Path) -> Trace:
             records.append(Record(kind, step, _arrays(shapes, payload), final))
             final = {}
         else:
-            raise TraceError(f"{path}: found a record of kind {kind!r} after {len(records)} records, expected R, S or F")
+            raise TraceError(
+                f"{path}: found a record of kind {kind!r} after {len(records)} records, expected R, S or F"
+            )
     return Trace(schema, heading["num_envs"], records, truncated=at != len(data))
 
 

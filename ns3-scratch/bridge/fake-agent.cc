@@ -41,10 +41,9 @@ SumOfSizes(const Fields& fields)
 uint32_t
 MaskSize(const wire::ActionField& field)
 {
-    return field.kind() == wire::ActionField::BOX ? 0
-           : field.kind() == wire::ActionField::SIMPLEX
-               ? field.size()
-               : field.size() * field.num_choices();
+    return field.kind() == wire::ActionField::BOX       ? 0
+           : field.kind() == wire::ActionField::SIMPLEX ? field.size()
+                                                        : field.size() * field.num_choices();
 }
 
 uint32_t
@@ -71,9 +70,8 @@ std::string
 Trimmed(const std::string& text)
 {
     const auto from = text.find_first_not_of(" \t\r");
-    return from == std::string::npos
-               ? ""
-               : text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
+    return from == std::string::npos ? ""
+                                     : text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
 }
 
 /// A number where the text reads as one; quotes around a text are dropped.
@@ -409,8 +407,8 @@ FakeAgent::Decide(const wire::Role& role, uint32_t agent, const uint8_t* mask, f
                     throw std::runtime_error(role.name() + "_" + std::to_string(agent) + ": " +
                                              field.name() + " has every choice masked");
                 }
-                uint32_t choice = allowed[field.default_choice()] != 0 ? field.default_choice()
-                                                                       : choices.front();
+                uint32_t choice =
+                    allowed[field.default_choice()] != 0 ? field.default_choice() : choices.front();
                 if (random)
                 {
                     choice = choices[static_cast<size_t>(Uniform() * choices.size())];
@@ -442,12 +440,7 @@ FakeAgent::Decide(const wire::Role& role, uint32_t agent, const uint8_t* mask, f
             }
             if (m_csv)
             {
-                WriteRow("action",
-                         role.name(),
-                         std::to_string(agent),
-                         field.name(),
-                         i,
-                         action[i]);
+                WriteRow("action", role.name(), std::to_string(agent), field.name(), i, action[i]);
             }
         }
         mask += MaskSize(field);

@@ -9,7 +9,7 @@
 #include "ns3/network-module.h"
 #include "ns3/wifi-module.h"
 
-#include <vector>
+#include <algorithm>
 
 using namespace ns3;
 
@@ -43,9 +43,8 @@ class Cell
         m_devices.Get(0)->SetReceiveCallback(MakeCallback(&Cell::Receive, this));
         for (uint32_t i = 1; i <= numStations; ++i)
         {
-            Device(i)->GetRemoteStationManager()->TraceConnectWithoutContext(
-                "MacTxDataFailed",
-                MakeCallback(&Cell::Fail, this));
+            auto manager = DynamicCast<WifiNetDevice>(m_devices.Get(i))->GetRemoteStationManager();
+            manager->TraceConnectWithoutContext("MacTxDataFailed", MakeCallback(&Cell::Fail, this));
         }
     }
 
@@ -53,8 +52,8 @@ class Cell
     {
         for (uint32_t i = 1; i < m_devices.GetN(); ++i)
         {
-            Mac(i)->GetTxop()->SetMinCw(window);
-            Mac(i)->GetTxop()->SetMaxCw(window);
+            Access(i)->SetMinCw(window);
+            Access(i)->SetMaxCw(window);
         }
     }
 
@@ -63,7 +62,7 @@ class Cell
     {
         for (uint32_t i = 1; i < m_devices.GetN(); ++i)
         {
-            auto queue = Mac(i)->GetTxop()->GetWifiMacQueue();
+            auto queue = Access(i)->GetWifiMacQueue();
             while (i <= busy && queue->GetNPackets() < frames)
             {
                 const auto packet = Create<Packet>(FRAME_BYTES);
@@ -80,14 +79,9 @@ class Cell
     uint64_t m_failures{0};
 
   private:
-    Ptr<WifiNetDevice> Device(uint32_t i) const
+    Ptr<Txop> Access(uint32_t i) const
     {
-        return DynamicCast<WifiNetDevice>(m_devices.Get(i));
-    }
-
-    Ptr<WifiMac> Mac(uint32_t i) const
-    {
-        return Device(i)->GetMac();
+        return DynamicCast<WifiNetDevice>(m_devices.Get(i))->GetMac()->GetTxop();
     }
 
     bool Receive(Ptr<NetDevice>, Ptr<const Packet> packet, uint16_t, const Address&)
@@ -112,8 +106,11 @@ main(int argc, char* argv[])
     qntn::Bridge bridge(argc, argv);
     const auto numStations = bridge.Parameter<uint32_t>("num_stations", 1, 100, "1", "stations");
     const auto numSteps = bridge.Parameter<uint32_t>("num_steps", 1, 1e6, "steps", "an episode");
-    const auto changeSteps =
-        bridge.Parameter<uint32_t>("change_steps", 1, 1e6, "steps", "until other stations are busy");
+    const auto changeSteps = bridge.Parameter<uint32_t>("change_steps",
+                                                        1,
+                                                        1e6,
+                                                        "steps",
+                                                        "until other stations are busy");
     auto& role = bridge.AddRole("access_point", 1, 1, "tells all stations how long to back off");
     auto busyStations = role.Observe("busy_stations", 1, 0, 100, "1", "stations with data");
     auto carriedSeen = role.Observe("carried_ratio", 1, 0, 1, "ratio", "carried of 24 Mb/s");
@@ -146,7 +143,8 @@ main(int argc, char* argv[])
         Simulator::Stop(bridge.GetStep());
         Simulator::Run();
         const double frames = static_cast<double>(cell.m_received_bytes) / FRAME_BYTES;
-        carried() = 8.0 * static_cast<double>(cell.m_received_bytes) / bridge.GetStep().GetSeconds();
+        carried() =
+            8.0 * static_cast<double>(cell.m_received_bytes) / bridge.GetStep().GetSeconds();
         carriedTerm(0) = carriedRatio() = carried() / 24e6;
         failed() = cell.m_failures / std::max(1.0, frames + cell.m_failures);
         carriedSeen(0) = static_cast<float>(carriedRatio());

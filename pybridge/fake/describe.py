@@ -16,9 +16,7 @@ def field(
     return wire.Field(name=name, size=size, low=low, high=high, unit=unit, help=help or name)
 
 
-def simplex(
-    name: str, size: int, *, demand: str = "", labels: Sequence[str] = (), help: str = ""
-) -> wire.ActionField:
+def simplex(name: str, size: int, *, demand: str = "", labels: Sequence[str] = (), help: str = "") -> wire.ActionField:
     """A decision to divide a whole into `size` parts; see `pybridge.ActionField`."""
     return wire.ActionField(
         name=name,

@@ -171,7 +171,8 @@ class _Episode:
         for parameter in self._scenario.simulation.parameters:
             value = value_of(given[parameter.name], integer=parameter.integer)
             if not isinstance(value, str) and (
-                not parameter.low <= value <= parameter.high or (parameter.integer and value != given[parameter.name].number)
+                not parameter.low <= value <= parameter.high
+                or (parameter.integer and value != given[parameter.name].number)
             ):
                 raise ParameterError(
                     f"parameter {parameter.name}: found {given[parameter.name].number:g}, expected "

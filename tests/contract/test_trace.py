@@ -35,9 +35,7 @@ def record(path: Path, monkeypatch: pytest.MonkeyPatch, seed: int = 1, share: fl
     return seen
 
 
-def test_a_trace_holds_every_exchange(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object
-) -> None:
+def test_a_trace_holds_every_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object) -> None:
     file = tmp_path / "a.qtrace"
     seen = record(file, monkeypatch)
     trace = read_trace(file)
@@ -67,9 +65,7 @@ def test_a_cut_off_trace_is_read_up_to_the_cut(
         read_trace(file)
 
 
-def test_the_first_difference_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object
-) -> None:
+def test_the_first_difference_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object) -> None:
     files = [tmp_path / name for name in ("a", "b", "c", "d")]
     for file, seed, share in zip(files, (1, 1, 1, 2), (0.5, 0.5, 0.25, 0.5), strict=True):
         record(file, monkeypatch, seed, share)
@@ -96,5 +92,8 @@ def test_the_command_prints_names_and_units(
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert result.exit_code == 0, result.output
     rows = json.loads(result.output)
-    assert [(row["step"], row["agent"], row["unit"]) for row in rows] == [(1, "worker_0", "ratio"), (2, "worker_0", "ratio")]
+    assert [(row["step"], row["agent"], row["unit"]) for row in rows] == [
+        (1, "worker_0", "ratio"),
+        (2, "worker_0", "ratio"),
+    ]
     assert "backlog_ratio" in CliRunner().invoke(app, arguments).output

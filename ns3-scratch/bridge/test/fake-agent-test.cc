@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "bridge/fake-agent.h"
-
 #include "bridge/bridge.h"
+#include "bridge/fake-agent.h"
 
 #include "ns3/simulator.h"
 
@@ -27,10 +26,10 @@ struct Result
 Result
 RunScenario(FakePolicy policy, uint64_t seed, const std::string& recording = "")
 {
-    auto owned = std::make_unique<FakeAgent>(policy,
-                                             seed,
-                                             FakeAgent::Parameters{{"num_steps", 8.0},
-                                                                   {"mode", std::string("fast")}});
+    auto owned = std::make_unique<FakeAgent>(
+        policy,
+        seed,
+        FakeAgent::Parameters{{"num_steps", 8.0}, {"mode", std::string("fast")}});
     FakeAgent& agent = *owned;
     auto stream = std::make_unique<std::ostringstream>();
     const auto& text = *stream;

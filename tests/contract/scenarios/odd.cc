@@ -14,8 +14,9 @@ int
 main(int argc, char* argv[])
 {
     qntn::Bridge bridge(argc, argv);
-    const auto flaw =
-        bridge.TextParameter("flaw", {"none", "nan", "masks", "process_id", "death"}, "what is wrong");
+    const auto flaw = bridge.TextParameter("flaw",
+                                           {"none", "nan", "masks", "process_id", "death"},
+                                           "what is wrong");
     const auto width = bridge.Parameter<uint32_t>("width", 1, 40, "1", "fails above 30");
     NS_ABORT_MSG_IF(width > 30, "width is too much");
     auto& agent = bridge.AddRole("agent", 1, 1, "decides");
