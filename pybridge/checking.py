@@ -98,7 +98,8 @@ class Report:
             lines += [
                 "",
                 f"Speed: {self.speed.steps_per_s:.4g} steps/s, {self.speed.simulated_s_per_s:.4g} simulated s per s, "
-                f"first reset {self.speed.first_reset_s * 1e3:.3g} ms, the next one {self.speed.next_reset_s * 1e3:.3g} ms.",
+                f"first reset {self.speed.first_reset_s * 1e3:.3g} ms, "
+                f"the next one {self.speed.next_reset_s * 1e3:.3g} ms.",
             ]
         return "\n".join(lines)
 

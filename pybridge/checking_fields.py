@@ -151,7 +151,7 @@ class Watch:
         yield from self._masks()
 
     def _numbers(self) -> Iterator[Sentence]:
-        for (role, kind, name), seen in self._seen.items():
+        for (role, _, name), seen in self._seen.items():
             if seen.not_finite >= 0:
                 place = f"{role}.{name}" if role else f"metric {name}"
                 text = f"it is NaN or infinite, first at step {seen.not_finite}."

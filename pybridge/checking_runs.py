@@ -108,13 +108,14 @@ def decide(
     if action.kind == "box":
         at = rng.random(action.size) if rng is not None else np.full(action.size, 0.5)
         drawn = action.low + at * (action.high - action.low)
-        return np.clip(drawn, *(np.float32(bound) for bound in (action.low, action.high)))
+        within: npt.NDArray[np.float64] = np.clip(drawn, float(np.float32(action.low)), float(np.float32(action.high)))
+        return within
     allowed = mask.reshape(-1, action.size if action.kind == "simplex" else action.num_choices).astype(bool)
     if not allowed.any(axis=1).all():
         raise ValueError(f"{action.name}: all is masked")
     if action.kind == "simplex":
         shares = np.where(allowed[0], 1.0 if rng is None else rng.exponential(size=action.size) + 1e-9, 0.0)
-        return shares / shares.sum()
+        return np.asarray(shares / shares.sum(), np.float64)
     choices = [np.flatnonzero(row) for row in allowed]
     if rng is not None:
         return np.array([rng.choice(row) for row in choices], np.float64)

@@ -95,8 +95,9 @@ class Trace:
         """
         if role is not None:
             self.schema.role(role)
-        names = {f.name for r in self.schema.roles for f in (*r.observations, *r.actions, *r.terms)}
-        names |= {metric.name for metric in self.schema.metrics}
+        names = {metric.name for metric in self.schema.metrics}
+        for each in self.schema.roles:
+            names |= {seen.name for seen in (*each.observations, *each.terms)} | {a.name for a in each.actions}
         if fieldname is not None and fieldname not in names:
             raise TraceError(f"no field {fieldname!r}{suggest(fieldname, names)}")
         acts: Arrays = {}
@@ -174,10 +175,11 @@ class TraceWriter:
 
     def step(self, actions: Mapping[str, npt.NDArray[np.float32]], batch: Batch) -> None:
         """After a step."""
-        for number, (role, finals) in enumerate(batch.final_observations.items()):
+        names = [role.name for role in self._schema.roles]
+        for role, finals in batch.final_observations.items():
             for env, rows in finals.items():
                 data = np.ascontiguousarray(rows, np.float32).tobytes()
-                self._append(b"F", struct.pack("<II", number, env) + data)
+                self._append(b"F", struct.pack("<II", names.index(role), env) + data)
         self._record(b"S", actions, batch)
 
     def close(self) -> None:

@@ -99,5 +99,7 @@ def text(name: str, default: str, *, help: str = "") -> wire.Parameter:
 def value_of(value: wire.Value, *, integer: bool) -> Value:
     """A parameter's value as Python has it."""
     if value.HasField("text"):
-        return value.text
-    return int(value.number) if integer else value.number
+        found: str = value.text
+        return found
+    number_found: float = value.number
+    return int(number_found) if integer else number_found

@@ -22,7 +22,7 @@ class FakeScenario(Scenario):
         faults: step -> what is raised in place of that step.
     """
 
-    simulation: type[Simulation] = Simulation
+    simulation: type[Simulation]
     faults: Mapping[int, Exception] = field(default_factory=dict)
 
     def launch(self, transport: Transport) -> Simulator:

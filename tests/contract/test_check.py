@@ -6,14 +6,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from test_fake import Buffers
 from typer.testing import CliRunner
 
 import pybridge
 from agents.cli import app
 from pybridge import fake
 from pybridge.catalogue import SCENARIO_PATH_VARIABLE
-from test_fake import Buffers
 
 
 @pytest.fixture
@@ -89,3 +90,14 @@ def test_the_command_ends_with_1_on_problems(odd: str, nothing_left: object) -> 
     assert {row["about"] for row in json.loads(result.output)} >= {"speed", "determinism"}
     with pytest.raises(pybridge.ParameterError):
         pybridge.check("tiny", params={"num_step": 3})
+
+
+def test_stock_wifi_is_a_scenario_in_which_decisions_matter(nothing_left: object) -> None:
+    assert pybridge.check("wifi-contention", steps=20, params={"num_steps": 10}).problems == []
+    carried = {}
+    with pybridge.make_vec("wifi-contention", num_envs=1, params={"num_steps": 10}) as env:
+        for window in (0, 3, 6):
+            env.reset(seed=1)
+            choice = np.full((1, 1, 1), window, np.float32)
+            carried[window] = np.mean([env.step({"access_point": choice}).metrics[0, 0] for _ in range(30)])
+    assert carried[3] > carried[0] > carried[6]

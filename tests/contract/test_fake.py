@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pybridge.wire.qntn_pb2 as wire
 import pytest
 
 import pybridge
-import pybridge.wire.qntn_pb2 as wire
 from pybridge import fake
 
 TRANSPORTS = ("shm", "zmq")
