@@ -18,6 +18,7 @@ from collections.abc import Mapping
 
 from pybridge.batch import Batch
 from pybridge.catalogue import Scenario, scenario, scenarios
+from pybridge.checking import Finding, Report, check
 from pybridge.errors import (
     ActionError,
     ParameterError,
@@ -41,11 +42,13 @@ __all__ = [
     "Batch",
     "CoSimulation",
     "Field",
+    "Finding",
     "Parameter",
     "ParameterError",
     "Place",
     "ProtocolError",
     "QntnError",
+    "Report",
     "Role",
     "Scenario",
     "Scene",
@@ -59,6 +62,7 @@ __all__ = [
     "Transport",
     "VectorEnv",
     "Wait",
+    "check",
     "make",
     "make_vec",
     "scenario",
@@ -67,7 +71,7 @@ __all__ = [
 
 
 def make(
-    name: str,
+    name: str | Scenario,
     *,
     params: Mapping[str, Value] | None = None,
     seed: int = 1,
@@ -79,7 +83,7 @@ def make(
     """A scenario as a PettingZoo `ParallelEnv`; a context manager.
 
     Args:
-        name: of the scenario; `qntn scenarios` lists them.
+        name: of the scenario (`qntn scenarios` lists them), or a scenario such as `fake.scenario(...)`.
         params: values in place of the scenario's defaults; `qntn describe` lists them.
         seed: of the first episode; the following ones count up.
         transport: "shm" (shared memory) or "zmq".
@@ -93,7 +97,7 @@ def make(
         SimulatorError: the simulator does not come up.
     """
     vector = VectorEnv(
-        scenario(name),
+        name if isinstance(name, Scenario) else scenario(name),
         num_envs=1,
         params=params or {},
         seed=seed,
@@ -107,7 +111,7 @@ def make(
 
 
 def make_vec(
-    name: str,
+    name: str | Scenario,
     *,
     num_envs: int,
     params: EachParams | None = None,
@@ -130,7 +134,7 @@ def make_vec(
         copy: whether batches are yours to keep; else they are views, see `Batch`.
     """
     return VectorEnv(
-        scenario(name),
+        name if isinstance(name, Scenario) else scenario(name),
         num_envs=num_envs,
         params=params or {},
         seed=seed,

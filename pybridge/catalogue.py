@@ -8,11 +8,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pybridge import _core
 from pybridge.errors import ParameterError, ScenarioNotFound
 from pybridge.schema import Value, suggest
+
+if TYPE_CHECKING:
+    from pybridge.simulator import Simulator, Transport
 
 SCENARIO_PATH_VARIABLE = "QNTN_SCENARIO_PATH"
 """Folders with more scenarios, made by ``qntn build --scenarios``, separated by ``:``."""
@@ -48,6 +51,16 @@ class Scenario:
     parameters: Mapping[str, Value]
     utility: Mapping[str, float]
     rewards: Mapping[str, Mapping[str, float]]
+
+    def launch(self, transport: Transport) -> Simulator:
+        """A simulator for one episode, started now.
+
+        Raises:
+            OSError: the program cannot be started.
+        """
+        from pybridge.simulator import Simulator
+
+        return Simulator(self, transport)
 
     def resolve(self, params: Mapping[str, Value]) -> dict[str, Value]:
         """The defaults with `params` in their place.

@@ -27,6 +27,8 @@ def register(app: typer.Typer) -> None:
     app.command("scenarios")(list_scenarios)
     app.command("describe")(describe)
     app.command("build")(build)
+    app.command("check")(check)
+    app.command("trace")(trace)
 
 
 def list_scenarios(as_json: Json = False) -> None:
@@ -87,6 +89,78 @@ def build(
     built = build_folder(folder, quiet=quiet)
     if not quiet:
         Console().print(f"Built {folder}. To use it:\n  export QNTN_SCENARIO_PATH={built}", soft_wrap=True)
+
+
+def check(
+    name: Annotated[str, typer.Argument(metavar="SCENARIO")],
+    steps: Annotated[int, typer.Option(min=2, help="How many steps are looked at.")] = 200,
+    seed: int = 1,
+    extremes: Annotated[bool, typer.Option(help="Try the bounds of each numeric parameter.")] = False,
+    param: Params = None,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario and review it: bounds, units, masks, rewards, determinism, influence, speed."""
+    from pybridge.checking import check as review
+
+    report = review(scenario(name), params=parse_params(param), seed=seed, steps=steps, extremes=extremes)
+    if as_json:
+        print_json(report.rows())
+    else:
+        typer.echo(report.text())
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def trace(
+    file: Annotated[Path, typer.Argument(help="Written by a program that ran with QNTN_TRACE=1.")],
+    env: Annotated[int | None, typer.Option(help="One environment only.")] = None,
+    role: Annotated[str | None, typer.Option(help="One role only.")] = None,
+    field: Annotated[str | None, typer.Option(help="One field only.")] = None,
+    steps: Annotated[str, typer.Option(help="FROM:TO, of steps since the reset.")] = ":",
+    diff: Annotated[Path | None, typer.Option(help="Name the first difference from this trace instead.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print a trace with names and units, or where two of them part."""
+    from pybridge.trace import first_difference, read_trace
+
+    found = read_trace(file)
+    if diff is not None:
+        difference = first_difference(found, read_trace(diff))
+        if as_json:
+            print_json([] if difference is None else [difference])
+        elif difference is None:
+            typer.echo("The traces tell the same.")
+        else:
+            place = [
+                f"{key} {difference[key]}"
+                for key in ("record", "step", "env", "agent")
+                if difference.get(key, "") != ""
+            ]
+            field_name = f"{difference.get('field', '')}[{difference.get('index', 0)}]" if "field" in difference else ""
+            values = f": {difference['a']} and {difference['b']}" if "a" in difference else ""
+            typer.echo(f"First difference at {', '.join(place)}: {difference['kind']} {field_name}{values}")
+        if difference is not None:
+            raise typer.Exit(1)
+        return
+    first, colon, last = steps.partition(":")
+    try:
+        wanted = slice(int(first) if first else 0, int(last) if last else (None if colon else int(first) + 1))
+    except ValueError as error:
+        raise ParameterError(f"--steps: found {steps!r}, expected FROM:TO") from error
+    if env is not None and not 0 <= env < found.num_envs:
+        raise ParameterError(f"--env: found {env}, the trace has environments 0 .. {found.num_envs - 1}")
+    rows = found.rows(env=env, role=role, fieldname=field, steps=wanted)
+    if as_json:
+        print_json(list(rows))
+        return
+    for row in rows:
+        values = " ".join(f"{value:g}" for value in row["value"])
+        who = f"env {row['env']} {row['agent']}".rstrip()
+        typer.echo(
+            f"step {row['step']} {row['time_s']:g} s {who}: {row['kind']} {row['field']} = {values} {row['unit']}"
+        )
+    if found.truncated:
+        typer.echo("(the last record is cut off)", err=True)
 
 
 def parse_params(texts: Iterable[str] | None) -> dict[str, Value]:

@@ -23,6 +23,7 @@ from pybridge.fleet import BLOCKS, Fleet, ShmFleet, ZmqFleet
 from pybridge.hello import check_contract, contract_of
 from pybridge.schema import Schema, Value, schema_from_hello
 from pybridge.simulator import Simulator, Transport
+from pybridge.trace import TraceWriter, trace_from_environment
 from pybridge.waiting import Wait, patience
 
 DEFAULT_STEP_TIMEOUT_S = 60.0
@@ -83,6 +84,7 @@ class VectorEnv:
         self._closed = ""
         self._busy = threading.Lock()
         self._fleet: Fleet | None = None
+        self._trace: TraceWriter | None = None
         try:
             first = [self._spawn(env) for env in range(num_envs)][0]
             hello = first.hello(self._start_timeout_s)
@@ -94,6 +96,7 @@ class VectorEnv:
             )
             self._fleet = fleet
             self._path, self._batches = self._lay_out(fleet)
+            self._trace = trace_from_environment(hello, scenario, num_envs)
             for env, simulator in enumerate(self._waiting):
                 assert simulator is not None
                 fleet.prepare(env, simulator)
@@ -145,6 +148,8 @@ class VectorEnv:
             self._posted = False
             self._path.compute_rewards(self._seats.buffer)
             batch = self._present()
+            if self._trace is not None:
+                self._trace.reset(batch)
             return batch.copy() if self._copy else batch
 
     def step(self, actions: Mapping[str, npt.NDArray[np.float32]]) -> Batch:
@@ -201,6 +206,8 @@ class VectorEnv:
         self._waiting = [None] * self.num_envs
         if self._fleet is not None:
             self._fleet.close()
+        if self._trace is not None:
+            self._trace.close()
 
     def _disown(self) -> None:
         """In the child of a fork: lets go of the parent's simulators without ending them."""
@@ -274,8 +281,11 @@ class VectorEnv:
         fleet = self._seats
         self._path.compute_rewards(fleet.buffer)
         batch = self._present()
+        decided = None if self._trace is None else {role: rows.copy() for role, rows in fleet.actions.items()}
         if fleet.read(self._path):
             batch = self._end_episodes(batch)
+        if self._trace is not None and decided is not None:
+            self._trace.step(decided, batch)
         return batch.copy() if self._copy else batch
 
     def _present(self) -> Batch:
@@ -328,7 +338,7 @@ class VectorEnv:
 
     def _spawn(self, env: int) -> Simulator:
         """Starts the simulator of the next episode of `env`."""
-        simulator = self._waiting[env] = Simulator(self._scenario, self._transport)
+        simulator = self._waiting[env] = self._scenario.launch(self._transport)
         simulator.configure(self._next_seed[env], self._params_of(env, self._next_seed[env]))
         return simulator
 

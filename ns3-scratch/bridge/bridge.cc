@@ -104,8 +104,12 @@ Metric::operator()() const
     return (*m_metrics)[m_index];
 }
 
-Bridge::Bridge(int argc, char* argv[])
-    : m_transport(MakeTransport(argc, argv)), m_session(std::make_unique<Session>())
+Bridge::Bridge(int argc, char* argv[]) : Bridge(MakeTransport(argc, argv))
+{
+}
+
+Bridge::Bridge(std::unique_ptr<Transport> transport)
+    : m_transport(std::move(transport)), m_session(std::make_unique<Session>())
 {
     KeepLastWords();
     const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");

@@ -58,6 +58,8 @@ class Bridge
   public:
     /// Connects to Python as the command line tells, and takes the seed into RngSeedManager.
     Bridge(int argc, char* argv[]);
+    /// The same over a transport that is there already.
+    explicit Bridge(std::unique_ptr<Transport> transport);
     ~Bridge();
     Bridge(const Bridge&) = delete;
     Bridge& operator=(const Bridge&) = delete;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bridge/transport.h"
 
+#include "bridge/fake-agent.h"
 #include "bridge/shm-transport.h"
 #include "bridge/zmq-transport.h"
 
@@ -91,6 +92,10 @@ Fail(Transport& transport, const std::string& kind, const std::string& message)
 std::unique_ptr<Transport>
 MakeTransport(int argc, char* argv[])
 {
+    if (auto fake = MakeFakeAgent(argc, argv))
+    {
+        return fake;
+    }
     std::string control;
     std::string endpoint;
     std::string lifeline;

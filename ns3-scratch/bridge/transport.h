@@ -45,7 +45,7 @@ class Transport
 
 /// The transport that the command line asks for: `--qntn-control=FD` (shared memory, control
 /// messages on an inherited socket) or `--qntn-connect=ENDPOINT` (ZMQ; `--qntn-lifeline=FD` closes
-/// when Python ends).
+/// when Python ends), or `--qntn-fake=POLICY` (no Python: see FakeAgent).
 std::unique_ptr<Transport> MakeTransport(int argc, char* argv[]);
 
 /// Ends the process by SIGIO when the peer of socket \p fd closes it, whatever the simulator is

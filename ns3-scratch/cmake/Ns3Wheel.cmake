@@ -14,17 +14,21 @@ if(NOT IS_DIRECTORY "${NS3_ROOT}/include")
                       "Install it with: ${Python_EXECUTABLE} -m pip install --no-deps ns3==3.44.post0")
 endif()
 
+set(NS3_MODULES "") # a scenario may use any of them
 foreach(library IN ITEMS core network mobility stats antenna propagation spectrum bridge
-                         traffic-control internet applications point-to-point csma wifi energy)
+                         traffic-control internet internet-apps applications point-to-point csma wifi
+                         energy buildings flow-monitor lte lr-wpan olsr aodv mesh nix-vector-routing
+                         config-store)
   set(file ${NS3_ROOT}/lib64/libns3.44-${library}.so)
   if(NOT EXISTS ${file})
     message(FATAL_ERROR "${file} is missing: expected the wheel ns3==3.44.post0")
   endif()
+  list(APPEND NS3_MODULES ns3::${library})
   add_library(ns3::${library} SHARED IMPORTED GLOBAL)
   set_target_properties(ns3::${library} PROPERTIES
     IMPORTED_LOCATION ${file}
     INTERFACE_INCLUDE_DIRECTORIES ${NS3_ROOT}/include
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${NS3_ROOT}/include
     INTERFACE_COMPILE_DEFINITIONS "NS3_LOG_ENABLE;NS3_ASSERT_ENABLE"
-    INTERFACE_LINK_OPTIONS "-Wl,--allow-shlib-undefined;-Wl,-rpath-link,${NS3_ROOT}/lib64")
+    INTERFACE_LINK_OPTIONS "-Wl,--as-needed;-Wl,--allow-shlib-undefined;-Wl,-rpath-link,${NS3_ROOT}/lib64")
 endforeach()

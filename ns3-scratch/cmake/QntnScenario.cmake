@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# One scenario: <name>.cc, linked with everything of the tree, and <name>.toml beside it.
+# One scenario: <name>.cc, linked with everything of the tree, and <name>.toml beside it. All stock
+# modules of ns-3 are offered to the linker, which keeps those that the program uses.
 #
 #   qntn_add_scenario(FILE DESTINATION DIR)   installs DIR/bin/<name> and DIR/scenarios/<name>.toml
 function(qntn_add_scenario file)
@@ -11,7 +12,7 @@ function(qntn_add_scenario file)
   endif()
   add_executable(scenario-${name} ${file})
   target_compile_options(scenario-${name} PRIVATE -Wall -Wextra -Werror)
-  target_link_libraries(scenario-${name} PRIVATE qntn::scenario)
+  target_link_libraries(scenario-${name} PRIVATE qntn::scenario ${NS3_MODULES})
   set_target_properties(scenario-${name} PROPERTIES
     OUTPUT_NAME ${name}
     INSTALL_RPATH "${QNTN_SCENARIO_RPATH}"

@@ -96,6 +96,7 @@ NB_MODULE(_core, module)
         .def("close_file", &Exchange::CloseFile);
     BindStepPath(module);
 
+    BindPeer(module);
     auto models = module.def_submodule("models", "The formulas that the simulation itself uses.");
     BindModels(models);
 }
