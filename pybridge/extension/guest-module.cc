@@ -85,9 +85,8 @@ NB_MODULE(_guest, module)
             "wait_for_room",
             [](GuestSegment& self, int socket, double timeoutS, double spinS)
             {
-                return Checked(self.WaitForRoom(socket,
-                                                NowNs() + Nanoseconds(timeoutS),
-                                                Nanoseconds(spinS)));
+                return Checked(
+                    self.WaitForRoom(socket, NowNs() + Nanoseconds(timeoutS), Nanoseconds(spinS)));
             },
             nb::arg("socket"),
             nb::arg("timeout_s"),
@@ -102,9 +101,7 @@ NB_MODULE(_guest, module)
         .def(
             "write",
             [](GuestSegment& self, const nb::bytes& message)
-            {
-                self.Write(reinterpret_cast<const uint8_t*>(message.c_str()), message.size());
-            },
+            { self.Write(reinterpret_cast<const uint8_t*>(message.c_str()), message.size()); },
             nb::arg("message"))
         .def_prop_ro("finished", &GuestSegment::IsFinished);
 }

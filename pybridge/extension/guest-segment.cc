@@ -92,8 +92,7 @@ GuestSegment::ConstructAligned(const std::string& name, size_t bytes)
         std::array<uint8_t, Alignment> bytes{};
     };
 
-    return reinterpret_cast<uint8_t*>(
-        m_segment.construct<Unit>(name.c_str())[bytes / Alignment]());
+    return reinterpret_cast<uint8_t*>(m_segment.construct<Unit>(name.c_str())[bytes / Alignment]());
 }
 
 uint8_t*

@@ -3,8 +3,9 @@
 //
 // Runs a command in a process group of its own and ends the group as soon as the other end of the
 // socket LIFELINE closes, however its owner ended; then removes the named shared memory SEGMENTs.
-// On the lifeline it says "P<pid>", "E<errno>" if there is no such program, and "X<wait status>" at the
-// end; it is told "K" to end the group and "D" when the segments are none of its business any more.
+// On the lifeline it says "P<pid>", "E<errno>" if there is no such program, and "X<wait status>" at
+// the end; it is told "K" to end the group and "D" when the segments are none of its business any
+// more.
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from pybridge.guest.process import GuestProcess
 from pybridge.guest.segment import Names
 
 _MAX_MESSAGE_BYTES = 1 << 26
-_LAST_MESSAGE_S = 0.03
+_LAST_MESSAGE_MS = 30
 _REBIND_S = 2.0
 
 
@@ -45,7 +46,7 @@ class ZmqLink:
     process: GuestProcess
 
     def __init__(self, port: int | None) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.REP)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REP)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE_BYTES)
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
@@ -63,16 +64,16 @@ class ZmqLink:
         poller.register(self.process.lifeline, zmq.POLLIN)
         deadline = time.monotonic() + timeout_s
         while True:
-            left_ms = max(0.0, deadline - time.monotonic()) * 1e3
+            left_ms = math.ceil(max(0.0, deadline - time.monotonic()) * 1e3)
             events = dict(poller.poll(left_ms))
             gone = self.process.lifeline in events and self.process.ended
             if self._monitor in events:
                 recv_monitor_message(self._monitor)
                 gone = gone or self.process.pid is None
             if gone and self._socket not in events:
-                events = dict.fromkeys((self._socket,)) if self._socket.poll(int(_LAST_MESSAGE_S * 1e3)) else {}
-                if not events:
+                if not self._socket.poll(_LAST_MESSAGE_MS):
                     self.process.died()
+                return self._take()
             if self._socket in events:
                 return self._take()
             if time.monotonic() >= deadline:
@@ -89,14 +90,14 @@ class ZmqLink:
         self._close_socket()
 
     def _take(self) -> bytes:
-        parts = self._socket.recv_multipart()
+        parts: list[bytes] = self._socket.recv_multipart()
         if len(parts) != 1:
             raise ProtocolError(f"{self.process.name} sent a message of {len(parts)} parts, expected one")
         return parts[0]
 
     def _bind(self, port: int | None) -> int:
         if port is None:
-            return self._socket.bind_to_random_port("tcp://127.0.0.1")
+            return int(self._socket.bind_to_random_port("tcp://127.0.0.1"))
         deadline = time.monotonic() + _REBIND_S
         while True:  # the socket of the episode before closes in its own time
             try:

@@ -129,9 +129,7 @@ class GuestProcess:
 
     def died(self) -> NoReturn:
         """Raises that it ended."""
-        raise SimulatorDied(
-            self.name, self.returncode, seed=self.seed, command=self.command, stderr=self.last_words()
-        )
+        raise SimulatorDied(self.name, self.returncode, seed=self.seed, command=self.command, stderr=self.last_words())
 
     def late(self, what: str, timeout_s: float) -> NoReturn:
         """Ends it and raises that it did not do `what` within `timeout_s`."""

@@ -83,7 +83,9 @@ def to_value(wire: Any, container: Any, space: spaces.Space[Any], where: str) ->
     raise AssertionError(space)
 
 
-def fill(wire: Any, container: Any, space: spaces.Space[Any], value: Any, where: str = "action", name: str = "") -> None:
+def fill(
+    wire: Any, container: Any, space: spaces.Space[Any], value: Any, where: str = "action", name: str = ""
+) -> None:
     """Writes an action into a `DataContainer`.
 
     Raises:
@@ -166,7 +168,7 @@ def _to_array(box: Any, space: spaces.Box, where: str) -> np.ndarray[Any, Any]:
         raise ProtocolError(f"{where}: {len(values)} values in a container of shape {shape}")
     found = np.array(values, _DTYPES[box.dtype])
     if np.issubdtype(space.dtype, np.integer) and found.dtype != space.dtype:
-        limits = np.iinfo(space.dtype)  # type: ignore[arg-type]
+        limits = np.iinfo(np.dtype(space.dtype).name)
         if not np.all((found >= limits.min) & (found <= limits.max) & (found == np.floor(found))):
             raise ProtocolError(f"{where}: {found.dtype} values that are no {space.dtype}")
     return found.astype(space.dtype, copy=False).reshape(space.shape)

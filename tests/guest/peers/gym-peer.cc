@@ -116,6 +116,57 @@ AllSpaces()
     return space;
 }
 
+/// A value of AllSpaces: zeros.
+wire::DataContainer
+AllZeros()
+{
+    auto zeros = [](wire::Dtype dtype, int n, const char* name)
+    {
+        wire::BoxDataContainer box;
+        box.set_dtype(dtype);
+        box.add_shape(n);
+        for (int i = 0; i < n; ++i)
+        {
+            switch (dtype)
+            {
+            case wire::INT:
+                box.add_intdata(0);
+                break;
+            case wire::UINT:
+                box.add_uintdata(0);
+                break;
+            case wire::FLOAT:
+                box.add_floatdata(0);
+                break;
+            default:
+                box.add_doubledata(0);
+            }
+        }
+        wire::DataContainer data;
+        data.set_type(wire::Box);
+        data.set_name(name);
+        data.mutable_data()->PackFrom(box);
+        return data;
+    };
+    wire::TupleDataContainer tuple;
+    auto* first = tuple.add_element();
+    first->set_type(wire::Discrete);
+    first->mutable_data()->PackFrom(wire::DiscreteDataContainer());
+    *tuple.add_element() = zeros(wire::INT, 2, "");
+    wire::DictDataContainer dict;
+    *dict.add_element() = zeros(wire::UINT, 2, "uint");
+    *dict.add_element() = zeros(wire::FLOAT, 3, "float");
+    *dict.add_element() = zeros(wire::DOUBLE, 1, "double");
+    auto* nested = dict.add_element();
+    nested->set_type(wire::Tuple);
+    nested->set_name("tuple");
+    nested->mutable_data()->PackFrom(tuple);
+    wire::DataContainer data;
+    data.set_type(wire::Dict);
+    data.mutable_data()->PackFrom(dict);
+    return data;
+}
+
 wire::DataContainer
 Floats(int n, float first, float rest)
 {
@@ -166,13 +217,14 @@ main(int argc, char** argv)
         wire::EnvStateMsg state;
         if (!echo)
         {
-            *state.mutable_obsdata() = Floats(step == wrongAt && wrong == "shape" ? floats + 1 : floats,
-                                              static_cast<float>(seed % 1000),
-                                              static_cast<float>(step));
+            *state.mutable_obsdata() =
+                Floats(step == wrongAt && wrong == "shape" ? floats + 1 : floats,
+                       static_cast<float>(seed % 1000),
+                       static_cast<float>(step));
         }
-        else if (step > 0)
+        else
         {
-            *state.mutable_obsdata() = last;
+            *state.mutable_obsdata() = step == 0 ? AllZeros() : last;
         }
         state.set_reward(0.5F * static_cast<float>(step));
         state.set_info("step " + std::to_string(step));

@@ -8,8 +8,7 @@
 
 namespace ipc = boost::interprocess;
 template <typename T>
-using SharedVector =
-    ipc::vector<T, ipc::allocator<T, ipc::managed_shared_memory::segment_manager>>;
+using SharedVector = ipc::vector<T, ipc::allocator<T, ipc::managed_shared_memory::segment_manager>>;
 
 struct Counters
 {
