@@ -211,7 +211,7 @@ def bench_steps(
 
 @bench.command("guest")
 def bench_guest(
-    round_trips: Annotated[int, typer.Option(min=1, help="Of each row.")] = 5000,
+    round_trips: Annotated[int, typer.Option(min=1, help="Of each row.")] = 2000,
     as_json: Json = False,
 ) -> None:
     """Round trips of programs written for ns3-gym and ns3-ai."""
