@@ -103,6 +103,8 @@ main(int argc, char** argv)
         process = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
         Say(lifeline, 'P', child);
     }
+    close(STDOUT_FILENO); // so that the end of what the program wrote is seen at its end
+    close(STDERR_FILENO);
     auto end = [&]
     {
         if (child > 0)
