@@ -240,6 +240,24 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     Console().print(table)
 
 
+@bench.command("guest")
+def bench_guest(
+    round_trips: Annotated[int, typer.Option(min=1, help="Of each row.")] = 2000,
+    as_json: Json = False,
+) -> None:
+    """Round trips of programs written for ns3-gym and ns3-ai."""
+    from pybridge.guest import bench as measure
+
+    rows = measure.guests(round_trips)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
 def _make(name: str, num_envs: int, params: dict[str, Value], transport: Transport) -> pybridge.VectorEnv:
     return pybridge.make_vec(name, num_envs=num_envs, params=params, transport=transport)
 
