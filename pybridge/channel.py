@@ -6,15 +6,19 @@ from __future__ import annotations
 import array
 import select
 import socket
+import time
 from typing import Protocol
 
 import zmq
 
 import pybridge.wire.qntn_pb2 as wire
 from pybridge.errors import ProtocolError
+from pybridge.link import Keys, secure
 
 _LARGEST_MESSAGE_BYTES = 1 << 20
 _LARGEST_ZMQ_MESSAGE_BYTES = 64 << 20
+LARGE_BLOCK_BYTES = 4096  # as in zmq-transport.cc
+_LOOK_MS = 20  # how often a wait looks whether the simulator is still there
 _LAST_MESSAGE_MS = 80  # ZMQ's thread may bring the last message after the lifeline tells of the end
 
 
@@ -23,7 +27,13 @@ class ChannelClosed(Exception):
 
 
 class Channel(Protocol):
-    """Control messages to and from one simulator."""
+    """Control messages to and from one simulator.
+
+    Attributes:
+        block: the arrays of the state that was received last, where they travel in messages.
+    """
+
+    block: memoryview
 
     def send(self, message: wire.Control, descriptor: int | None = None) -> None:
         """Sends a message, and an open file with it.
@@ -31,6 +41,9 @@ class Channel(Protocol):
         Raises:
             ChannelClosed: nobody is there to take it.
         """
+
+    def send_action(self, message: wire.Control, block: memoryview) -> None:
+        """An `Action` with its block; as `send`."""
 
     def receive(self, timeout_s: float) -> wire.Control | None:
         """The next message, or None if none came in time.
@@ -48,6 +61,7 @@ class SocketChannel:
     """On a connected unix SOCK_SEQPACKET socket, which also tells when the simulator is gone."""
 
     def __init__(self, connection: socket.socket) -> None:
+        self.block = memoryview(b"")
         self._socket = connection
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN | select.POLLHUP)
@@ -66,6 +80,11 @@ class SocketChannel:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise ChannelClosed from error
 
+    def send_action(self, message: wire.Control, block: memoryview) -> None:
+        """See `Channel.send_action`."""
+        message.action.block = bytes(block)
+        self.send(message)
+
     def receive(self, timeout_s: float) -> wire.Control | None:
         """See `Channel.receive`."""
         if not self._poll.poll(timeout_s * 1000):
@@ -78,7 +97,10 @@ class SocketChannel:
             raise ChannelClosed
         if flags & socket.MSG_TRUNC:
             raise ProtocolError(f"a message from the simulator is longer than {_LARGEST_MESSAGE_BYTES} bytes")
-        return _parse(data)
+        message = _parse(data)
+        if message.HasField("state"):
+            self.block = memoryview(message.state.block)
+        return message
 
     def close(self) -> None:
         """See `Channel.close`."""
@@ -86,51 +108,103 @@ class SocketChannel:
 
 
 class ZmqChannel:
-    """On a ZMQ PAIR socket that Python binds; `lifeline` is a socket whose end the simulator holds."""
+    """On a ZMQ PAIR socket that Python binds.
 
-    def __init__(self, endpoint: str, lifeline: socket.socket | None) -> None:
+    A block of `Action` or `State` above `LARGE_BLOCK_BYTES` travels as a frame of its own after its message,
+    so that it is copied once only.
+
+    Args:
+        endpoint: where to bind.
+        lifeline: a socket whose end the simulator holds, or None for one on another machine.
+        keys: with which both sides prove who they are; needed off this machine.
+    """
+
+    def __init__(self, endpoint: str, lifeline: socket.socket | None, keys: Keys | None = None) -> None:
+        self.block = memoryview(b"")
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_ZMQ_MESSAGE_BYTES)
-        self._socket.bind(endpoint)
+        try:
+            self._socket.setsockopt(zmq.LINGER, 0)
+            self._socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_ZMQ_MESSAGE_BYTES)
+            self._socket.setsockopt(zmq.RCVTIMEO, _LOOK_MS)
+            self._socket.setsockopt(zmq.SNDTIMEO, _LOOK_MS)
+            self._link = secure(self._socket, endpoint, keys)
+            self._socket.bind(endpoint)
+        except BaseException:
+            self._socket.close()
+            raise
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._lifeline = lifeline
-        self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._writable = zmq.Poller()
-        self._writable.register(self._socket, zmq.POLLOUT)
-        if lifeline is not None:
-            self._poller.register(lifeline, zmq.POLLIN)
-            self._writable.register(lifeline, zmq.POLLIN)
 
     def send(self, message: wire.Control, descriptor: int | None = None) -> None:
         """See `Channel.send`; a descriptor cannot travel here."""
         data = message.SerializeToString()
         while True:
             try:
-                self._socket.send(data, zmq.DONTWAIT)
+                self._socket.send(data)
                 return
             except zmq.Again:  # not connected yet, or not any more
-                ready = dict(self._writable.poll())
-                if self._socket not in ready:
+                if self._is_peer_gone():
                     raise ChannelClosed from None
+
+    def send_action(self, message: wire.Control, block: memoryview) -> None:
+        """An `Action` with its block."""
+        if block.nbytes <= LARGE_BLOCK_BYTES:
+            message.action.block = bytes(block)
+            self.send(message)
+            return
+        message.action.block = b""
+        try:
+            self._socket.send(message.SerializeToString(), zmq.SNDMORE)
+            self._socket.send(block)
+        except zmq.Again:
+            raise ChannelClosed from None
 
     def receive(self, timeout_s: float) -> wire.Control | None:
         """See `Channel.receive`."""
-        ready = dict(self._poller.poll(round(timeout_s * 1000)))
-        if self._socket in ready:
-            return _parse(self._socket.recv())
-        if self._lifeline is not None and ready:
-            if self._socket.poll(_LAST_MESSAGE_MS):
-                return _parse(self._socket.recv())
-            raise ChannelClosed  # what it sent before has been read
-        return None
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self._read(0 if timeout_s > 0 else zmq.NOBLOCK)
+            except zmq.Again:
+                if self._is_peer_gone():
+                    if self._socket.poll(_LAST_MESSAGE_MS):
+                        return self._read(0)
+                    raise ChannelClosed from None  # what it sent before has been read
+                if time.monotonic() >= deadline:
+                    return None
 
     def close(self) -> None:
         """See `Channel.close`."""
+        if self._link is not None:
+            self._link.close()
         self._socket.close()
         if self._lifeline is not None:
             self._lifeline.close()
+
+    def _read(self, flags: int) -> wire.Control:
+        data = self._socket.recv(flags)
+        message = _parse(data)
+        if self._socket.getsockopt(zmq.RCVMORE):
+            block = self._socket.recv(copy=False)
+            if self._socket.getsockopt(zmq.RCVMORE) or not message.HasField("state"):
+                while self._socket.getsockopt(zmq.RCVMORE):
+                    self._socket.recv()
+                raise ProtocolError("a message from the simulator has more frames than a state with its block")
+            self.block = block.buffer
+        elif message.HasField("state"):
+            self.block = memoryview(message.state.block)
+        return message
+
+    def _is_peer_gone(self) -> bool:
+        if self._lifeline is not None:
+            self._lifeline.setblocking(False)
+            try:
+                return self._lifeline.recv(1) == b""
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+        return self._link is not None and self._link.is_down()
 
 
 def _parse(data: bytes) -> wire.Control:

@@ -6,6 +6,7 @@ QntnError
 ├── ParameterError        a parameter is unknown, of the wrong kind or out of range
 ├── ActionError           an action does not fit its space, is masked, or nobody asked for it
 ├── ProtocolError         the two sides do not understand each other
+├── LinkError             keys or addresses of another machine are not right
 └── SimulatorError        the simulator cannot go on
     ├── SimulatorDied     it ended: exit status or signal
     └── StepTimeout       it did not answer within the step deadline
@@ -35,6 +36,10 @@ class ActionError(QntnError, ValueError):
 
 class ProtocolError(QntnError):
     """The two sides do not understand each other."""
+
+
+class LinkError(QntnError):
+    """Keys or addresses of a link to another machine are missing or not right."""
 
 
 class SimulatorError(QntnError):

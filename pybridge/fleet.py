@@ -148,14 +148,20 @@ class ZmqFleet:
     def __init__(self, schema: Schema, num_envs: int) -> None:
         layout = Layout(schema, num_envs)
         self._row = Layout(schema, 1)
-        self.states = [layout.state_arrays(np.zeros(layout.state_bytes, np.uint8)) for _ in range(BLOCKS)]
+        state_blocks = [np.zeros(layout.state_bytes, np.uint8) for _ in range(BLOCKS)]
+        self.states = [layout.state_arrays(block) for block in state_blocks]
+        self._whole = state_blocks if num_envs == 1 else []  # a row is all there is
+        self._scratch = np.zeros(self._row.state_bytes, np.uint8)
+        self._scratch_row = self._row.state_arrays(self._scratch)
         self.buffer = 0
         self.summaries = [Summary(num_envs) for _ in range(BLOCKS)]
-        self.actions = layout.action_arrays(np.zeros(layout.action_bytes, np.uint8))
-        self._row_actions_block = np.zeros(self._row.action_bytes, np.uint8)
+        action_block = np.zeros(layout.action_bytes, np.uint8)
+        self.actions = layout.action_arrays(action_block)
+        self._row_actions_block = action_block if num_envs == 1 else np.zeros(self._row.action_bytes, np.uint8)
         self._row_actions = self._row.action_arrays(self._row_actions_block)
         self._simulators: list[Simulator | None] = [None] * num_envs
         self._sequence = [0] * num_envs
+        self._message = wire.Control()
 
     def prepare(self, env: int, simulator: Simulator) -> None:
         """See `Fleet.prepare`."""
@@ -165,24 +171,24 @@ class ZmqFleet:
         """See `Fleet.seat`."""
         self._simulators[env] = simulator
         self._sequence[env] = 0
-        self._take(env, simulator.state(timeout_s))
+        self._take(env, *simulator.state(timeout_s))
 
     def post(self) -> None:
         """See `Fleet.post`."""
         self.buffer ^= 1
         for env, simulator in self._seated():
-            for role, actions in self.actions.items():
-                self._row_actions[role][0] = actions[env]
-            simulator.exchange(
-                wire.Action(sequence=self._sequence[env], command=wire.STEP, block=self._row_actions_block.tobytes())
-            )
+            if not self._whole:
+                for role, actions in self.actions.items():
+                    self._row_actions[role][0] = actions[env]
+            self._message.action.sequence = self._sequence[env]
+            simulator.exchange(self._message, self._row_actions_block.data)
             self._sequence[env] += 1
 
     def collect(self, timeout_s: float) -> None:
         """See `Fleet.collect`."""
         deadline = time.monotonic() + timeout_s
         for env, simulator in self._seated():
-            self._take(env, simulator.state(max(0.0, deadline - time.monotonic())))
+            self._take(env, *simulator.state(max(0.0, deadline - time.monotonic())))
 
     def exchange(self, timeout_s: float) -> None:
         """See `Fleet.exchange`."""
@@ -200,16 +206,22 @@ class ZmqFleet:
     def _seated(self) -> Sequence[tuple[int, Simulator]]:
         return [(env, simulator) for env, simulator in enumerate(self._simulators) if simulator is not None]
 
-    def _take(self, env: int, message: wire.State) -> None:
-        if len(message.block) != self._row.state_bytes or message.sequence != self._sequence[env]:
+    def _take(self, env: int, message: wire.State, block: memoryview) -> None:
+        if block.nbytes != self._row.state_bytes or message.sequence != self._sequence[env]:
             raise ProtocolError(
                 f"expected state {self._sequence[env]} in {self._row.state_bytes} bytes, found state "
-                f"{message.sequence} in {len(message.block)} bytes"
+                f"{message.sequence} in {block.nbytes} bytes"
             )
         if message.status not in (wire.RUNNING, wire.TERMINATED, wire.TRUNCATED):
             raise ProtocolError(f"state {message.sequence} has the unknown status {message.status}")
-        row = self._row.state_arrays(np.frombuffer(message.block, np.uint8))
-        copy_row(row, self.states[self.buffer], 0, env)
+        if self._whole:
+            self._whole[self.buffer][:] = np.frombuffer(block, np.uint8)
+            for arrays in self.states[self.buffer].roles.values():
+                np.not_equal(arrays.acts, 0, out=arrays.acts.view(np.bool_))
+                np.not_equal(arrays.present, 0, out=arrays.present.view(np.bool_))
+        else:
+            self._scratch[:] = np.frombuffer(block, np.uint8)
+            copy_row(self._scratch_row, self.states[self.buffer], 0, env)
         summary = self.summaries[self.buffer]
         summary.terminated[env] = message.status == wire.TERMINATED
         summary.truncated[env] = message.status == wire.TRUNCATED

@@ -9,9 +9,8 @@ import os
 import shlex
 import socket
 import subprocess
-import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal, NoReturn
 
 import pybridge.wire.qntn_pb2 as wire
@@ -86,8 +85,7 @@ class Simulator:
                 message.configure.parameters[name].text = value
             else:
                 message.configure.parameters[name].number = value
-        with self._death_explained():
-            self.channel.send(message)
+        self._send(message)
 
     def hello(self, timeout_s: float) -> wire.Hello:
         """What it says of itself.
@@ -107,22 +105,21 @@ class Simulator:
         """Tells it where the arrays lie; its first state follows."""
         message = wire.Control()
         message.start.CopyFrom(start)
-        with self._death_explained():
-            self.channel.send(message, descriptor)
+        self._send(message, descriptor)
 
-    def exchange(self, action: wire.Action) -> None:
+    def exchange(self, message: wire.Control, block: memoryview) -> None:
         """Sends one step's actions on a transport without shared memory."""
-        message = wire.Control()
-        message.action.CopyFrom(action)
-        with self._death_explained():
-            self.channel.send(message)
+        try:
+            self.channel.send_action(message, block)
+        except ChannelClosed:
+            self._explain_death()
 
-    def state(self, timeout_s: float) -> wire.State:
-        """Waits for a state on a transport without shared memory."""
+    def state(self, timeout_s: float) -> tuple[wire.State, memoryview]:
+        """Waits for a state on a transport without shared memory: the message, and its block."""
         message = self._receive(timeout_s, "did not answer")
         if not message.HasField("state"):
             raise ProtocolError(f"expected State from {self.scenario.name}, found {message.WhichOneof('message')}")
-        return message.state
+        return message.state, self.channel.block
 
     def explain_silence(self, timeout_s: float) -> NoReturn:
         """Raises why no state came: a message of refusal, death, or the deadline of `timeout_s`."""
@@ -166,8 +163,10 @@ class Simulator:
         os.close(self._log)
 
     def _receive(self, timeout_s: float, silence: str) -> wire.Control:
-        with self._death_explained():
+        try:
             message = self.channel.receive(timeout_s)
+        except ChannelClosed:
+            self._explain_death()
         if message is None:
             self._process.kill()
             raise StepTimeout(
@@ -182,18 +181,19 @@ class Simulator:
             raise ProtocolError(f"{self.scenario.name}: {message.fault.message}")
         return message
 
-    @contextlib.contextmanager
-    def _death_explained(self) -> Iterator[None]:
+    def _send(self, message: wire.Control, descriptor: int | None = None) -> None:
         try:
-            yield
+            self.channel.send(message, descriptor)
         except ChannelClosed:
-            deadline = time.monotonic() + _EXIT_WAIT_S
-            returncode: int | None = None
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                returncode = self._process.wait(deadline - time.monotonic())
-            raise SimulatorDied(
-                self.scenario.name, returncode, seed=self.seed, command=self.command, stderr=self.last_words()
-            ) from None
+            self._explain_death()
+
+    def _explain_death(self) -> NoReturn:
+        returncode: int | None = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            returncode = self._process.wait(_EXIT_WAIT_S)
+        raise SimulatorDied(
+            self.scenario.name, returncode, seed=self.seed, command=self.command, stderr=self.last_words()
+        ) from None
 
 
 def _bounded_log() -> int:

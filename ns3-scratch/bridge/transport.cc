@@ -9,7 +9,10 @@
 #include <csignal>
 #include <fcntl.h>
 #include <iostream>
+#include <cstddef>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace qntn
@@ -56,6 +59,26 @@ ToDescriptor(const std::string& option, const std::string& text)
     return fd;
 }
 
+/// Connects to the abstract unix socket on which Python waits for a simulator that a user starts.
+int
+ConnectTo(const std::string& name)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (name.size() + 1 > sizeof(address.sun_path))
+    {
+        Usage("--qntn-attach: the name '" + name + "' is too long");
+    }
+    name.copy(address.sun_path + 1, name.size());
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd == -1 || connect(fd, reinterpret_cast<sockaddr*>(&address), length) == -1)
+    {
+        Usage("--qntn-attach: no Python waits for '" + name + "'");
+    }
+    return fd;
+}
+
 } // namespace
 
 void
@@ -99,6 +122,8 @@ MakeTransport(int argc, char* argv[])
     std::string control;
     std::string endpoint;
     std::string lifeline;
+    std::string keys;
+    std::string attach;
     for (int i = 1; i < argc; ++i)
     {
         const std::string argument = argv[i];
@@ -117,6 +142,14 @@ MakeTransport(int argc, char* argv[])
         {
             lifeline = value;
         }
+        else if (name == "--qntn-keys")
+        {
+            keys = value;
+        }
+        else if (name == "--qntn-attach")
+        {
+            attach = value;
+        }
         else
         {
             Usage("unknown argument '" + argument + "'");
@@ -130,7 +163,11 @@ MakeTransport(int argc, char* argv[])
     if (!endpoint.empty())
     {
         const int fd = lifeline.empty() ? -1 : ToDescriptor("--qntn-lifeline", lifeline);
-        return std::make_unique<ZmqTransport>(endpoint, fd);
+        return std::make_unique<ZmqTransport>(endpoint, fd, keys);
+    }
+    if (!attach.empty())
+    {
+        return std::make_unique<ShmTransport>(ConnectTo(attach));
     }
     Usage("no connection to Python was given");
 }
