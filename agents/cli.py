@@ -50,6 +50,9 @@ def run(
     param: Params = None,
     csv: Annotated[Path | None, typer.Option(help="Where every step is written.")] = None,
     transport: TransportName = "shm",
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Wait for a simulator that you start, under gdb say.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run one episode of a heuristic and show what came of it."""
@@ -58,7 +61,8 @@ def run(
 
     console = Console(stderr=as_json)
     file = csv or Path("results") / f"{name}-{policy}-seed{seed}.csv"
-    with _make(name, 1, parse_params(param), transport) as env:
+    scenario = pybridge.attach(name, tell=Console(stderr=True, soft_wrap=True).print) if attach else name
+    with _make(scenario, 1, parse_params(param), transport) as env:
         recording = single.record(env, make_heuristic(policy, env.schema), seed, console)
         recording.write_csv(file)
         single.write_recipe(file.with_suffix(".json"), env.schema, policy, seed, {"utility": recording.utility})
@@ -258,7 +262,9 @@ def bench_guest(
     Console().print(table)
 
 
-def _make(name: str, num_envs: int, params: dict[str, Value], transport: Transport) -> pybridge.VectorEnv:
+def _make(
+    name: str | pybridge.Scenario, num_envs: int, params: dict[str, Value], transport: Transport
+) -> pybridge.VectorEnv:
     return pybridge.make_vec(name, num_envs=num_envs, params=params, transport=transport)
 
 

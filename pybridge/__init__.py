@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pybridge.attach import attach
 from pybridge.batch import Batch
 from pybridge.catalogue import Scenario, scenario, scenarios
 from pybridge.checking import Finding, Report, check
 from pybridge.errors import (
     ActionError,
+    LinkError,
     ParameterError,
     ProtocolError,
     QntnError,
@@ -30,6 +32,7 @@ from pybridge.errors import (
     StepTimeout,
 )
 from pybridge.parallel import CoSimulation
+from pybridge.remote import Machines
 from pybridge.scene import Place, Scene, Span, Track
 from pybridge.schema import ActionField, Field, Parameter, Role, Schema, Value
 from pybridge.simulator import Transport
@@ -43,6 +46,8 @@ __all__ = [
     "CoSimulation",
     "Field",
     "Finding",
+    "LinkError",
+    "Machines",
     "Parameter",
     "ParameterError",
     "Place",
@@ -62,6 +67,7 @@ __all__ = [
     "Transport",
     "VectorEnv",
     "Wait",
+    "attach",
     "check",
     "make",
     "make_vec",

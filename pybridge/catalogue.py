@@ -42,6 +42,8 @@ class Scenario:
         parameters: every parameter with its default value.
         utility: metric -> weight.
         rewards: role -> term -> weight.
+        starts_ahead: whether simulators may be started before their episode is asked for.
+        step_timeout_s: deadline of a step in place of the environment's, or None.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Scenario:
     parameters: Mapping[str, Value]
     utility: Mapping[str, float]
     rewards: Mapping[str, Mapping[str, float]]
+    starts_ahead: bool = True
+    step_timeout_s: float | None = None
 
     def launch(self, transport: Transport) -> Simulator:
         """A simulator for one episode, started now.

@@ -16,6 +16,7 @@ from pybridge.errors import ProtocolError
 from pybridge.link import Keys, secure
 
 _LARGEST_MESSAGE_BYTES = 1 << 20
+_LONGEST_POLL_S = 10**6
 _LARGEST_ZMQ_MESSAGE_BYTES = 64 << 20
 LARGE_BLOCK_BYTES = 4096  # as in zmq-transport.cc
 _LOOK_MS = 20  # how often a wait looks whether the simulator is still there
@@ -87,7 +88,7 @@ class SocketChannel:
 
     def receive(self, timeout_s: float) -> wire.Control | None:
         """See `Channel.receive`."""
-        if not self._poll.poll(timeout_s * 1000):
+        if not self._poll.poll(min(timeout_s, _LONGEST_POLL_S) * 1000):
             return None
         try:
             data, _, flags, _ = self._socket.recvmsg(_LARGEST_MESSAGE_BYTES)
@@ -128,7 +129,12 @@ class ZmqChannel:
             self._socket.setsockopt(zmq.RCVTIMEO, _LOOK_MS)
             self._socket.setsockopt(zmq.SNDTIMEO, _LOOK_MS)
             self._link = secure(self._socket, endpoint, keys)
-            self._socket.bind(endpoint)
+            try:
+                self._socket.bind(endpoint)
+            except zmq.ZMQError:
+                if self._link is not None:
+                    self._link.close()
+                raise
         except BaseException:
             self._socket.close()
             raise

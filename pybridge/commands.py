@@ -12,9 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from pybridge import remote
 from pybridge.build import build_clone, build_folder
 from pybridge.catalogue import scenario, scenarios
 from pybridge.errors import ParameterError
+from pybridge.link import make_keys
 from pybridge.schema import Schema, Value
 from pybridge.vector import VectorEnv
 
@@ -29,6 +31,22 @@ def register(app: typer.Typer) -> None:
     app.command("build")(build)
     app.command("check")(check)
     app.command("trace")(trace)
+    app.command("keys")(keys)
+    app.command("serve")(serve)
+
+
+def keys(folder: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> None:
+    """Make the keys for simulators on other machines: FOLDER/python stays, FOLDER/simulator goes there."""
+    for file in make_keys(folder):
+        Console().print(str(file), soft_wrap=True, highlight=False)
+
+
+def serve(
+    endpoint: Annotated[str, typer.Argument(metavar="tcp://ADDRESS:PORT")],
+    keys: Annotated[Path, typer.Option(help="Folder simulator/ of `qntn keys`.")],
+) -> None:
+    """Run simulators for a Python on another machine, until it lets go."""
+    remote.serve(endpoint, keys=keys, tell=lambda text: Console(stderr=True).print(text, soft_wrap=True))
 
 
 def list_scenarios(as_json: Json = False) -> None:

@@ -135,6 +135,7 @@ class Link:
     def close(self) -> None:
         """Stops watching."""
         self._watched.disable_monitor()
+        self._monitor.close()
 
 
 def secure(unbound: zmq.Socket[bytes], endpoint: str, keys: Keys | None) -> Link | None:

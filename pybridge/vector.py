@@ -70,8 +70,8 @@ class VectorEnv:
         self._scenario = scenario
         self._params_of = _each_params(scenario, params, num_envs)
         self._transport: Transport = transport
-        self._step_timeout_s = step_timeout_s
-        self._start_timeout_s = max(step_timeout_s, SHORTEST_START_TIMEOUT_S)
+        self._step_timeout_s = scenario.step_timeout_s or step_timeout_s
+        self._start_timeout_s = max(self._step_timeout_s, SHORTEST_START_TIMEOUT_S)
         self._autoreset = autoreset
         self._copy = copy
         self._next_seed = _first_seeds(seed, num_envs)
@@ -363,7 +363,8 @@ class VectorEnv:
         self._seeds[env] = self._next_seed[env]
         self._old_seeds = [True] * BLOCKS
         self._next_seed[env] += self.num_envs
-        self._prepare(env)
+        if self._scenario.starts_ahead:
+            self._prepare(env)
 
     @property
     def _seats(self) -> Fleet:

@@ -7,9 +7,9 @@
 
 #include <charconv>
 #include <csignal>
+#include <cstddef>
 #include <fcntl.h>
 #include <iostream>
-#include <cstddef>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -22,10 +22,10 @@ namespace
 {
 
 constexpr int LINGER_MS = 2000;
-constexpr size_t LARGE_BLOCK_BYTES = 4096;  // as in pybridge/channel.py
-constexpr int HEARTBEAT_MS = 500;           // these two as in pybridge/link.py
-constexpr int SILENCE_MS = 2000;            // without a heartbeat the link is down
-constexpr int LOOK_MS = 100;                // how often a wait looks at the link
+constexpr size_t LARGE_BLOCK_BYTES = 4096; // as in pybridge/channel.py
+constexpr int HEARTBEAT_MS = 500;          // these two as in pybridge/link.py
+constexpr int SILENCE_MS = 2000;           // without a heartbeat the link is down
+constexpr int LOOK_MS = 100;               // how often a wait looks at the link
 constexpr int64_t LONGEST_CONNECT_MS = 30'000;
 constexpr size_t Z85_KEY_LENGTH = 40;
 
@@ -75,7 +75,8 @@ ZmqTransport::ZmqTransport(const std::string& endpoint, int lifeline, const std:
     {
         if (keys.empty())
         {
-            std::cerr << endpoint << " leaves this program's machine: --qntn-keys=FOLDER is needed\n";
+            std::cerr << endpoint
+                      << " leaves this program's machine: --qntn-keys=FOLDER is needed\n";
             std::exit(EX_USAGE);
         }
         const std::filesystem::path folder = keys;

@@ -12,9 +12,9 @@ namespace qntn
 
 /// Everything as protobuf messages on a ZMQ PAIR socket; the arrays as bytes, one message a step.
 ///
-/// A block above LARGE_BLOCK_BYTES is a frame of its own after its message, so that it is copied once
-/// only. Off this machine the socket is a CURVE client with heartbeats, and the process ends when the
-/// link is down.
+/// A block above LARGE_BLOCK_BYTES is a frame of its own after its message, so that it is copied
+/// once only. Off this machine the socket is a CURVE client with heartbeats, and the process ends
+/// when the link is down.
 class ZmqTransport : public Transport
 {
   public:

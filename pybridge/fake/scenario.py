@@ -13,7 +13,7 @@ from pybridge.fake.simulation import Simulation
 from pybridge.simulator import Simulator, Transport
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FakeScenario(Scenario):
     """What `pybridge.make`, `make_vec` and `check` take in place of a name.
 
