@@ -178,6 +178,44 @@ def headroom(
 
 
 @app.command()
+def bound(name: ScenarioName, as_json: Json = False) -> None:
+    """Show the least that a key network can cost which serves the demands of a scenario, and where it builds."""
+    from agents import bounds
+    from pybridge.catalogue import native_folder
+
+    found = pybridge.scenario(name)
+    data = native_folder() / "data" / "qkd"
+    problem = bounds.scenario_problem(found, data)
+    placement = bounds.relay_placement(**problem)
+    label = bounds.cost_set_label(data, found.bound["cost_set"])
+    rows = bounds.rows(problem["edges"], placement)
+    if as_json:
+        print_json(
+            [
+                {
+                    "scenario": name,
+                    "cost_set": label,
+                    "cost": placement.cost,
+                    "relaxed_cost": placement.relaxed_cost,
+                    "inline_relays": placement.inline_relays,
+                    "edges": rows,
+                }
+            ]
+        )
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"least cost {placement.cost:,.2f} with cost set {label}, {placement.inline_relays} relays between spans; "
+        f"without integrality {placement.relaxed_cost:,.2f}",
+        soft_wrap=True,
+    )
+
+
+@app.command()
 def demo(
     small: Annotated[bool, typer.Option("--small", help="About a minute instead of ten.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/demo"),

@@ -17,7 +17,7 @@ from pybridge.schema import Value, suggest
 SCENARIO_PATH_VARIABLE = "QNTN_SCENARIO_PATH"
 """Folders with more scenarios, made by ``qntn build --scenarios``, separated by ``:``."""
 
-_SECTIONS = ("title", "description", "parameters", "utility", "reward")
+_SECTIONS = ("title", "description", "parameters", "utility", "reward", "bound")
 
 
 def native_folder() -> Path:
@@ -39,6 +39,7 @@ class Scenario:
         parameters: every parameter with its default value.
         utility: metric -> weight.
         rewards: role -> term -> weight.
+        bound: what `qntn bound` computes: network, cost set, largest span and demands; may be empty.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Scenario:
     parameters: Mapping[str, Value]
     utility: Mapping[str, float]
     rewards: Mapping[str, Mapping[str, float]]
+    bound: Mapping[str, Any]
 
     def resolve(self, params: Mapping[str, Value]) -> dict[str, Value]:
         """The defaults with `params` in their place.
@@ -110,4 +112,5 @@ def _read(file: Path, program: Path) -> Scenario:
         parameters=content.get("parameters", {}),
         utility=content.get("utility", {}),
         rewards=content.get("reward", {}),
+        bound=content.get("bound", {}),
     )
