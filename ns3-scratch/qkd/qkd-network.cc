@@ -4,10 +4,12 @@
 #include "ns3/abort.h"
 #include "ns3/assert.h"
 #include "ns3/double.h"
+#include "ns3/enum.h"
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
 
 #include <algorithm>
+#include <limits>
 
 using namespace ns3;
 
@@ -21,6 +23,8 @@ namespace
 
 /// How often what one relation leaves over is offered to the others.
 constexpr uint32_t RELAY_PASSES = 4;
+/// Kept out of relays where messages carry tags.
+constexpr uint64_t TAG_MARGIN_BITS = 4096;
 
 /// Abort unless \p index names one of \p size things called \p what.
 void
@@ -70,7 +74,23 @@ QkdNetwork::GetTypeId()
                           "Price of each change of a relay's state.",
                           DoubleValue(0),
                           MakeDoubleAccessor(&QkdNetwork::m_switchingPrice),
-                          MakeDoubleChecker<double>(0));
+                          MakeDoubleChecker<double>(0))
+            .AddAttribute("Routing",
+                          "Who chooses the path of a relation.",
+                          EnumValue(KeyRouting::Manual),
+                          MakeEnumAccessor<KeyRouting>(&QkdNetwork::m_routing),
+                          MakeEnumChecker(KeyRouting::Manual,
+                                          "Manual",
+                                          KeyRouting::ShortestPath,
+                                          "ShortestPath",
+                                          KeyRouting::LargestResidual,
+                                          "LargestResidual"))
+            .AddAttribute("MinRelayBits",
+                          "With a transport: less is not worth a message, unless it is all that is "
+                          "needed.",
+                          UintegerValue(1024),
+                          MakeUintegerAccessor(&QkdNetwork::m_minRelayBits),
+                          MakeUintegerChecker<uint64_t>(1));
     return tid;
 }
 
@@ -143,9 +163,25 @@ QkdNetwork::GetCostSet() const
 }
 
 void
+QkdNetwork::SetTransport(Ptr<KeyTransport> transport)
+{
+    NS_ABORT_MSG_IF(m_started, "QKD network: transport set after Start");
+    m_transport = transport;
+}
+
+void
 QkdNetwork::Start()
 {
     NS_ABORT_MSG_IF(m_started, "QKD network: started twice");
+    if (m_transport)
+    {
+        m_transport->Connect(*this);
+        for (uint32_t i = 0; i < m_links.size(); ++i)
+        {
+            m_links[i].SetBlockCallback(Callback<void, const SiftedBlock&>(
+                [this, i](const SiftedBlock& block) { Distil(i, block); }));
+        }
+    }
     m_started = true;
     m_advancedAt = Simulator::Now();
     for (const uint32_t site : GetRelaySites())
@@ -214,6 +250,98 @@ QkdNetwork::SetInterceptedFraction(uint32_t link, double fraction)
     m_links[link].SetInterceptedFraction(fraction);
 }
 
+void
+QkdNetwork::SetChannelTransmittance(uint32_t link, double transmittance)
+{
+    RequireIndex("link", link, m_links.size());
+    m_links[link].SetChannelTransmittance(transmittance);
+}
+
+void
+QkdNetwork::SetSiteUp(uint32_t site, bool up)
+{
+    RequireIndex("site", site, m_sites.size());
+    Advance();
+    m_sites[site].up = up;
+    if (m_transport && m_started)
+    {
+        m_transport->SetSiteUp(site, up);
+    }
+    Advance();
+}
+
+bool
+QkdNetwork::IsSiteUp(uint32_t site) const
+{
+    return m_sites.at(site).up;
+}
+
+void
+QkdNetwork::SetChannelUp(uint32_t link, bool up)
+{
+    RequireIndex("link", link, m_links.size());
+    if (m_transport && m_started)
+    {
+        m_transport->SetChannelUp(link, up);
+    }
+}
+
+bool
+QkdNetwork::PayTag(uint32_t link, uint64_t bits)
+{
+    return m_links.at(link).GetPool().Authenticate(bits);
+}
+
+void
+QkdNetwork::StoreBlock(uint32_t link, uint64_t bits)
+{
+    m_links.at(link).Store(bits, Simulator::Now());
+}
+
+void
+QkdNetwork::AbortBlock(uint32_t link)
+{
+    m_links.at(link).Abort();
+}
+
+bool
+QkdNetwork::PayRelay(uint64_t transfer, uint32_t hop)
+{
+    Transfer& t = m_transfers.at(transfer);
+    const uint32_t link = t.path.edges[hop];
+    if (!IsLinkActive(link) || !m_links[link].GetPool().Relay(t.bits))
+    {
+        return false;
+    }
+    t.paid[hop] = true;
+    m_linkUses[link].promisedBits -= t.bits;
+    GetRelation(t.relation).PayLink(t.bits);
+    return true;
+}
+
+void
+QkdNetwork::EndRelay(uint64_t transfer, bool delivered)
+{
+    const Transfer t = std::move(m_transfers.extract(transfer).mapped());
+    uint64_t spent = 0;
+    for (std::size_t hop = 0; hop < t.paid.size(); ++hop)
+    {
+        if (t.paid[hop])
+        {
+            spent += t.bits;
+        }
+        else
+        {
+            m_linkUses[t.path.edges[hop]].promisedBits -= t.bits;
+        }
+    }
+    NS_ASSERT_MSG(!delivered || spent == t.bits * t.paid.size(),
+                  "QKD network: a relayed key has arrived that was not paid for at every hop");
+    Relation& relation = GetRelation(t.relation);
+    relation.EndRelay(t.bits, spent, delivered, Simulator::Now());
+    relation.Serve();
+}
+
 int64_t
 QkdNetwork::AssignStreams(int64_t stream)
 {
@@ -221,6 +349,10 @@ QkdNetwork::AssignStreams(int64_t stream)
     for (QkdLink& link : m_links)
     {
         stream += link.AssignStreams(stream);
+    }
+    if (m_transport && m_started)
+    {
+        stream += m_transport->AssignStreams(stream);
     }
     return stream - first;
 }
@@ -240,6 +372,10 @@ QkdNetwork::Check() const
         use.relation->GetPool().Check();
         received += use.relation->GetCounters().linkBits;
     }
+    if (m_transport && m_started)
+    {
+        m_transport->Check();
+    }
     NS_ASSERT_MSG(spent == received,
                   "QKD network: links spent "
                       << spent << " bits on relaying, relations account for " << received);
@@ -249,6 +385,11 @@ void
 QkdNetwork::DoDispose()
 {
     m_blockEvent.Cancel();
+    if (m_transport)
+    {
+        m_transport->Dispose();
+        m_transport = nullptr;
+    }
     m_relations.clear();
     Object::DoDispose();
 }
@@ -267,6 +408,7 @@ QkdNetwork::RunBlock()
     {
         use.relation->GetPool().Expire(now);
     }
+    ChoosePaths();
     RelayKeys();
     for (const RelationUse& use : m_relations)
     {
@@ -274,6 +416,42 @@ QkdNetwork::RunBlock()
     }
     Check();
     m_blockEvent = Simulator::Schedule(m_blockPeriod, &QkdNetwork::RunBlock, this);
+}
+
+void
+QkdNetwork::ChoosePaths()
+{
+    if (m_routing == KeyRouting::Manual)
+    {
+        return;
+    }
+    for (const RelationUse& use : m_relations)
+    {
+        Relation& relation = *use.relation;
+        uint64_t most = 0;
+        for (uint32_t i = 0; i < relation.GetPaths().size(); ++i)
+        {
+            const KeyPath& path = relation.GetPaths()[i];
+            if (!IsPathActive(path))
+            {
+                continue;
+            }
+            uint64_t poorest = std::numeric_limits<uint64_t>::max();
+            for (const uint32_t link : path.edges)
+            {
+                poorest = std::min(poorest, GetSpareBits(link));
+            }
+            if (poorest > most)
+            {
+                relation.SetPath(i);
+                most = poorest;
+                if (m_routing == KeyRouting::ShortestPath)
+                {
+                    break;
+                }
+            }
+        }
+    }
 }
 
 void
@@ -285,13 +463,14 @@ QkdNetwork::RelayKeys()
         {
             use.users = 0;
         }
-        std::vector<Relation*> needy;
-        for (const RelationUse& use : m_relations)
+        std::vector<uint32_t> needy;
+        for (uint32_t i = 0; i < m_relations.size(); ++i)
         {
-            const KeyPath& path = use.relation->GetCurrentPath();
-            if (use.relation->GetNeed() > 0 && IsPathActive(path))
+            const Relation& relation = *m_relations[i].relation;
+            const KeyPath& path = relation.GetCurrentPath();
+            if (relation.GetNeed() > 0 && IsPathActive(path))
             {
-                needy.push_back(use.relation.get());
+                needy.push_back(i);
                 for (const uint32_t link : path.edges)
                 {
                     ++m_linkUses[link].users;
@@ -299,9 +478,9 @@ QkdNetwork::RelayKeys()
             }
         }
         bool progress = false;
-        for (Relation* relation : needy)
+        for (const uint32_t relation : needy)
         {
-            progress = RelayShare(*relation) || progress;
+            progress = RelayShare(relation) || progress;
         }
         if (!progress)
         {
@@ -311,18 +490,29 @@ QkdNetwork::RelayKeys()
 }
 
 bool
-QkdNetwork::RelayShare(Relation& relation)
+QkdNetwork::RelayShare(uint32_t index)
 {
+    Relation& relation = GetRelation(index);
     const KeyPath& path = relation.GetCurrentPath();
-    uint64_t bits = relation.GetNeed();
+    const uint64_t need = relation.GetNeed();
+    uint64_t bits = need;
     for (const uint32_t link : path.edges)
     {
-        bits = std::min(bits, m_links[link].GetPool().GetUsableBits() / m_linkUses[link].users);
+        bits = std::min(bits, GetSpareBits(link) / m_linkUses[link].users);
         --m_linkUses[link].users;
     }
     if (bits == 0)
     {
         return false;
+    }
+    if (m_transport)
+    {
+        if (bits < std::min(m_minRelayBits, need))
+        {
+            return false;
+        }
+        SendRelay(index, bits);
+        return true;
     }
     for (const uint32_t link : path.edges)
     {
@@ -331,6 +521,36 @@ QkdNetwork::RelayShare(Relation& relation)
     }
     relation.Refill(bits, Simulator::Now());
     return true;
+}
+
+void
+QkdNetwork::SendRelay(uint32_t index, uint64_t bits)
+{
+    Relation& relation = GetRelation(index);
+    const KeyPath& path = relation.GetCurrentPath();
+    const uint64_t id = m_nextTransfer++;
+    m_transfers[id] = {index, path, bits, std::vector<bool>(path.edges.size(), false)};
+    relation.BeginRelay(bits);
+    for (const uint32_t link : path.edges)
+    {
+        m_linkUses[link].promisedBits += bits;
+    }
+    m_transport->Relay(id, path, bits);
+}
+
+uint64_t
+QkdNetwork::GetSpareBits(uint32_t link) const
+{
+    const uint64_t usable = m_links[link].GetPool().GetUsableBits();
+    // Tags that are due before the last hop is paid must not eat what was promised.
+    const uint64_t promised = m_linkUses[link].promisedBits + (m_transport ? TAG_MARGIN_BITS : 0);
+    return usable > promised ? usable - promised : 0;
+}
+
+void
+QkdNetwork::Distil(uint32_t link, const SiftedBlock& block)
+{
+    m_transport->Distil(link, block);
 }
 
 void
