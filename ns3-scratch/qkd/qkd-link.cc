@@ -74,7 +74,7 @@ void
 QkdLink::Run(Time duration, Time now)
 {
     m_pool.Expire(now);
-    if (m_transmittance == 0)
+    if (m_transmittance == 0 || m_cloudy)
     {
         return;
     }
@@ -127,6 +127,12 @@ QkdLink::SetChannelTransmittance(double transmittance)
 }
 
 void
+QkdLink::SetCloudy(bool cloudy)
+{
+    m_cloudy = cloudy;
+}
+
+void
 QkdLink::SetBlockCallback(BlockCallback callback)
 {
     m_blockCallback = callback;
@@ -147,7 +153,7 @@ QkdLink::Abort()
 double
 QkdLink::GetBlockRateBps() const
 {
-    if (m_config.keyLength == KeyLength::Asymptotic || m_transmittance == 0)
+    if (m_config.keyLength == KeyLength::Asymptotic || m_transmittance == 0 || m_cloudy)
     {
         return GetExpectedRateBps();
     }
@@ -182,7 +188,7 @@ QkdLink::GetBlockRateBps() const
 double
 QkdLink::GetExpectedRateBps() const
 {
-    if (m_transmittance == 0 || m_estimate.qber > m_config.maxQber)
+    if (m_transmittance == 0 || m_cloudy || m_estimate.qber > m_config.maxQber)
     {
         return 0;
     }

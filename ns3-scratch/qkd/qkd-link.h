@@ -99,6 +99,8 @@ class QkdLink
     /// Transmittance of the channel without the receiver, in place of the configured loss; 0: no
     /// light comes through, and nothing is counted.
     void SetChannelTransmittance(double transmittance);
+    /// Let no light through, whatever the channel's transmittance.
+    void SetCloudy(bool cloudy);
     /// Part of the pulses that an eavesdropper intercepts and sends again.
     void SetInterceptedFraction(double fraction);
 
@@ -137,6 +139,7 @@ class QkdLink
     DecoyEstimate m_estimate{};
     double m_transmittance{0}; ///< receiver included
     bool m_up{true};
+    bool m_cloudy{false};
     BlockCallback m_blockCallback;
     DetectionProbabilities m_pulse{}; ///< of finite blocks, eavesdropper included
     FiniteKeyObservation m_counts{};  ///< of the finite block under way

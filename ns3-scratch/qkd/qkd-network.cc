@@ -258,6 +258,13 @@ QkdNetwork::SetChannelTransmittance(uint32_t link, double transmittance)
 }
 
 void
+QkdNetwork::SetCloudy(uint32_t link, bool cloudy)
+{
+    RequireIndex("link", link, m_links.size());
+    m_links[link].SetCloudy(cloudy);
+}
+
+void
 QkdNetwork::SetSiteUp(uint32_t site, bool up)
 {
     RequireIndex("site", site, m_sites.size());

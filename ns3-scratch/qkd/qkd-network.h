@@ -113,8 +113,10 @@ class QkdNetwork : public ns3::Object
     // Faults.
     void SetLinkUp(uint32_t link, bool up);
     void SetInterceptedFraction(uint32_t link, double fraction);
-    /// See QkdLink; for what moves or clouds over.
+    /// See QkdLink; for what moves.
     void SetChannelTransmittance(uint32_t link, double transmittance);
+    /// Let no light through.
+    void SetCloudy(uint32_t link, bool cloudy);
     /// A site crashes or comes back; its links make nothing meanwhile.
     void SetSiteUp(uint32_t site, bool up);
     bool IsSiteUp(uint32_t site) const;
