@@ -11,13 +11,13 @@ namespace qntn
 namespace
 {
 
-/// Secret bits a pulse.
+/// Secret bits a pulse, in the limit of long statistics.
 double
 RatePerPulse(const QkdLinkConfig& config)
 {
     QkdLinkConfig trial = config;
     trial.pulseRateHz = 1e9;
-    return QkdLink("trial", trial).GetBlockRateBps() / trial.pulseRateHz;
+    return QkdLink("trial", trial).GetExpectedRateBps() / trial.pulseRateHz;
 }
 
 /// The misalignment with which signal pulses show \p qber.
@@ -63,8 +63,7 @@ MakeMeasuredLink(const QkdTopology& topology,
         throw std::invalid_argument("network " + topology.name + ", link " + link.siteA + "-" +
                                     link.siteB + ": the model makes no key where " +
                                     std::to_string(*link.measuredRateBps) +
-                                    " bit/s were measured; use shorter blocks, or none of finite "
-                                    "length");
+                                    " bit/s were measured; lower its loss");
     }
     fitted.pulseRateHz = *link.measuredRateBps / perPulse;
     return fitted;

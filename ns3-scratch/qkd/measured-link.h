@@ -10,7 +10,8 @@ namespace qntn
 
 /// \p base with the length and loss of a published link. If a rate was measured, the pulse rate is
 /// set so that the model expects just that rate; if a QBER was measured too, and the model makes
-/// key with it, the misalignment is set so that the model expects that QBER.
+/// key with it, the misalignment is set so that the model expects that QBER. Rates are those of
+/// long statistics: blocks of finite length then yield less, or nothing.
 /// \throw std::invalid_argument if the model makes no key over such a loss
 QkdLinkConfig MakeMeasuredLink(const QkdTopology& topology,
                                const QkdTopology::Link& link,

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 using namespace ns3;
 
@@ -434,31 +435,57 @@ QkdNetwork::ChoosePaths()
     }
     for (const RelationUse& use : m_relations)
     {
-        Relation& relation = *use.relation;
-        uint64_t most = 0;
-        for (uint32_t i = 0; i < relation.GetPaths().size(); ++i)
+        if (const auto path = ChoosePath(*use.relation))
         {
-            const KeyPath& path = relation.GetPaths()[i];
-            if (!IsPathActive(path))
-            {
-                continue;
-            }
-            uint64_t poorest = std::numeric_limits<uint64_t>::max();
-            for (const uint32_t link : path.edges)
-            {
-                poorest = std::min(poorest, GetSpareBits(link));
-            }
-            if (poorest > most)
-            {
-                relation.SetPath(i);
-                most = poorest;
-                if (m_routing == KeyRouting::ShortestPath)
-                {
-                    break;
-                }
-            }
+            use.relation->SetPath(*path);
         }
     }
+    m_routed = true;
+}
+
+std::optional<uint32_t>
+QkdNetwork::ChoosePath(const Relation& relation) const
+{
+    const bool shortest = m_routing == KeyRouting::ShortestPath;
+    const uint64_t need = std::max<uint64_t>(relation.GetNeed(), 1);
+    if (shortest && m_routed && GetSpareBits(relation.GetCurrentPath()) >= need)
+    {
+        return relation.GetPathIndex();
+    }
+    std::optional<uint32_t> best;
+    std::tuple<bool, int64_t, uint64_t, double> bestScore;
+    for (uint32_t i = 0; i < relation.GetPaths().size(); ++i)
+    {
+        const KeyPath& path = relation.GetPaths()[i];
+        const uint64_t spare = GetSpareBits(path);
+        double rate = std::numeric_limits<double>::max();
+        for (const uint32_t link : path.edges)
+        {
+            rate = std::min(rate, m_links[link].GetExpectedRateBps());
+        }
+        const bool suffices = shortest && spare >= need;
+        const auto hops = static_cast<int64_t>(path.edges.size());
+        const std::tuple score{suffices, suffices ? -hops : 0, spare, rate};
+        if (spare > 0 && (!best || score > bestScore))
+        {
+            best = i;
+            bestScore = score;
+        }
+    }
+    return best;
+}
+
+uint64_t
+QkdNetwork::GetSpareBits(const KeyPath& path) const
+{
+    uint64_t poorest = std::numeric_limits<uint64_t>::max();
+    for (const uint32_t link : path.edges)
+    {
+        const bool overheard = m_links[link].GetQber() > m_links[link].GetConfig().maxQber;
+        poorest =
+            IsLinkActive(link) && !overheard ? std::min(poorest, GetSpareBits(link)) : uint64_t{0};
+    }
+    return poorest;
 }
 
 void

@@ -15,6 +15,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 namespace qntn
 {
@@ -26,12 +27,13 @@ enum class SiteKind : uint8_t
     RelayCandidate,
 };
 
-/// Who chooses the path of a relation.
+/// Who chooses the path of a relation. Closed paths, and those with a link whose last block had too
+/// many errors, are not chosen.
 enum class KeyRouting : uint8_t
 {
     Manual,          ///< SetPath
-    ShortestPath,    ///< the first open path with key on all its links
-    LargestResidual, ///< the open path whose poorest link has most key
+    ShortestPath,    ///< fewest hops, then most key; kept while it has the key that is needed
+    LargestResidual, ///< the path whose poorest link has most key
 };
 
 /// A link since the last report, and its levels now.
@@ -234,6 +236,10 @@ class QkdNetwork : public ns3::Object
 
     void RunBlock();
     void ChoosePaths();
+    /// The path that m_routing wants; none if all are closed or overheard.
+    std::optional<uint32_t> ChoosePath(const Relation& relation) const;
+    /// What the poorest link of a path can give; 0 if it is closed or overheard.
+    uint64_t GetSpareBits(const KeyPath& path) const;
     void RelayKeys();
     void Distil(uint32_t link, const SiftedBlock& block);
     /// What a link can still give to relays.
@@ -260,6 +266,7 @@ class QkdNetwork : public ns3::Object
     uint64_t m_nextTransfer{0};
     CostSet m_costSet;
     bool m_started{false};
+    bool m_routed{false}; ///< paths have been chosen once
     std::vector<Site> m_sites;
     std::vector<QkdLink> m_links;
     std::vector<LinkUse> m_linkUses; ///< by link
