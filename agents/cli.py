@@ -14,6 +14,7 @@ from rich.table import Table
 
 import pybridge
 from pybridge.commands import parse_params, print_json, register
+from pybridge.kms.commands import kms
 from pybridge.schema import Value
 from pybridge.simulator import Transport
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 register(app)
 bench = typer.Typer(help="Measure; figures are of this machine and this moment.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
+app.add_typer(kms, name="kms")
 
 ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="`qntn scenarios` lists them.")]
 Params = Annotated[list[str] | None, typer.Option("--param", help="name=value in place of a default; repeatable.")]
