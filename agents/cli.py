@@ -249,6 +249,25 @@ def bench_steps(
     Console().print(table)
 
 
+@bench.command("qkd")
+def bench_qkd(
+    kmes: Annotated[list[int] | None, typer.Option(min=4, help="Sizes; repeatable. [default: 14 50 100 200]")] = None,
+    simulated_s: Annotated[float, typer.Option(min=120, help="Of each network.")] = 3600.0,
+    as_json: Json = False,
+) -> None:
+    """Speed and memory of a key network of packets with faults, by its size."""
+    from agents import bench_qkd as measure
+
+    rows = measure.measure(kmes or [14, 50, 100, 200], simulated_s)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
 def _make(name: str, num_envs: int, params: dict[str, Value], transport: Transport) -> pybridge.VectorEnv:
     return pybridge.make_vec(name, num_envs=num_envs, params=params, transport=transport)
 

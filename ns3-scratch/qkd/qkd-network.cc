@@ -88,7 +88,7 @@ QkdNetwork::GetTypeId()
                                           "LargestResidual"))
             .AddAttribute("MinRelayBits",
                           "With a transport: less is not worth a message, unless it is all that is "
-                          "needed.",
+                          "needed and the pool is below M_thr or somebody waits.",
                           UintegerValue(1024),
                           MakeUintegerAccessor(&QkdNetwork::m_minRelayBits),
                           MakeUintegerChecker<uint64_t>(1));
@@ -541,7 +541,10 @@ QkdNetwork::RelayShare(uint32_t index)
     }
     if (m_transport)
     {
-        if (bits < std::min(m_minRelayBits, need))
+        const KeyPool& pool = relation.GetPool();
+        const bool urgent =
+            relation.GetNumWaiting() > 0 || pool.GetStoredBits() < pool.GetConfig().thresholdBits;
+        if (bits < m_minRelayBits && !(urgent && bits == need))
         {
             return false;
         }

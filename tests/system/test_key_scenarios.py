@@ -117,6 +117,7 @@ def test_finite_blocks_make_less_key() -> None:
     [
         ({"demands": "K1 O9 1000"}, "no site 'O9'; did you mean 'O1'"),
         ({"demands": ""}, "demands: found none"),
+        ({"demands": "K1 O2 1; O2 K1 1"}, "appear twice"),
         ({"demands": "K1 O2"}, "2 words, expected SOURCE TARGET BITS_PER_SECOND"),
         ({"demands": "K1 O2 fast"}, "found 'fast', expected a number"),
         ({"pool_min_mib": 50.0}, "expected min <= threshold <= max"),

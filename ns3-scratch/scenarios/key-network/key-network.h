@@ -10,6 +10,7 @@
 #include "qkd/nearest-name.h"
 #include "qkd/qkd-network.h"
 #include "qkd/topology.h"
+#include "scenarios/key-network/wide-network.h"
 
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -39,7 +40,8 @@ class KeyNetwork
 {
   public:
     /// Reads the parameters; refuses what does not go together.
-    KeyNetwork(Bridge& bridge, const std::string& topologyName);
+    /// \param wide the network is too wide for its fibres: spans, random demands, random faults
+    KeyNetwork(Bridge& bridge, const std::string& topologyName, bool wide = false);
 
     QkdNetwork& GetKeys() const
     {
@@ -112,12 +114,13 @@ class KeyNetwork
     QkdLinkConfig m_base;
     double m_generation{1};
     std::map<std::string, uint64_t> m_fills;
+    std::optional<WideNetwork> m_wide;
 };
 
 /// Requests of applications come as often as this.
 inline const ns3::Time REQUEST_PERIOD = ns3::Seconds(1);
 
-inline KeyNetwork::KeyNetwork(Bridge& bridge, const std::string& topologyName)
+inline KeyNetwork::KeyNetwork(Bridge& bridge, const std::string& topologyName, bool wide)
     : m_bridge(bridge), m_network(ns3::CreateObject<QkdNetwork>())
 {
     using ns3::Seconds;
@@ -128,8 +131,15 @@ inline KeyNetwork::KeyNetwork(Bridge& bridge, const std::string& topologyName)
     m_step = Seconds(number("step_s", 0.001, 3600, "s", "time between decisions"));
     const double blockPeriod =
         number("block_period_s", 0.001, 3600, "s", "how often counts are drawn and key is relayed");
-    const std::string demands =
-        bridge.TextParameter("demands", {}, "'SOURCE TARGET BITS_PER_SECOND; ...'");
+    std::string demands;
+    if (wide)
+    {
+        m_wide.emplace(bridge);
+    }
+    else
+    {
+        demands = bridge.TextParameter("demands", {}, "'SOURCE TARGET BITS_PER_SECOND; ...'");
+    }
     m_keyWait = Seconds(number("key_wait_s", 0, 3600, "s", "longest that a request waits for key"));
     m_routing = bridge.TextParameter("routing",
                                      {"agents", "ShortestPath", "LargestResidual"},
@@ -170,6 +180,11 @@ inline KeyNetwork::KeyNetwork(Bridge& bridge, const std::string& topologyName)
                                         "of the classical channels; 0: no messages, no delay");
     const std::string scheme =
         bridge.TextParameter("relay_scheme", {"HopByHop", "Xor"}, "how key is relayed");
+    const auto minRelay = bridge.Parameter<uint64_t>("min_relay_bits",
+                                                     1,
+                                                     1e9,
+                                                     "bits",
+                                                     "less is relayed only if it is urgent");
     m_faultText =
         bridge.TextParameter("faults", {}, "'attack A-B 600 1200 0.5; cut A-B 10 20; crash A 5 9'");
     m_faultAgent =
@@ -198,7 +213,13 @@ inline KeyNetwork::KeyNetwork(Bridge& bridge, const std::string& topologyName)
     m_base.finite.blockBits = m_base.distilBits = blockBits;
     try
     {
-        const auto topology = ReadQkdTopology(bridge.DataPath("qkd/networks.json"), topologyName);
+        auto topology = ReadQkdTopology(bridge.DataPath("qkd/networks.json"), topologyName);
+        if (m_wide)
+        {
+            topology = m_wide->Widen(topology);
+            demands = m_wide->DrawDemands(topology);
+            m_faultText += ";" + m_wide->DrawFaults(topology, m_duration);
+        }
         m_fills = ReadFills(fills, topology);
         ReadDemands(demands, topology);
         for (const std::string& site : topology.sites)
@@ -208,6 +229,7 @@ inline KeyNetwork::KeyNetwork(Bridge& bridge, const std::string& topologyName)
         }
         AddLinks(topology);
         m_network->SetAttribute("BlockPeriod", ns3::TimeValue(Seconds(blockPeriod)));
+        m_network->SetAttribute("MinRelayBits", ns3::UintegerValue(minRelay));
         m_network->SetAttribute("MaxPaths", ns3::UintegerValue(maxPaths));
         m_network->SetAttribute("Routing",
                                 ns3::StringValue(m_routing == "agents" ? "Manual" : m_routing));
@@ -306,6 +328,14 @@ KeyNetwork::ReadDemands(const std::string& text, const QkdTopology& topology)
         if (from == to || FindKeyPaths(topology.sites.size(), edges, from, to, 1).empty())
         {
             m_bridge.Refuse("demands: no path of links between " + words[0] + " and " + words[1]);
+        }
+        for (const KeyDemand& other : m_demands)
+        {
+            if (std::minmax(other.source, other.target) == std::minmax(words[0], words[1]))
+            {
+                m_bridge.Refuse("demands: " + words[0] + " and " + words[1] +
+                                " appear twice; add up their rates");
+            }
         }
         m_demands.push_back({words[0], words[1], Number("demands: rate", words[2])});
     }

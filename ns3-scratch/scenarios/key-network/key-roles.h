@@ -277,13 +277,13 @@ KeyMetrics::NoteTaken(uint32_t relation, uint64_t offsetBits, uint64_t bits) con
 }
 
 /// The whole of a scenario about the key of a published network.
-int RunKeyScenario(int argc, char* argv[], const std::string& topologyName);
+int RunKeyScenario(int argc, char* argv[], const std::string& topologyName, bool wide = false);
 
 inline int
-RunKeyScenario(int argc, char* argv[], const std::string& topologyName)
+RunKeyScenario(int argc, char* argv[], const std::string& topologyName, bool wide)
 {
     Bridge bridge(argc, argv);
-    KeyNetwork network(bridge, topologyName);
+    KeyNetwork network(bridge, topologyName, wide);
     QkdNetwork& keys = network.GetKeys();
     const auto numDemands = static_cast<uint32_t>(network.GetDemands().size());
     uint32_t maxPaths = 1;
