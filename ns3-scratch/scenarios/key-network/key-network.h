@@ -78,6 +78,12 @@ class KeyNetwork
         return m_live;
     }
 
+    /// Whether there are metrics of every demand and link; the live door needs them.
+    bool IsDetailed() const
+    {
+        return m_detailed || m_live;
+    }
+
     bool HasFaultAgent() const
     {
         return m_faultAgent;
@@ -110,6 +116,7 @@ class KeyNetwork
     std::string m_routing;
     std::string m_faultText;
     bool m_live{false};
+    bool m_detailed{true};
     bool m_faultAgent{false};
     QkdLinkConfig m_base;
     double m_generation{1};
@@ -189,6 +196,11 @@ inline KeyNetwork::KeyNetwork(Bridge& bridge, const std::string& topologyName, b
         bridge.TextParameter("faults", {}, "'attack A-B 600 1200 0.5; cut A-B 10 20; crash A 5 9'");
     m_faultAgent =
         bridge.Parameter<bool>("fault_agent", 0, 1, "bool", "1: faults are an action, too");
+    m_detailed = bridge.Parameter<bool>("detailed",
+                                        0,
+                                        1,
+                                        "bool",
+                                        "1: metrics of every demand and link; 0: of all together");
     m_live = bridge.Parameter<bool>("live", 0, 1, "bool", "1: key can be taken from outside");
 
     constexpr double MIB = 8.0 * 1024 * 1024;

@@ -202,6 +202,10 @@ inline KeyMetrics::KeyMetrics(Bridge& bridge, const KeyNetwork& network, bool li
       m_keySpent(bridge.Metric("link_key_bits", "bits", "key of links spent in this step")),
       m_messages(bridge.Metric("messages", "1", "of key managers, so far"))
 {
+    if (!network.IsDetailed())
+    {
+        return;
+    }
     for (const KeyDemand& demand : network.GetDemands())
     {
         const std::string of = "." + demand.source + "-" + demand.target;
@@ -242,15 +246,19 @@ KeyMetrics::Write(const KeyNetwork& network, const std::vector<RelationReport>& 
     {
         const Relation::Counters& counters = keys.GetRelationCounters(r);
         const KeyPool& pool = keys.GetRelationPool(r);
+        m_granted += reports[r].grantedRequests;
+        m_refused += reports[r].refusedRequests;
+        spent += static_cast<double>(reports[r].linkBits);
+        if (m_demands.empty())
+        {
+            continue;
+        }
         m_demands[r].stored() = static_cast<double>(pool.GetStoredBits());
         m_demands[r].delivered() = static_cast<double>(pool.GetLedger().delivered);
         m_demands[r].waiting() = static_cast<double>(reports[r].waitingRequests);
         m_demands[r].blocked() = static_cast<double>(counters.refused);
         m_demands[r].path() = reports[r].pathIndex;
         m_demands[r].failedRelays() = static_cast<double>(counters.failedRelays);
-        m_granted += reports[r].grantedRequests;
-        m_refused += reports[r].refusedRequests;
-        spent += static_cast<double>(reports[r].linkBits);
     }
     for (uint32_t i = 0; i < m_links.size(); ++i)
     {
