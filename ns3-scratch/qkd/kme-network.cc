@@ -12,6 +12,7 @@
 #include "ns3/point-to-point-helper.h"
 #include "ns3/point-to-point-net-device.h"
 #include "ns3/simulator.h"
+#include "ns3/traffic-control-helper.h"
 #include "ns3/uinteger.h"
 
 #include <algorithm>
@@ -297,6 +298,8 @@ KmeNetwork::AddChannel(uint32_t link)
     const Ipv4Address base(0x0a000000 + 4 * link);
     Ipv4AddressHelper addresses(base, Ipv4Mask("255.255.255.252"));
     const Ipv4InterfaceContainer interfaces = addresses.Assign(devices);
+    // The device's own queue is enough, and it drops nothing for having waited.
+    TrafficControlHelper().Uninstall(devices);
     m_apps[config.siteA]->AddNeighbour(config.siteB, interfaces.GetAddress(1), m_rate);
     m_apps[config.siteB]->AddNeighbour(config.siteA, interfaces.GetAddress(0), m_rate);
 }
