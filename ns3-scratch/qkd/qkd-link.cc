@@ -132,6 +132,12 @@ QkdLink::SetCloudy(bool cloudy)
     m_cloudy = cloudy;
 }
 
+bool
+QkdLink::IsCloudy() const
+{
+    return m_cloudy;
+}
+
 void
 QkdLink::SetBlockCallback(BlockCallback callback)
 {

@@ -101,6 +101,7 @@ class QkdLink
     void SetChannelTransmittance(double transmittance);
     /// Let no light through, whatever the channel's transmittance.
     void SetCloudy(bool cloudy);
+    bool IsCloudy() const;
     /// Part of the pulses that an eavesdropper intercepts and sends again.
     void SetInterceptedFraction(double fraction);
 
