@@ -217,6 +217,21 @@ def bound(name: ScenarioName, as_json: Json = False) -> None:
     )
 
 
+@app.command("key-pictures")
+def key_pictures(
+    name: ScenarioName = "secoqc",
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("results/keys"),
+    seed: int = 1,
+    param: Params = None,
+) -> None:
+    """Draw what a key network does: pools, requests, key by cause, rates of its links, cost against demand."""
+    from agents.key_pictures import pictures
+
+    with _make(name, 1, parse_params(param), "shm") as env:
+        for file in pictures(env, pybridge.scenario(name), out, seed):
+            Console().print(str(file), soft_wrap=True, highlight=False)
+
+
 @app.command()
 def demo(
     small: Annotated[bool, typer.Option("--small", help="About a minute instead of ten.")] = False,

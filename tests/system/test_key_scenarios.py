@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,29 @@ def test_bound_of_a_scenario(name: str) -> None:
     assert row["cost_set"] == "A (unverified)"
     assert any(edge["pairs"] for edge in row["edges"])
     assert "least cost" in CliRunner().invoke(app, ["bound", name], catch_exceptions=False).stdout
+
+
+def test_pictures_of_a_key_network(tmp_path: Path) -> None:
+    command = ["key-pictures", "secoqc", "--out", str(tmp_path), "--param", "episode_s=900"]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0
+    files = sorted(file.name for file in tmp_path.iterdir())
+    assert files == [
+        "cost-by-demand.png",
+        "key-by-cause.png",
+        "pool-levels.png",
+        "rate-by-distance.png",
+        "rate-by-elevation.png",
+        "requests.png",
+    ]
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in tmp_path.iterdir())
+
+
+def test_bench_of_a_small_network() -> None:
+    command = ["bench", "qkd", "--kmes", "6", "--simulated-s", "180", "--json"]
+    [row] = json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout)
+    assert row["kmes"] == 6
+    assert row["simulated_s"] == 120
+    assert row["messages"] > 0
+    assert 0 < row["peak_mb"] < 200
+    assert 0 <= row["served_ratio"] <= 1

@@ -193,6 +193,9 @@ class KeyMetrics
     Metric m_served;
     Metric m_keySpent;
     Metric m_messages;
+    Metric m_servedRequests;
+    Metric m_queuedRequests;
+    Metric m_refusedRequests;
     uint64_t m_granted{0};
     uint64_t m_refused{0};
 };
@@ -200,7 +203,10 @@ class KeyMetrics
 inline KeyMetrics::KeyMetrics(Bridge& bridge, const KeyNetwork& network, bool live)
     : m_served(bridge.Metric("served_ratio", "ratio", "requests that got key in time, so far")),
       m_keySpent(bridge.Metric("link_key_bits", "bits", "key of links spent in this step")),
-      m_messages(bridge.Metric("messages", "1", "of key managers, so far"))
+      m_messages(bridge.Metric("messages", "1", "of key managers, so far")),
+      m_servedRequests(bridge.Metric("served_requests", "1", "that got key in time, so far")),
+      m_queuedRequests(bridge.Metric("queued_requests", "1", "that wait for key now")),
+      m_refusedRequests(bridge.Metric("refused_requests", "1", "that got none in time, so far"))
 {
     if (!network.IsDetailed())
     {
@@ -242,6 +248,7 @@ KeyMetrics::Write(const KeyNetwork& network, const std::vector<RelationReport>& 
 {
     const QkdNetwork& keys = network.GetKeys();
     double spent = 0;
+    double queued = 0;
     for (uint32_t r = 0; r < reports.size(); ++r)
     {
         const Relation::Counters& counters = keys.GetRelationCounters(r);
@@ -249,6 +256,7 @@ KeyMetrics::Write(const KeyNetwork& network, const std::vector<RelationReport>& 
         m_granted += reports[r].grantedRequests;
         m_refused += reports[r].refusedRequests;
         spent += static_cast<double>(reports[r].linkBits);
+        queued += static_cast<double>(reports[r].waitingRequests);
         if (m_demands.empty())
         {
             continue;
@@ -273,6 +281,9 @@ KeyMetrics::Write(const KeyNetwork& network, const std::vector<RelationReport>& 
     const auto all = static_cast<double>(m_granted + m_refused);
     m_served() = all > 0 ? static_cast<double>(m_granted) / all : 1;
     m_keySpent() = spent;
+    m_servedRequests() = static_cast<double>(m_granted);
+    m_queuedRequests() = queued;
+    m_refusedRequests() = static_cast<double>(m_refused);
     m_messages() =
         network.GetKmes() ? static_cast<double>(network.GetKmes()->GetCounters().messages) : 0;
 }
