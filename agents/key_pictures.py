@@ -11,6 +11,7 @@ import numpy as np
 
 from agents import bounds, report
 from agents.policies import EqualShare
+from pybridge.errors import ParameterError
 from pybridge.models import orbit, qkd
 
 if TYPE_CHECKING:
@@ -112,11 +113,15 @@ def rate_by_elevation(out: Path) -> Path:
 
 def cost_by_demand(out: Path, problem: Mapping[str, Any], cost_set: str) -> Path:
     """Least cost of a network that serves the scenario's demands times a factor, with and without whole devices."""
-    factors = np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
-    placements = [
-        bounds.relay_placement(**(dict(problem) | {"demands": [(a, b, rate * f) for a, b, rate in problem["demands"]]}))
-        for f in factors
-    ]
+    factors: list[float] = []
+    placements: list[bounds.Placement] = []
+    for factor in (0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1000.0):
+        demands = [(a, b, rate * factor) for a, b, rate in problem["demands"]]
+        try:
+            placements.append(bounds.relay_placement(**(dict(problem) | {"demands": demands})))
+        except ParameterError:  # more than all edges can carry
+            break
+        factors.append(factor)
     with report.picture(out / "cost-by-demand.png", f"Least cost of deployment, cost set {cost_set}") as axes:
         axes.plot(factors, [p.cost for p in placements], marker="o", label="whole devices")
         axes.plot(factors, [p.relaxed_cost for p in placements], marker="s", linestyle="--", label="relaxed")
