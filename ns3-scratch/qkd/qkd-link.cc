@@ -2,6 +2,7 @@
 #include "qkd/qkd-link.h"
 
 #include "ns3/abort.h"
+#include "ns3/assert.h"
 
 #include <algorithm>
 #include <cmath>
@@ -253,6 +254,15 @@ KeyPool&
 QkdLink::GetPool()
 {
     return m_pool;
+}
+
+void
+QkdLink::Check() const
+{
+    m_pool.Check();
+    NS_ASSERT_MSG(m_pool.GetLedger().generated <= m_config.pool.initialBits + m_totalSifted,
+                  "link " << m_pool.GetName() << ": " << m_pool.GetLedger().generated
+                          << " bits of key from " << m_totalSifted << " sifted bits");
 }
 
 int64_t

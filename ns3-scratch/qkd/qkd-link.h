@@ -118,6 +118,8 @@ class QkdLink
     /// Blocks that yielded nothing: too many errors, or lost on their way.
     uint64_t GetNumAbortedBlocks() const;
     const QkdLinkConfig& GetConfig() const;
+    /// Assert that every bit is accounted for, and that no more key was made than bits were sifted.
+    void Check() const;
     const KeyPool& GetPool() const;
     KeyPool& GetPool();
 

@@ -308,7 +308,7 @@ QkdNetwork::Check() const
     uint64_t spent = 0;
     for (const QkdLink& link : m_links)
     {
-        link.GetPool().Check();
+        link.Check();
         spent += link.GetPool().GetLedger().relay;
     }
     uint64_t received = 0;

@@ -144,7 +144,7 @@ def test_a_demand_without_a_path_is_refused() -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["secoqc", "tokyo"])
+@pytest.mark.parametrize("name", ["metaverse-city", "secoqc", "tokyo"])
 def test_bound_of_a_scenario(name: str) -> None:
     result = CliRunner().invoke(app, ["bound", name, "--json"], catch_exceptions=False)
     row = json.loads(result.stdout)[0]
@@ -152,6 +152,14 @@ def test_bound_of_a_scenario(name: str) -> None:
     assert row["cost_set"] == "A (unverified)"
     assert any(edge["pairs"] for edge in row["edges"])
     assert "least cost" in CliRunner().invoke(app, ["bound", name], catch_exceptions=False).stdout
+
+
+def test_the_city_s_keys_by_messages() -> None:
+    steps = list(episode("metaverse-city", episode_s=5.0, key_messages=1))
+    without = list(episode("metaverse-city", episode_s=5.0))
+    assert len(steps) == len(without) == 50
+    assert steps != without
+    assert steps == list(episode("metaverse-city", episode_s=5.0, key_messages=1))
 
 
 def test_pictures_of_a_key_network(tmp_path: Path) -> None:
