@@ -14,6 +14,7 @@ from rich.table import Table
 
 import pybridge
 from pybridge.commands import parse_params, print_json, register
+from pybridge.kms.commands import kms
 from pybridge.schema import Value
 from pybridge.simulator import Transport
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 register(app)
 bench = typer.Typer(help="Measure; figures are of this machine and this moment.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
+app.add_typer(kms, name="kms")
 
 ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="`qntn scenarios` lists them.")]
 Params = Annotated[list[str] | None, typer.Option("--param", help="name=value in place of a default; repeatable.")]
@@ -182,6 +184,59 @@ def headroom(
 
 
 @app.command()
+def bound(name: ScenarioName, as_json: Json = False) -> None:
+    """Show the least that a key network can cost which serves the demands of a scenario, and where it builds."""
+    from agents import bounds
+    from pybridge.catalogue import native_folder
+
+    found = pybridge.scenario(name)
+    data = native_folder() / "data" / "qkd"
+    problem = bounds.scenario_problem(found, data)
+    placement = bounds.relay_placement(**problem)
+    label = bounds.cost_set_label(data, found.bound["cost_set"])
+    rows = bounds.rows(problem["edges"], placement)
+    if as_json:
+        print_json(
+            [
+                {
+                    "scenario": name,
+                    "cost_set": label,
+                    "cost": placement.cost,
+                    "relaxed_cost": placement.relaxed_cost,
+                    "inline_relays": placement.inline_relays,
+                    "edges": rows,
+                }
+            ]
+        )
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"least cost {placement.cost:,.2f} with cost set {label}, {placement.inline_relays} relays between spans; "
+        f"without integrality {placement.relaxed_cost:,.2f}",
+        soft_wrap=True,
+    )
+
+
+@app.command("key-pictures")
+def key_pictures(
+    name: ScenarioName = "secoqc",
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("results/keys"),
+    seed: int = 1,
+    param: Params = None,
+) -> None:
+    """Draw what a key network does: pools, requests, key by cause, rates of its links, cost against demand."""
+    from agents.key_pictures import pictures
+
+    with _make(name, 1, parse_params(param), "shm") as env:
+        for file in pictures(env, pybridge.scenario(name), out, seed):
+            Console().print(str(file), soft_wrap=True, highlight=False)
+
+
+@app.command()
 def demo(
     small: Annotated[bool, typer.Option("--small", help="About a minute instead of ten.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/demo"),
@@ -260,6 +315,19 @@ def bench_guest(
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console().print(table)
+
+
+@bench.command("qkd")
+def bench_qkd(
+    kmes: Annotated[list[int] | None, typer.Option(min=4, help="Sizes; repeatable. [default: 14 50 100 200]")] = None,
+    simulated_s: Annotated[float, typer.Option(min=120, help="Of each network.")] = 3600.0,
+    as_json: Json = False,
+) -> None:
+    """Speed and memory of a key network of packets with faults, by its size."""
+    from agents import bench_qkd as measure
+
+    rows = measure.measure(kmes or [14, 50, 100, 200], simulated_s)
+    _print_rows(rows, as_json)
 
 
 def _make(

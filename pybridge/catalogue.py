@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCENARIO_PATH_VARIABLE = "QNTN_SCENARIO_PATH"
 """Folders with more scenarios, made by ``qntn build --scenarios``, separated by ``:``."""
 
-_SECTIONS = ("title", "description", "parameters", "utility", "reward")
+_SECTIONS = ("title", "description", "parameters", "utility", "reward", "bound")
 
 
 def native_folder() -> Path:
@@ -44,6 +44,7 @@ class Scenario:
         rewards: role -> term -> weight.
         starts_ahead: whether simulators may be started before their episode is asked for.
         step_timeout_s: deadline of a step in place of the environment's, or None.
+        bound: what `qntn bound` computes: network, cost set, largest span and demands; may be empty.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Scenario:
     rewards: Mapping[str, Mapping[str, float]]
     starts_ahead: bool = True
     step_timeout_s: float | None = None
+    bound: Mapping[str, Any] = field(default_factory=dict)
 
     def launch(self, transport: Transport) -> Simulator:
         """A simulator for one episode, started now.
@@ -127,4 +129,5 @@ def _read(file: Path, program: Path) -> Scenario:
         parameters=content.get("parameters", {}),
         utility=content.get("utility", {}),
         rewards=content.get("reward", {}),
+        bound=content.get("bound", {}),
     )

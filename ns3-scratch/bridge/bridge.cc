@@ -166,6 +166,12 @@ Bridge::NumberParameter(const std::string& name,
     return value;
 }
 
+void
+Bridge::Refuse(const std::string& message)
+{
+    Fail(*m_transport, "parameter", message);
+}
+
 std::string
 Bridge::TextParameter(const std::string& name,
                       const std::vector<std::string>& choices,

@@ -82,6 +82,10 @@ class Bridge
                               const std::vector<std::string>& choices,
                               const std::string& help);
 
+    /// Ends the program because the user's values do not go together; Python raises it as a
+    /// ParameterError. Before Open.
+    [[noreturn]] void Refuse(const std::string& message);
+
     /// A kind of agent that acts every \p period steps. The reference stays valid.
     /// \p carryOver false: the scenario writes every observation at each step, so that old values
     /// need not be kept (saves a copy where observations are large).

@@ -125,47 +125,43 @@ SamplingDeviation(double epsilon, double ratio, double seen, double unseen)
 
 } // namespace
 
-FiniteKeyCounts
-EvaluateFiniteKey(const FiniteKeyConfig& config)
+DetectionProbabilities
+DetectPulses(const FiniteKeyConfig& config)
 {
-    RequireConfig(config);
-    FiniteKeyCounts counts{};
-    counts.phaseError = 0.5;
-
-    Intensities detected{}; // for each pulse sent
-    Intensities wrong{};
+    DetectionProbabilities pulse{};
     for (int k = 0; k < 3; ++k)
     {
         const double light = -std::expm1(-config.transmittance * config.intensities[k]);
         const double clicked = light + 2 * config.darkCountProbability * (1 - light);
-        const double probability = config.intensityProbabilities[k];
-        detected[k] = probability * clicked * (1 + config.afterpulseProbability);
-        wrong[k] = probability * (config.darkCountProbability + config.misalignment * light +
-                                  config.afterpulseProbability * clicked / 2);
+        pulse.detected[k] = clicked * (1 + config.afterpulseProbability);
+        pulse.wrong[k] = config.darkCountProbability + config.misalignment * light +
+                         config.afterpulseProbability * clicked / 2;
     }
-    const double detections = Sum(detected);
-    if (detections == 0 || config.blockSize == 0)
+    return pulse;
+}
+
+FiniteKeyCounts
+BoundFiniteKey(const FiniteKeyConfig& config, const FiniteKeyObservation& observation)
+{
+    RequireConfig(config);
+    FiniteKeyCounts counts{};
+    counts.phaseError = 0.5;
+    counts.xDetections = observation.xDetections;
+    counts.zDetections = observation.zDetections;
+    counts.zErrors = observation.zErrors;
+    counts.qber = observation.qber;
+    const double blockSize = Sum(observation.xDetections);
+    if (blockSize == 0)
     {
         return counts;
     }
-    const double xSifted = config.basisProbability * config.basisProbability;
-    const double zSifted = (1 - config.basisProbability) * (1 - config.basisProbability);
-    counts.pulses = config.blockSize / (xSifted * detections);
-    for (int k = 0; k < 3; ++k)
-    {
-        counts.xDetections[k] = counts.pulses * xSifted * detected[k];
-        counts.zDetections[k] = counts.pulses * zSifted * detected[k];
-        counts.zErrors[k] = counts.pulses * zSifted * wrong[k];
-    }
-    counts.qber = std::min(1.0, Sum(wrong) / detections);
-
     const PhotonNumberBounds bounds(config);
     counts.xVacuum = bounds.Vacuum(counts.xDetections);
     counts.xSinglePhoton = bounds.SinglePhoton(counts.xDetections);
     counts.zSinglePhoton = bounds.SinglePhoton(counts.zDetections);
     counts.zSinglePhotonErrors = bounds.SinglePhotonErrors(counts.zErrors);
     counts.errorCorrectionBits =
-        config.blockSize * config.errorCorrectionEfficiency * BinaryEntropy(counts.qber);
+        blockSize * config.errorCorrectionEfficiency * BinaryEntropy(counts.qber);
     if (counts.xSinglePhoton > 0 && counts.zSinglePhoton > 0)
     {
         const double ratio = counts.zSinglePhotonErrors / counts.zSinglePhoton;
@@ -184,6 +180,41 @@ EvaluateFiniteKey(const FiniteKeyConfig& config)
         counts.errorCorrectionBits - 6 * std::log2(NUM_TERMS / config.epsilonSecrecy) -
         std::log2(2 / config.epsilonCorrectness);
     counts.keyBits = bits > 0 ? static_cast<int64_t>(std::floor(bits)) : 0;
+    return counts;
+}
+
+FiniteKeyCounts
+EvaluateFiniteKey(const FiniteKeyConfig& config)
+{
+    RequireConfig(config);
+    const DetectionProbabilities pulse = DetectPulses(config);
+    double detections = 0;
+    double errors = 0;
+    for (int k = 0; k < 3; ++k)
+    {
+        detections += config.intensityProbabilities[k] * pulse.detected[k];
+        errors += config.intensityProbabilities[k] * pulse.wrong[k];
+    }
+    if (detections == 0 || config.blockSize == 0)
+    {
+        FiniteKeyCounts nothing{};
+        nothing.phaseError = 0.5;
+        return nothing;
+    }
+    const double xSifted = config.basisProbability * config.basisProbability;
+    const double zSifted = (1 - config.basisProbability) * (1 - config.basisProbability);
+    const double pulses = config.blockSize / (xSifted * detections);
+    FiniteKeyObservation expected{};
+    for (int k = 0; k < 3; ++k)
+    {
+        const double sent = pulses * config.intensityProbabilities[k];
+        expected.xDetections[k] = sent * xSifted * pulse.detected[k];
+        expected.zDetections[k] = sent * zSifted * pulse.detected[k];
+        expected.zErrors[k] = sent * zSifted * pulse.wrong[k];
+    }
+    expected.qber = std::min(1.0, errors / detections);
+    FiniteKeyCounts counts = BoundFiniteKey(config, expected);
+    counts.pulses = pulses;
     return counts;
 }
 

@@ -46,6 +46,31 @@ struct FiniteKeyCounts
     int64_t keyBits; ///< >= 0
 };
 
+/// What a block has shown, one count for each intensity.
+struct FiniteKeyObservation
+{
+    Intensities xDetections; ///< sifted in the key basis
+    Intensities zDetections; ///< sifted in the test basis
+    Intensities zErrors;
+    double qber; ///< in X
+};
+
+/// The bounds that follow from counts that were observed; of \p config only the intensities, their
+/// probabilities, the error-correction efficiency and the epsilons are used.
+FiniteKeyCounts BoundFiniteKey(const FiniteKeyConfig& config,
+                               const FiniteKeyObservation& observation);
+
+/// What a pulse of each intensity does: detected, and detected wrongly.
+struct DetectionProbabilities
+{
+    Intensities detected;
+    Intensities wrong;
+};
+
+/// Of pulses that both ends treat in the same basis; the intensities' own probabilities do not
+/// count.
+DetectionProbabilities DetectPulses(const FiniteKeyConfig& config);
+
 /// Lim et al., PRA 89, 022307 (2014), Eqs. 1-5, with two misprints corrected: lambda_EC = n_X f
 /// h(e_obs), and the errors of an intensity follow from the transmittance of the whole system.
 /// \throw std::invalid_argument for values out of range and intensities out of order

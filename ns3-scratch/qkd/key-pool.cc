@@ -95,6 +95,12 @@ KeyPool::GetStoredBits() const
 }
 
 uint64_t
+KeyPool::GetHeadOffset() const
+{
+    return m_ledger.generated - m_ledger.dropped - m_stored;
+}
+
+uint64_t
 KeyPool::GetUsableBits() const
 {
     return m_stored > m_config.minBits ? m_stored - m_config.minBits : 0;

@@ -68,6 +68,9 @@ class KeyPool
     void Expire(ns3::Time now);
 
     uint64_t GetStoredBits() const;
+    /// Place of the oldest stored bit in the sequence of all bits that were ever stored. Every bit
+    /// that leaves the pool comes from here on, so that two uses never meet.
+    uint64_t GetHeadOffset() const;
     /// What Deliver and Relay may take: stored bits above M_min.
     uint64_t GetUsableBits() const;
     /// Stored bits as a part of M_max.

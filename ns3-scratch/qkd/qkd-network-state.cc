@@ -78,7 +78,7 @@ bool
 QkdNetwork::IsSiteOpen(uint32_t site) const
 {
     const Site& s = m_sites.at(site);
-    return s.kind == SiteKind::Endpoint || s.relay.IsOpen(Simulator::Now());
+    return s.up && (s.kind == SiteKind::Endpoint || s.relay.IsOpen(Simulator::Now()));
 }
 
 const RelayDeployment&
@@ -218,6 +218,12 @@ uint64_t
 QkdNetwork::GetWaitingRequests(uint32_t relation) const
 {
     return GetRelation(relation).GetNumWaiting();
+}
+
+const Relation::Counters&
+QkdNetwork::GetRelationCounters(uint32_t relation) const
+{
+    return GetRelation(relation).GetCounters();
 }
 
 LinkReport

@@ -4,6 +4,7 @@
 #include "ns3/abort.h"
 #include "ns3/assert.h"
 #include "ns3/double.h"
+#include "ns3/enum.h"
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
 
@@ -18,9 +19,6 @@ NS_OBJECT_ENSURE_REGISTERED(QkdNetwork);
 
 namespace
 {
-
-/// How often what one relation leaves over is offered to the others.
-constexpr uint32_t RELAY_PASSES = 4;
 
 /// Abort unless \p index names one of \p size things called \p what.
 void
@@ -70,7 +68,23 @@ QkdNetwork::GetTypeId()
                           "Price of each change of a relay's state.",
                           DoubleValue(0),
                           MakeDoubleAccessor(&QkdNetwork::m_switchingPrice),
-                          MakeDoubleChecker<double>(0));
+                          MakeDoubleChecker<double>(0))
+            .AddAttribute("Routing",
+                          "Who chooses the path of a relation.",
+                          EnumValue(KeyRouting::Manual),
+                          MakeEnumAccessor<KeyRouting>(&QkdNetwork::m_routing),
+                          MakeEnumChecker(KeyRouting::Manual,
+                                          "Manual",
+                                          KeyRouting::ShortestPath,
+                                          "ShortestPath",
+                                          KeyRouting::LargestResidual,
+                                          "LargestResidual"))
+            .AddAttribute("MinRelayBits",
+                          "With a transport: less is not worth a message, unless it is all that is "
+                          "needed and the pool is below M_thr or somebody waits.",
+                          UintegerValue(1024),
+                          MakeUintegerAccessor(&QkdNetwork::m_minRelayBits),
+                          MakeUintegerChecker<uint64_t>(1));
     return tid;
 }
 
@@ -143,9 +157,25 @@ QkdNetwork::GetCostSet() const
 }
 
 void
+QkdNetwork::SetTransport(Ptr<KeyTransport> transport)
+{
+    NS_ABORT_MSG_IF(m_started, "QKD network: transport set after Start");
+    m_transport = transport;
+}
+
+void
 QkdNetwork::Start()
 {
     NS_ABORT_MSG_IF(m_started, "QKD network: started twice");
+    if (m_transport)
+    {
+        m_transport->Connect(*this);
+        for (uint32_t i = 0; i < m_links.size(); ++i)
+        {
+            m_links[i].SetBlockCallback(Callback<void, const SiftedBlock&>(
+                [this, i](const SiftedBlock& block) { Distil(i, block); }));
+        }
+    }
     m_started = true;
     m_advancedAt = Simulator::Now();
     for (const uint32_t site : GetRelaySites())
@@ -214,6 +244,49 @@ QkdNetwork::SetInterceptedFraction(uint32_t link, double fraction)
     m_links[link].SetInterceptedFraction(fraction);
 }
 
+void
+QkdNetwork::SetChannelTransmittance(uint32_t link, double transmittance)
+{
+    RequireIndex("link", link, m_links.size());
+    m_links[link].SetChannelTransmittance(transmittance);
+}
+
+void
+QkdNetwork::SetCloudy(uint32_t link, bool cloudy)
+{
+    RequireIndex("link", link, m_links.size());
+    m_links[link].SetCloudy(cloudy);
+}
+
+void
+QkdNetwork::SetSiteUp(uint32_t site, bool up)
+{
+    RequireIndex("site", site, m_sites.size());
+    Advance();
+    m_sites[site].up = up;
+    if (m_transport && m_started)
+    {
+        m_transport->SetSiteUp(site, up);
+    }
+    Advance();
+}
+
+bool
+QkdNetwork::IsSiteUp(uint32_t site) const
+{
+    return m_sites.at(site).up;
+}
+
+void
+QkdNetwork::SetChannelUp(uint32_t link, bool up)
+{
+    RequireIndex("link", link, m_links.size());
+    if (m_transport && m_started)
+    {
+        m_transport->SetChannelUp(link, up);
+    }
+}
+
 int64_t
 QkdNetwork::AssignStreams(int64_t stream)
 {
@@ -221,6 +294,10 @@ QkdNetwork::AssignStreams(int64_t stream)
     for (QkdLink& link : m_links)
     {
         stream += link.AssignStreams(stream);
+    }
+    if (m_transport && m_started)
+    {
+        stream += m_transport->AssignStreams(stream);
     }
     return stream - first;
 }
@@ -231,7 +308,7 @@ QkdNetwork::Check() const
     uint64_t spent = 0;
     for (const QkdLink& link : m_links)
     {
-        link.GetPool().Check();
+        link.Check();
         spent += link.GetPool().GetLedger().relay;
     }
     uint64_t received = 0;
@@ -239,6 +316,10 @@ QkdNetwork::Check() const
     {
         use.relation->GetPool().Check();
         received += use.relation->GetCounters().linkBits;
+    }
+    if (m_transport && m_started)
+    {
+        m_transport->Check();
     }
     NS_ASSERT_MSG(spent == received,
                   "QKD network: links spent "
@@ -249,6 +330,11 @@ void
 QkdNetwork::DoDispose()
 {
     m_blockEvent.Cancel();
+    if (m_transport)
+    {
+        m_transport->Dispose();
+        m_transport = nullptr;
+    }
     m_relations.clear();
     Object::DoDispose();
 }
@@ -267,6 +353,7 @@ QkdNetwork::RunBlock()
     {
         use.relation->GetPool().Expire(now);
     }
+    ChoosePaths();
     RelayKeys();
     for (const RelationUse& use : m_relations)
     {
@@ -274,63 +361,6 @@ QkdNetwork::RunBlock()
     }
     Check();
     m_blockEvent = Simulator::Schedule(m_blockPeriod, &QkdNetwork::RunBlock, this);
-}
-
-void
-QkdNetwork::RelayKeys()
-{
-    for (uint32_t pass = 0; pass < RELAY_PASSES; ++pass)
-    {
-        for (LinkUse& use : m_linkUses)
-        {
-            use.users = 0;
-        }
-        std::vector<Relation*> needy;
-        for (const RelationUse& use : m_relations)
-        {
-            const KeyPath& path = use.relation->GetCurrentPath();
-            if (use.relation->GetNeed() > 0 && IsPathActive(path))
-            {
-                needy.push_back(use.relation.get());
-                for (const uint32_t link : path.edges)
-                {
-                    ++m_linkUses[link].users;
-                }
-            }
-        }
-        bool progress = false;
-        for (Relation* relation : needy)
-        {
-            progress = RelayShare(*relation) || progress;
-        }
-        if (!progress)
-        {
-            return;
-        }
-    }
-}
-
-bool
-QkdNetwork::RelayShare(Relation& relation)
-{
-    const KeyPath& path = relation.GetCurrentPath();
-    uint64_t bits = relation.GetNeed();
-    for (const uint32_t link : path.edges)
-    {
-        bits = std::min(bits, m_links[link].GetPool().GetUsableBits() / m_linkUses[link].users);
-        --m_linkUses[link].users;
-    }
-    if (bits == 0)
-    {
-        return false;
-    }
-    for (const uint32_t link : path.edges)
-    {
-        const bool spent = m_links[link].GetPool().Relay(bits);
-        NS_ASSERT_MSG(spent, "QKD network: a share exceeds what a link has");
-    }
-    relation.Refill(bits, Simulator::Now());
-    return true;
 }
 
 void

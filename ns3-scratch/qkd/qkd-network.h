@@ -4,6 +4,7 @@
 
 #include "qkd/cost-set.h"
 #include "qkd/key-paths.h"
+#include "qkd/key-transport.h"
 #include "qkd/qkd-link.h"
 #include "qkd/relation.h"
 #include "qkd/relay-deployment.h"
@@ -12,7 +13,9 @@
 #include "ns3/event-id.h"
 #include "ns3/object.h"
 
+#include <map>
 #include <memory>
+#include <optional>
 
 namespace qntn
 {
@@ -22,6 +25,15 @@ enum class SiteKind : uint8_t
 {
     Endpoint,
     RelayCandidate,
+};
+
+/// Who chooses the path of a relation. Closed paths, and those with a link whose last block had too
+/// many errors, are not chosen.
+enum class KeyRouting : uint8_t
+{
+    Manual,          ///< SetPath
+    ShortestPath,    ///< fewest hops, then most key; kept while it has the key that is needed
+    LargestResidual, ///< the path whose poorest link has most key
 };
 
 /// A link since the last report, and its levels now.
@@ -82,6 +94,8 @@ class QkdNetwork : public ns3::Object
     /// Prices of relays; without them everything is free.
     void SetCostSet(const CostSet& costSet);
     const CostSet& GetCostSet() const;
+    /// Let post-processing and relaying be done by messages. Before Start.
+    void SetTransport(ns3::Ptr<KeyTransport> transport);
     void Start();
 
     /// Deploy a candidate relay site.
@@ -101,6 +115,27 @@ class QkdNetwork : public ns3::Object
     // Faults.
     void SetLinkUp(uint32_t link, bool up);
     void SetInterceptedFraction(uint32_t link, double fraction);
+    /// See QkdLink; for what moves.
+    void SetChannelTransmittance(uint32_t link, double transmittance);
+    /// Let no light through.
+    void SetCloudy(uint32_t link, bool cloudy);
+    /// A site crashes or comes back; its links make nothing meanwhile.
+    void SetSiteUp(uint32_t site, bool up);
+    bool IsSiteUp(uint32_t site) const;
+    /// The classical channel beside a link; nothing happens without a transport.
+    void SetChannelUp(uint32_t link, bool up);
+
+    // For the transport.
+    /// Spend key of a link on a tag. \return whether there was enough
+    bool PayTag(uint32_t link, uint64_t bits);
+    /// Both ends agree on a block of key.
+    void StoreBlock(uint32_t link, uint64_t bits);
+    /// A block was lost.
+    void AbortBlock(uint32_t link);
+    /// Spend key of hop \p hop of a transfer's path. \return whether there was enough
+    bool PayRelay(uint64_t transfer, uint32_t hop);
+    /// A transfer is over.
+    void EndRelay(uint64_t transfer, bool delivered);
 
     uint32_t GetNumSites() const;
     uint32_t GetNumLinks() const;
@@ -135,6 +170,7 @@ class QkdNetwork : public ns3::Object
     /// "<site>-<site>".
     const std::string& GetRelationName(uint32_t relation) const;
     uint64_t GetWaitingRequests(uint32_t relation) const;
+    const Relation::Counters& GetRelationCounters(uint32_t relation) const;
 
     LinkReport TakeLinkReport(uint32_t link);
     RelationReport TakeRelationReport(uint32_t relation);
@@ -157,6 +193,7 @@ class QkdNetwork : public ns3::Object
         std::string name;
         SiteKind kind;
         RelayDeployment relay;
+        bool up{true};
     };
 
     /// Counters at the last report.
@@ -172,10 +209,11 @@ class QkdNetwork : public ns3::Object
     /// A link's part in the network.
     struct LinkUse
     {
-        bool active{false};      ///< since m_advancedAt
-        ns3::Time activeTime{0}; ///< since the last block
-        double fibrePrice{0};    ///< a second, since m_advancedAt
-        uint32_t users{0};       ///< of RelayKeys
+        bool active{false};       ///< since m_advancedAt
+        ns3::Time activeTime{0};  ///< since the last block
+        double fibrePrice{0};     ///< a second, since m_advancedAt
+        uint32_t users{0};        ///< of RelayKeys
+        uint64_t promisedBits{0}; ///< to transfers that have not come to it yet
         Mark mark;
     };
 
@@ -187,10 +225,28 @@ class QkdNetwork : public ns3::Object
         Mark mark;
     };
 
+    /// Key on its way over relays.
+    struct Transfer
+    {
+        uint32_t relation;
+        KeyPath path;
+        uint64_t bits;
+        std::vector<bool> paid; ///< by hop
+    };
+
     void RunBlock();
+    void ChoosePaths();
+    /// The path that m_routing wants; none if all are closed or overheard.
+    std::optional<uint32_t> ChoosePath(const Relation& relation) const;
+    /// What the poorest link of a path can give; 0 if it is closed or overheard.
+    uint64_t GetSpareBits(const KeyPath& path) const;
     void RelayKeys();
+    void Distil(uint32_t link, const SiftedBlock& block);
+    /// What a link can still give to relays.
+    uint64_t GetSpareBits(uint32_t link) const;
+    void SendRelay(uint32_t relation, uint64_t bits);
     /// Relay to one relation its share of what its path offers. \return whether anything
-    bool RelayShare(Relation& relation);
+    bool RelayShare(uint32_t index);
     /// Count active time and bill, up to now; then look what is open.
     void Advance();
     bool IsPathActive(const KeyPath& path) const;
@@ -203,8 +259,14 @@ class QkdNetwork : public ns3::Object
     ns3::Time m_commitment;
     ns3::Time m_pricePeriod;
     double m_switchingPrice;
+    KeyRouting m_routing;
+    uint64_t m_minRelayBits;
+    ns3::Ptr<KeyTransport> m_transport;
+    std::map<uint64_t, Transfer> m_transfers;
+    uint64_t m_nextTransfer{0};
     CostSet m_costSet;
     bool m_started{false};
+    bool m_routed{false}; ///< paths have been chosen once
     std::vector<Site> m_sites;
     std::vector<QkdLink> m_links;
     std::vector<LinkUse> m_linkUses; ///< by link

@@ -65,14 +65,42 @@ Relation::GetNeed() const
         static_cast<uint64_t>(m_refillThreshold * static_cast<double>(config.maxBits));
     const uint64_t wanted =
         std::min(config.maxBits, std::max(target, config.minBits + m_counters.waitingBits));
-    return wanted > m_pool.GetStoredBits() ? wanted - m_pool.GetStoredBits() : 0;
+    const uint64_t coming = m_pool.GetStoredBits() + m_counters.inFlightBits;
+    return wanted > coming ? wanted - coming : 0;
 }
 
 void
 Relation::Refill(uint64_t bits, Time now)
 {
     m_pool.Add(bits, now);
+    ++m_counters.relays;
     m_counters.linkBits += bits * GetCurrentPath().edges.size();
+}
+
+void
+Relation::BeginRelay(uint64_t bits)
+{
+    m_counters.inFlightBits += bits;
+}
+
+void
+Relation::PayLink(uint64_t bits)
+{
+    m_counters.linkBits += bits;
+}
+
+void
+Relation::EndRelay(uint64_t bits, uint64_t linkBits, bool delivered, Time now)
+{
+    m_counters.inFlightBits -= bits;
+    if (delivered)
+    {
+        ++m_counters.relays;
+        m_pool.Add(bits, now);
+        return;
+    }
+    ++m_counters.failedRelays;
+    m_counters.failedLinkBits += linkBits;
 }
 
 bool

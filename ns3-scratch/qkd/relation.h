@@ -27,8 +27,12 @@ class Relation
         uint64_t requestedBits{0};
         uint64_t granted{0};
         uint64_t refused{0};
-        uint64_t waitingBits{0}; ///< now
-        uint64_t linkBits{0};    ///< spent on links for this relation
+        uint64_t waitingBits{0};  ///< now
+        uint64_t linkBits{0};     ///< spent on links for this relation
+        uint64_t inFlightBits{0}; ///< being relayed now
+        uint64_t relays{0};       ///< that have arrived
+        uint64_t failedRelays{0};
+        uint64_t failedLinkBits{0}; ///< spent on relays that failed
     };
 
     Relation(std::string name, std::vector<KeyPath> paths, const KeyPoolConfig& pool);
@@ -46,6 +50,12 @@ class Relation
     uint64_t GetNeed() const;
     /// \p bits have been relayed over the current path.
     void Refill(uint64_t bits, ns3::Time now);
+    /// \p bits set out.
+    void BeginRelay(uint64_t bits);
+    /// A link has spent \p bits for this relation.
+    void PayLink(uint64_t bits);
+    /// \p bits that set out have arrived, or have not. \p linkBits have been spent on them.
+    void EndRelay(uint64_t bits, uint64_t linkBits, bool delivered, ns3::Time now);
 
     bool TryTake(uint64_t bits);
     void Request(uint64_t bits, ns3::Time deadline, KeyCallback done);

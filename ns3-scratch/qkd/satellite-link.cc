@@ -3,10 +3,12 @@
 
 #include "qkd/require.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numbers>
 
 namespace qntn
 {
@@ -80,6 +82,22 @@ SatelliteTransmittance(double rangeM,
     const double collected =
         -std::expm1(-receiverDiameterM * receiverDiameterM / (2 * squaredRadius));
     return receiverEfficiency * collected * AtmosphereTransmittance(elevationDeg);
+}
+
+double
+SunElevationDeg(double latitudeDeg, double longitudeDeg, double dayOfYear, double utcHour)
+{
+    const char* where = "SunElevationDeg";
+    RequireRange(where, "latitude_deg", latitudeDeg, -90, 90);
+    RequireRange(where, "longitude_deg", longitudeDeg, -180, 180);
+    constexpr double DEGREE = std::numbers::pi / 180;
+    const double declination =
+        23.45 * DEGREE * std::sin(2 * std::numbers::pi * (284 + dayOfYear) / 365);
+    const double hourAngle = (15 * (utcHour - 12) + longitudeDeg) * DEGREE;
+    const double latitude = latitudeDeg * DEGREE;
+    const double sine = std::sin(latitude) * std::sin(declination) +
+                        std::cos(latitude) * std::cos(declination) * std::cos(hourAngle);
+    return std::asin(std::clamp(sine, -1.0, 1.0)) / DEGREE;
 }
 
 } // namespace qntn

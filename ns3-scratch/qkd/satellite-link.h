@@ -22,6 +22,11 @@ double SatelliteTransmittance(double rangeM,
                               double elevationDeg,
                               double receiverEfficiency);
 
+/// Elevation of the sun above a place at an hour of universal time, degrees. Cooper's declination
+/// (Solar Energy 12, 333, 1969) and the mean sun: the equation of time (up to 16 minutes) and
+/// refraction are not counted.
+double SunElevationDeg(double latitudeDeg, double longitudeDeg, double dayOfYear, double utcHour);
+
 } // namespace qntn
 
 #endif // QNTN_QKD_SATELLITE_LINK_H

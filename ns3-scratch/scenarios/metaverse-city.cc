@@ -5,6 +5,7 @@
 // judged.
 #include "bridge/bridge.h"
 #include "metaverse/city.h"
+#include "qkd/kme-network.h"
 #include "scenarios/metaverse-city/cell-role.h"
 #include "scenarios/metaverse-city/city-metrics.h"
 #include "scenarios/metaverse-city/city-scene.h"
@@ -97,11 +98,21 @@ main(int argc, char* argv[])
         Seconds(bridge.Parameter<double>("warmup_s", 0.01, 60, "s", "before the first state"));
     const std::string costSet =
         bridge.TextParameter("cost_set", {"A", "B"}, "prices of key relays");
+    const bool keyMessages =
+        bridge.Parameter<bool>("key_messages",
+                               0,
+                               1,
+                               "bool",
+                               "1: post-processing and relaying of key are packets");
     const Time epoch = step * epochSteps;
 
     auto city = CreateObject<City>();
     const auto topology = ReadQkdTopology(bridge.DataPath("qkd/networks.json"), "madqci_2024");
     city->Build(config, topology, ReadCostSet(bridge.DataPath("qkd/cost-sets.json"), costSet));
+    if (keyMessages)
+    {
+        city->GetKeys().SetTransport(CreateObject<KmeNetwork>());
+    }
     DescribeScene(bridge, *city, topology, config.duration);
 
     QkdOperator qkdOperator{

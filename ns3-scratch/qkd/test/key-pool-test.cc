@@ -102,3 +102,22 @@ TEST_CASE("key pool: bad levels are refused")
           std::string::npos);
     CHECK_FALSE(AbortText([] { KeyPool("p", {.initialBits = 2000000}); }).empty());
 }
+
+TEST_CASE("pool: no place in the sequence of key is used twice")
+{
+    KeyPool pool("A-B", {.minBits = 0, .thresholdBits = 0, .maxBits = 1000});
+    uint64_t end = 0;
+    for (int i = 1; i < 200; ++i)
+    {
+        pool.Add(37 * (i % 11), Seconds(i)); // now and then more than fits
+        const uint64_t bits = 13 * (i % 17);
+        const uint64_t begin = pool.GetHeadOffset();
+        const bool taken = i % 3 == 0   ? pool.Deliver(bits)
+                           : i % 3 == 1 ? pool.Relay(bits)
+                                        : pool.Authenticate(bits);
+        CHECK(begin == end);
+        end += taken ? bits : 0;
+        CHECK(pool.GetHeadOffset() == end);
+    }
+    CHECK(pool.GetLedger().dropped > 0);
+}

@@ -43,7 +43,10 @@ class SimulatorScope
 /// Endpoints A and B; A-R-B over a candidate relay R, and A-X-Y-B over endpoints.
 struct SmallNetwork
 {
-    explicit SmallNetwork(double pulseRateHz = 1e7, const CostSet& costs = {})
+    explicit SmallNetwork(double pulseRateHz = 1e7,
+                          const CostSet& costs = {},
+                          uint64_t initialBits = 0,
+                          uint64_t minBits = 0)
         : network(ns3::CreateObject<QkdNetwork>())
     {
         a = network->AddSite("A", SiteKind::Endpoint);
@@ -58,8 +61,8 @@ struct SmallNetwork
                                      .lengthKm = 40,
                                      .lossDb = 8,
                                      .pulseRateHz = pulseRateHz,
-                                     .pool = {.initialBits = 0,
-                                              .minBits = 0,
+                                     .pool = {.initialBits = initialBits,
+                                              .minBits = minBits,
                                               .thresholdBits = 10000,
                                               .maxBits = 400000}});
         };

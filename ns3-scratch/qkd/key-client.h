@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef QNTN_QKD_KEY_CLIENT_H
+#define QNTN_QKD_KEY_CLIENT_H
+
+#include "qkd/key-delivery.h"
+
+#include "ns3/application.h"
+#include "ns3/callback.h"
+#include "ns3/event-id.h"
+#include "ns3/ipv4-address.h"
+#include "ns3/socket.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace qntn
+{
+
+/// The KME's side of ETSI GS QKD 014 in the simulation, on the node of a site. Requests and answers
+/// are the standard's JSON, one UDP datagram each; TLS and HTTP are not simulated.
+class KeyServer : public ns3::Application
+{
+  public:
+    static ns3::TypeId GetTypeId();
+    static constexpr uint16_t PORT = 8443;
+
+    void Configure(std::shared_ptr<KeyDelivery> delivery, uint32_t site);
+
+  protected:
+    void DoDispose() override;
+
+  private:
+    void StartApplication() override;
+    void StopApplication() override;
+    void Read(ns3::Ptr<ns3::Socket> socket);
+    std::string Answer(const std::string& request);
+
+    std::shared_ptr<KeyDelivery> m_delivery;
+    uint32_t m_site{0};
+    ns3::Ptr<ns3::Socket> m_socket;
+};
+
+/// An SAE on a node of its own that asks its KME for keys.
+class KeyClient : public ns3::Application
+{
+  public:
+    static ns3::TypeId GetTypeId();
+
+    using AnswerCallback = std::function<void(DeliveryStatus, const std::vector<std::string>& ids)>;
+
+    /// \param sae its own id
+    void Configure(const std::string& sae, ns3::Ipv4Address kme);
+    /// Ask for new keys. No answer within the time-out counts as Unavailable.
+    void RequestKeys(const std::string& slave, uint32_t number, uint64_t bits, AnswerCallback done);
+    /// Fetch the keys of these ids.
+    void FetchKeys(const std::string& master,
+                   const std::vector<std::string>& ids,
+                   AnswerCallback done);
+
+  protected:
+    void DoDispose() override;
+
+  private:
+    struct Asked
+    {
+        AnswerCallback done;
+        ns3::EventId timeout;
+    };
+
+    void StartApplication() override;
+    void StopApplication() override;
+    void Ask(const std::string& call,
+             const std::string& peer,
+             const std::string& body,
+             AnswerCallback done);
+    void Read(ns3::Ptr<ns3::Socket> socket);
+    void Finish(uint64_t number, DeliveryStatus status, const std::vector<std::string>& ids);
+
+    ns3::Time m_timeout;
+    std::string m_sae;
+    ns3::Ipv4Address m_kme;
+    ns3::Ptr<ns3::Socket> m_socket;
+    std::map<uint64_t, Asked> m_asked;
+    uint64_t m_nextNumber{0};
+};
+
+} // namespace qntn
+
+#endif // QNTN_QKD_KEY_CLIENT_H
