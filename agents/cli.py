@@ -209,6 +209,22 @@ def bench_steps(
     Console().print(table)
 
 
+@bench.command("ran")
+def bench_ran(
+    duration: Annotated[float, typer.Option(min=0.1, help="Simulated seconds of each row.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """CPU time of the radio access on one core against simulated time, where it goes, and how it grows."""
+    from agents import bench_ran as measure
+
+    rows = list(measure.cases(duration))
+    if as_json:
+        print_json(rows)
+        return
+    for table in measure.as_tables(rows):
+        Console().print(table)
+
+
 def _make(name: str, num_envs: int, params: dict[str, Value], transport: Transport) -> pybridge.VectorEnv:
     return pybridge.make_vec(name, num_envs=num_envs, params=params, transport=transport)
 

@@ -35,30 +35,37 @@ RanNetwork::RunSlot()
         const auto ticks = std::max<int64_t>(period.GetNanoSeconds() / m_tick.GetNanoSeconds(), 1);
         return m_tickCount % static_cast<uint64_t>(ticks) == 0;
     };
+    m_profile.Begin();
     if (m_tickCount > 0 && due(m_handoverPeriod))
     {
         m_channel->UpdateLargeScale();
         UpdateServingCells();
     }
+    m_profile.End(SlotPart::MOBILITY);
     if (due(MilliSeconds(FADING_PERIOD_MS)))
     {
         std::vector<uint32_t> serving;
         std::ranges::transform(m_ues, std::back_inserter(serving), &Ue::servingCell);
         m_channel->UpdateFading(serving, 1e-3 * FADING_PERIOD_MS);
     }
+    m_profile.End(SlotPart::FADING);
     if (due(m_cqiPeriod))
     {
         MeasureCqi();
     }
+    m_profile.End(SlotPart::REPORTS);
     DiscardLatePackets();
+    m_profile.End(SlotPart::DISCARD);
     for (uint32_t c = 0; c < m_cells.size(); ++c)
     {
         Schedule(c);
     }
+    m_profile.End(SlotPart::SCHEDULING);
     for (uint32_t c = 0; c < m_cells.size(); ++c)
     {
         Transmit(c);
     }
+    m_profile.End(SlotPart::BLOCKS);
     const double memory = m_tick.GetSeconds() / RATE_MEMORY_S;
     for (size_t f = 0; f < m_sentBits.size(); ++f)
     {
@@ -71,6 +78,7 @@ RanNetwork::RunSlot()
         Check();
     }
     ++m_tickCount;
+    m_profile.End(SlotPart::OTHER);
     m_nextSlot = Simulator::Schedule(m_tick, &RanNetwork::RunSlot, this);
 }
 

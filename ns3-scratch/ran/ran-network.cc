@@ -280,6 +280,29 @@ RanNetwork::Enqueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
 }
 
 void
+RanNetwork::EnableProfile()
+{
+    m_profile.Enable();
+}
+
+const SlotProfile&
+RanNetwork::GetProfile() const
+{
+    return m_profile;
+}
+
+uint64_t
+RanNetwork::GetNumSlots() const
+{
+    uint64_t slots = 0;
+    for (const auto& cell : m_cells)
+    {
+        slots += m_tickCount / cell.slotTicks;
+    }
+    return slots;
+}
+
+void
 RanNetwork::SetDeliveredCallback(DeliveredCallback callback)
 {
     m_delivered = callback;

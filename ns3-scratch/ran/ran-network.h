@@ -8,6 +8,7 @@
 #include "ran/radio-channel.h"
 #include "ran/ran-types.h"
 #include "ran/slice-scheduler.h"
+#include "ran/slot-profile.h"
 
 #include "ns3/callback.h"
 #include "ns3/event-id.h"
@@ -87,6 +88,11 @@ class RanNetwork : public ns3::Object
     /// Asserts for each flow: sent = delivered + dropped + in flight.
     void Check() const;
 
+    /// Measures from now on where the time of slots goes.
+    void EnableProfile();
+    const SlotProfile& GetProfile() const;
+    uint64_t GetNumSlots() const; ///< that have passed, over all cells
+
     /// Fixes the streams of all random variables. \return how many were used
     int64_t AssignStreams(int64_t stream);
 
@@ -165,6 +171,7 @@ class RanNetwork : public ns3::Object
     uint64_t m_numHandovers{0};
     bool m_started{false};
     ns3::EventId m_nextSlot;
+    SlotProfile m_profile;
 };
 
 } // namespace qntn
