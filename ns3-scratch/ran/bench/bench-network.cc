@@ -24,6 +24,7 @@ constexpr double SITE_DISTANCE_M = 500;
 constexpr double SPEED_MPS = 1.5;
 constexpr double COUNTRY_M = 40'000; ///< from the gNBs to the users of the satellite
 constexpr uint32_t PACKET_BYTES = 1400;
+constexpr uint32_t POSE_BYTES = 100; // TR 38.838 V17, 5.1.2
 constexpr uint32_t NUM_SLICES = 3;
 constexpr double LOAD_RATIO[NUM_SLICES] = {0.60, 0.02, 0.38}; // XR, control, downloads
 constexpr int64_t BUDGET_MS[NUM_SLICES] = {30, 10, 300};
@@ -142,19 +143,34 @@ BenchNetwork::AddUsers()
         {
             const double rate_bps = 1e6 * m_config.offeredMbps * LOAD_RATIO[slice] /
                                     static_cast<double>(users[slice].size());
-            AddSource(m_ran->AddFlow(user, slice, MilliSeconds(BUDGET_MS[slice])), slice, rate_bps);
+            const Time budget = MilliSeconds(BUDGET_MS[slice]);
+            const double up = m_config.uplinkRatio;
+            AddSource(m_ran->AddFlow(user, slice, budget), slice, DOWNLINK, (1 - up) * rate_bps);
+            if (up > 0)
+            {
+                const FlowConfig config{.direction = UPLINK};
+                AddSource(m_ran->AddFlow(user, slice, budget, config),
+                          slice,
+                          UPLINK,
+                          up * rate_bps);
+            }
         }
     }
 }
 
 void
-BenchNetwork::AddSource(uint32_t flow, uint32_t slice, double rate_bps)
+BenchNetwork::AddSource(uint32_t flow, uint32_t slice, Direction direction, double rate_bps)
 {
     Source source{.flow = flow,
                   .bytes = PACKET_BYTES,
                   .period = Seconds(PACKET_BYTES * 8 / rate_bps),
                   .random = slice == 2};
-    if (slice == 0)
+    if (slice == 0 && direction == UPLINK)
+    {
+        source.bytes = POSE_BYTES;
+        source.period = Seconds(POSE_BYTES * 8 / rate_bps);
+    }
+    else if (slice == 0)
     {
         source.period = Seconds(1.0 / 60);
         source.bytes = static_cast<uint32_t>(rate_bps / 60 / 8);

@@ -16,7 +16,8 @@ struct BenchConfig
     uint32_t numUes = 30;
     uint32_t numGnbs = 3;
     uint32_t numSatellites = 1;
-    double offeredMbps = 276; ///< by all users together
+    double offeredMbps = 276; ///< by all users together, both directions
+    double uplinkRatio = 0.1; ///< of it
     uint64_t run = 1;
 };
 
@@ -25,7 +26,8 @@ struct BenchConfig
 ///
 /// A third of the users has extended reality (frames 60 times a second, 60 % of the load), a third
 /// downloads (packets of 1400 bytes at random times, 38 %), a third has control traffic (a packet a
-/// millisecond, at least 32 bytes, 2 %); each kind is a slice.
+/// millisecond, at least 32 bytes, 2 %); each kind is a slice. A part of the load goes up: poses of
+/// 100 bytes for extended reality, the others as down.
 class BenchNetwork
 {
   public:
@@ -55,7 +57,7 @@ class BenchNetwork
 
     void AddCells();
     void AddUsers();
-    void AddSource(uint32_t flow, uint32_t slice, double rate_bps);
+    void AddSource(uint32_t flow, uint32_t slice, Direction direction, double rate_bps);
     void Emit(uint32_t source);
     void Delivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
 

@@ -56,6 +56,7 @@ main(int argc, char** argv)
     command.AddValue("gnbs", "gNBs on a hexagonal grid", config.numGnbs);
     command.AddValue("satellites", "beams of a satellite at 600 km", config.numSatellites);
     command.AddValue("mbps", "offered in all, Mbit/s", config.offeredMbps);
+    command.AddValue("uplink", "part of the load that goes up", config.uplinkRatio);
     command.AddValue("duration", "simulated time, s", duration_s);
     command.AddValue("profile", "measure the parts of slots", profile);
     command.AddValue("run", "number of the run of random numbers", config.run);
