@@ -3,7 +3,7 @@
 // HARQ, RLC and PDCP: what they save, in which order it arrives, and that all of it is accounted for.
 #include "ran/test/ran-fixture.h"
 
-#include "ns3/boolean.h"
+#include "ns3/double.h"
 #include "ns3/enum.h"
 #include "ns3/uinteger.h"
 
@@ -134,7 +134,8 @@ TEST_CASE("fresh parity bits are worth more than the same again, at high code ra
         bench.AddGnb(0, 0, "DDDSU");
         bench.ran->SetAttribute("HarqCombining", EnumValue(combining));
         bench.ran->SetAttribute("MaxTransmissions", UintegerValue(2));
-        const auto flow = bench.ran->AddFlow(bench.AddUser(250, 0, 10), 0, Seconds(10));
+        bench.ran->SetAttribute("TargetBler", DoubleValue(0.5));
+        const auto flow = bench.ran->AddFlow(bench.AddUser(100, 0, 40), 0, Seconds(10));
         bench.ran->AssignStreams(1);
         bench.ran->Start();
         bench.ran->SetPrbQuota(0, 0, {0, 106, 106});
