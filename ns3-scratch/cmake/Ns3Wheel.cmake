@@ -15,7 +15,7 @@ if(NOT IS_DIRECTORY "${NS3_ROOT}/include")
 endif()
 
 foreach(library IN ITEMS core network mobility stats antenna propagation spectrum bridge
-                         traffic-control internet applications point-to-point csma wifi energy)
+                         traffic-control internet applications point-to-point csma wifi energy virtual-net-device)
   set(file ${NS3_ROOT}/lib64/libns3.44-${library}.so)
   if(NOT EXISTS ${file})
     message(FATAL_ERROR "${file} is missing: expected the wheel ns3==3.44.post0")
