@@ -17,12 +17,15 @@ _ISSUE = {"ues": 30, "gnbs": 3, "satellites": 1}
 _CASES: list[dict[str, Any]] = [
     {**_ISSUE, "mbps": 276, "profile": 1},
     {**_ISSUE, "mbps": 30, "profile": 1},
+    {**_ISSUE, "mbps": 30, "ip": 1, "profile": 1},
+    {**_ISSUE, "mbps": 276, "ip": 1},
     *({**_ISSUE, "ues": ues, "mbps": 276} for ues in (10, 100, 300)),
     *({**_ISSUE, "gnbs": gnbs, "mbps": 276} for gnbs in (1, 7, 19, 57)),
     {"ues": 300, "gnbs": 57, "satellites": 1, "mbps": 276, "profile": 1},
 ]
 
 _COLUMNS = {
+    "stack": "stack",
     "gnbs": "gnbs",
     "ues": "ues",
     "offered_mbps": "Mb/s",
@@ -76,12 +79,18 @@ def as_tables(rows: list[dict[str, Any]]) -> list[Table]:
     """Speed of every row, and of those that were profiled where their time went, in percent."""
     speed = Table(*_COLUMNS.values(), title="radio access, CPU time on one core")
     for row in rows:
-        speed.add_row(*(f"{row[name]:.4g}" if row[name] < 1e4 else f"{row[name]:,.0f}" for name in _COLUMNS))
+        speed.add_row(*(_text(row[name]) for name in _COLUMNS))
     profiled = [row for row in rows if "traffic_ratio" in row]
-    shares = Table("gnbs", "ues", "Mb/s", *_PARTS.values(), title="percent of the time in")
+    shares = Table("stack", "gnbs", "ues", "Mb/s", *_PARTS.values(), title="percent of the time in")
     for row in profiled:
         shares.add_row(
-            *(f"{row[name]:g}" for name in ("gnbs", "ues", "offered_mbps")),
+            *(_text(row[name]) for name in ("stack", "gnbs", "ues", "offered_mbps")),
             *(f"{100 * row[f'{part}_ratio']:.0f}" for part in _PARTS),
         )
     return [speed, shares]
+
+
+def _text(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.4g}" if value < 1e4 else f"{value:,.0f}"

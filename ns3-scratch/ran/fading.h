@@ -19,6 +19,8 @@ using Subbands = std::array<double, NUM_SUBBANDS>;
 class Fading
 {
   public:
+    static constexpr uint32_t NUM_WAVES = 8; ///< of a sub-band
+
     /// Begins anew, with random phases and angles.
     void Reset(NormalSource& random);
     /// Goes on by one step.
@@ -29,7 +31,6 @@ class Fading
     const Subbands& GetGains(double kFactor);
 
   private:
-    static constexpr uint32_t NUM_WAVES = 8; ///< of a sub-band
     static constexpr uint32_t NUM_ALL = NUM_SUBBANDS * NUM_WAVES;
     using Waves = std::array<double, NUM_ALL>; ///< [wave][sub-band]
 

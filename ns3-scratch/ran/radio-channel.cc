@@ -25,6 +25,7 @@ constexpr double NEAREST_M = 10;           ///< where the path loss models begin
 constexpr double NTN_CORRELATION_M = 50;   ///< of shadowing along the ground, TR 38.811, 6.6.2
 constexpr double NTN_CELL_OF_SKY_DEG = 10; ///< of elevation over which an obstacle hides the sky
 constexpr double ACTIVITY_MEMORY = 0.99;   ///< of the mean interference, a slot
+constexpr double STEP_M = 0.5;             ///< that a user goes before its links are looked at
 constexpr double SLOWEST_MPS = 0.3;        ///< what moves around a user who stands
 
 /// Rician, of a line of sight: TR 38.901 V17, Table 7.5-6.
@@ -159,8 +160,15 @@ RadioChannel::UpdateLargeScale()
         }
         for (size_t u = 0; u < m_ues.size(); ++u)
         {
-            m_links[c * m_ues.size() + u] =
-                cell.isNtn ? MakeNtnLink(cell, m_ues[u], satellite) : MakeGnbLink(cell, m_ues[u]);
+            Link& link = m_links[c * m_ues.size() + u];
+            if (cell.isNtn)
+            {
+                link = MakeNtnLink(cell, m_ues[u], satellite);
+            }
+            else if (ns3::CalculateDistance(m_ues[u].mobility->GetPosition(), link.at) > STEP_M)
+            {
+                link = MakeGnbLink(cell, m_ues[u]);
+            }
         }
     }
 }
@@ -196,7 +204,8 @@ RadioChannel::MakeGnbLink(const Cell& cell, const Ue& ue) const
             .slantRangeM = std::hypot(distance_m, cell.position.z - height_m),
             .kFactor = los ? FromDb(GnbKFactorDb(cell.model)) : 0,
             .uplinkGain = FromDb(cell.antennaGainDbi - loss_db),
-            .uplinkNoisePerPrbMw = FromDb(noise_dbm + GNB_NOISE_FIGURE_DB)};
+            .uplinkNoisePerPrbMw = FromDb(noise_dbm + GNB_NOISE_FIGURE_DB),
+            .at = at};
 }
 
 RadioChannel::Link
@@ -315,18 +324,20 @@ RadioChannel::SetActivity(uint32_t cellIndex, const Subbands& prbs, bool isDownl
     }
 }
 
-double
-RadioChannel::InterferenceMw(uint32_t cellIndex,
-                             uint32_t ueIndex,
-                             uint32_t subband,
-                             bool mean) const
+Subbands
+RadioChannel::DisturbanceMw(uint32_t cellIndex, uint32_t ueIndex, bool mean) const
 {
-    double sum_mw = 0;
+    Subbands sum_mw;
+    sum_mw.fill(GetLink(cellIndex, ueIndex).noisePerPrbMw);
     for (const uint32_t other : m_interferers[cellIndex])
     {
         const auto& cell = m_cells[other];
-        sum_mw += (mean ? cell.meanActivity : cell.activity)[subband] *
-                  GetLink(other, ueIndex).rxPerPrbMw;
+        const auto& activity = mean ? cell.meanActivity : cell.activity;
+        const double received_mw = GetLink(other, ueIndex).rxPerPrbMw;
+        for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+        {
+            sum_mw[s] += activity[s] * received_mw;
+        }
     }
     return sum_mw;
 }
@@ -342,11 +353,11 @@ double
 RadioChannel::MeasureSinrDb(uint32_t cellIndex, uint32_t ueIndex) const
 {
     const Link& link = GetLink(cellIndex, ueIndex);
+    const Subbands noise_mw = DisturbanceMw(cellIndex, ueIndex, true);
     double sum = 0;
     for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
     {
-        const double noise_mw = link.noisePerPrbMw + InterferenceMw(cellIndex, ueIndex, s, true);
-        sum += std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw);
+        sum += std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw[s]);
     }
     return ToDb(std::exp2(sum / NUM_SUBBANDS) - 1);
 }
@@ -361,14 +372,14 @@ RadioChannel::GetSinr(uint32_t cellIndex,
     const Link& link = GetLink(cellIndex, ueIndex);
     Subbands prbs{};
     AddPrbs(prbs, firstPrb, numPrbs, carrierPrbs);
+    const Subbands noise_mw = DisturbanceMw(cellIndex, ueIndex, false);
     double sum = 0;
     for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
     {
         if (prbs[s] > 0)
         {
-            const double noise_mw =
-                link.noisePerPrbMw + InterferenceMw(cellIndex, ueIndex, s, false);
-            sum += prbs[s] * std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw);
+            const double gain = m_ues[ueIndex].fading[s];
+            sum += prbs[s] * std::log2(1 + link.rxPerPrbMw * gain / noise_mw[s]);
         }
     }
     return std::exp2(sum / numPrbs) - 1;

@@ -123,6 +123,8 @@ class RadioChannel
         Subbands meanUplinkMw{};
     };
 
+    static constexpr double NOWHERE_M = 1e12;
+
     /// A link between a cell and a user.
     struct Link
     {
@@ -132,6 +134,7 @@ class RadioChannel
         double kFactor{0};    ///< Rician, linear; 0 is Rayleigh
         double uplinkGain{0}; ///< received at the cell over sent by the user
         double uplinkNoisePerPrbMw{1};
+        ns3::Vector at{NOWHERE_M, 0, 0}; ///< where the user was
     };
 
     struct Ue
@@ -144,7 +147,8 @@ class RadioChannel
     Link MakeGnbLink(const Cell& cell, const Ue& ue) const;
     Link MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite) const;
     const Link& GetLink(uint32_t cellIndex, uint32_t ueIndex) const;
-    double InterferenceMw(uint32_t cellIndex, uint32_t ueIndex, uint32_t subband, bool mean) const;
+    /// Noise and interference of a PRB in each sub-band, mW.
+    Subbands DisturbanceMw(uint32_t cellIndex, uint32_t ueIndex, bool mean) const;
 
     std::vector<Cell> m_cells;
     std::vector<Ue> m_ues;

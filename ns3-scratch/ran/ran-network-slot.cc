@@ -58,6 +58,18 @@ RanNetwork::RunSlot()
     RetransmitMissing();
     DiscardLatePackets();
     m_profile.End(SlotPart::DISCARD);
+    for (auto& cell : m_cells)
+    {
+        cell.users.clear();
+    }
+    for (uint32_t u = 0; u < m_ues.size(); ++u)
+    {
+        const Ue& ue = m_ues[u];
+        if (ue.servingCell != NO_CELL && Simulator::Now() >= ue.interruptedUntil)
+        {
+            m_cells[ue.servingCell].users.push_back(u);
+        }
+    }
     for (uint32_t c = 0; c < m_cells.size(); ++c)
     {
         Schedule(c, DOWNLINK);
@@ -76,10 +88,11 @@ RanNetwork::RunSlot()
         }
     }
     m_profile.End(SlotPart::BLOCKS);
-    const double memory = m_tick.GetSeconds() / RATE_MEMORY_S;
+    const double tick_s = m_tick.GetSeconds();
+    const double memory = tick_s / RATE_MEMORY_S;
     for (auto& state : m_states)
     {
-        const double rate_bps = state.sentBits / m_tick.GetSeconds();
+        const double rate_bps = state.sentBits / tick_s;
         state.averageRateBps += memory * (rate_bps - state.averageRateBps);
         state.sentBits = 0;
     }
@@ -154,11 +167,9 @@ RanNetwork::Schedule(uint32_t cellIndex, Direction direction)
     }
 
     m_candidates.clear();
-    for (uint32_t u = 0; u < m_ues.size(); ++u)
+    for (const uint32_t u : cell.users)
     {
-        const Ue& ue = m_ues[u];
-        if (ue.servingCell == cellIndex && ue.links[direction].numFlows > 0 &&
-            Simulator::Now() >= ue.interruptedUntil)
+        if (m_ues[u].links[direction].numFlows > 0)
         {
             AddRetransmissions(cellIndex, direction, u);
             direction == DOWNLINK ? AddCandidates(cellIndex, u) : AddUplinkCandidates(cellIndex, u);
@@ -238,6 +249,17 @@ RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex)
     const Cell& cell = m_cells[cellIndex];
     Ue& ue = m_ues[ueIndex];
     const Time now = Simulator::Now();
+    const bool waits = std::ranges::any_of(ue.flows,
+                                           [this](uint32_t f)
+                                           {
+                                               const auto& flow = m_flows.GetFlows()[f];
+                                               return flow.queueBytes > 0 &&
+                                                      flow.config.direction == DOWNLINK;
+                                           });
+    if (!waits)
+    {
+        return;
+    }
     uint32_t free = CountFreeProcesses(cellIndex, DOWNLINK, ueIndex);
     const auto& thresholds = RateThresholds::ForTable(cell.carrier.mcsTable);
     const auto& sizes = cell.sides[DOWNLINK].GetBlocks();

@@ -137,6 +137,7 @@ class RanNetwork : public ns3::Object
         ns3::Time slot{};                   ///< its length
         std::vector<uint32_t> uplinkWait{}; ///< by slot of the pattern: slots to the next uplink
         std::array<Side, NUM_DIRECTIONS> sides{};
+        std::vector<uint32_t> users{}; ///< that it serves in the present slot
     };
 
     /// One direction of a user.

@@ -65,9 +65,16 @@ BenchNetwork::BenchNetwork(const BenchConfig& config)
     m_ran = CreateObjectWithAttributes<RanNetwork>("NumSlices", UintegerValue(NUM_SLICES));
     m_uniform->SetStream(1);
     m_gap->SetStream(2);
+    if (config.ip)
+    {
+        m_ip = std::make_unique<BenchIp>(m_ran);
+    }
+    else
+    {
+        m_ran->SetDeliveredCallback(MakeCallback(&BenchNetwork::Delivered, this));
+    }
     AddCells();
     AddUsers();
-    m_ran->SetDeliveredCallback(MakeCallback(&BenchNetwork::Delivered, this));
     m_ran->AssignStreams(3);
     m_ran->Start();
     for (uint32_t cell = 0; cell < m_ran->GetNumCells(); ++cell)
@@ -83,6 +90,7 @@ BenchNetwork::BenchNetwork(const BenchConfig& config)
 
 BenchNetwork::~BenchNetwork()
 {
+    m_ip.reset();
     m_ran->Dispose();
     Simulator::Destroy();
 }
@@ -143,48 +151,59 @@ BenchNetwork::AddUsers()
         {
             const double rate_bps = 1e6 * m_config.offeredMbps * LOAD_RATIO[slice] /
                                     static_cast<double>(users[slice].size());
-            const Time budget = MilliSeconds(BUDGET_MS[slice]);
-            const double up = m_config.uplinkRatio;
-            AddSource(m_ran->AddFlow(user, slice, budget), slice, DOWNLINK, (1 - up) * rate_bps);
-            if (up > 0)
-            {
-                const FlowConfig config{.direction = UPLINK};
-                AddSource(m_ran->AddFlow(user, slice, budget, config),
-                          slice,
-                          UPLINK,
-                          up * rate_bps);
-            }
+            AddSources(user, slice, rate_bps);
         }
     }
 }
 
 void
-BenchNetwork::AddSource(uint32_t flow, uint32_t slice, Direction direction, double rate_bps)
+BenchNetwork::AddSources(uint32_t user, uint32_t slice, double rate_bps)
 {
-    Source source{.flow = flow,
-                  .bytes = PACKET_BYTES,
-                  .period = Seconds(PACKET_BYTES * 8 / rate_bps),
-                  .random = slice == 2};
-    if (slice == 0 && direction == UPLINK)
+    const Time budget = MilliSeconds(BUDGET_MS[slice]);
+    if (m_config.ip)
     {
-        source.bytes = POSE_BYTES;
-        source.period = Seconds(POSE_BYTES * 8 / rate_bps);
+        m_ip->AddUe(user, slice, budget);
     }
-    else if (slice == 0)
+    for (const Direction direction : {DOWNLINK, UPLINK})
     {
-        source.period = Seconds(1.0 / 60);
-        source.bytes = static_cast<uint32_t>(rate_bps / 60 / 8);
+        const double ratio = direction == UPLINK ? m_config.uplinkRatio : 1 - m_config.uplinkRatio;
+        if (ratio <= 0)
+        {
+            continue;
+        }
+        Source source = MakeSource(slice, direction, ratio * rate_bps);
+        if (m_config.ip)
+        {
+            source.socket = m_ip->MakeSocket(user, direction);
+        }
+        else
+        {
+            source.flow = m_ran->AddFlow(user, slice, budget, {.direction = direction});
+        }
+        m_sources.push_back(source);
+        Simulator::Schedule(Seconds(m_uniform->GetValue(0, source.period.GetSeconds())),
+                            &BenchNetwork::Emit,
+                            this,
+                            static_cast<uint32_t>(m_sources.size() - 1));
+    }
+}
+
+BenchNetwork::Source
+BenchNetwork::MakeSource(uint32_t slice, Direction direction, double rate_bps)
+{
+    uint32_t bytes = PACKET_BYTES;
+    if (slice == 0)
+    {
+        bytes = direction == UPLINK ? POSE_BYTES : static_cast<uint32_t>(rate_bps / 60 / 8);
     }
     else if (slice == 1)
     {
-        source.bytes = std::max(32U, static_cast<uint32_t>(rate_bps / 1000 / 8));
-        source.period = Seconds(source.bytes * 8 / rate_bps);
+        bytes = std::max(32U, static_cast<uint32_t>(rate_bps / 1000 / 8));
     }
-    m_sources.push_back(source);
-    Simulator::Schedule(Seconds(m_uniform->GetValue(0, source.period.GetSeconds())),
-                        &BenchNetwork::Emit,
-                        this,
-                        static_cast<uint32_t>(m_sources.size() - 1));
+    return {.flow = 0,
+            .bytes = bytes,
+            .period = Seconds(bytes * 8 / rate_bps),
+            .random = slice == 2};
 }
 
 void
@@ -194,7 +213,15 @@ BenchNetwork::Emit(uint32_t index)
     const Time now = Simulator::Now();
     for (uint32_t left = source.bytes; left > 0; left -= std::min(left, PACKET_BYTES))
     {
-        m_ran->Enqueue(source.flow, Create<Packet>(std::min(left, PACKET_BYTES)), now);
+        auto packet = Create<Packet>(std::min(left, PACKET_BYTES));
+        if (source.socket)
+        {
+            source.socket->Send(packet);
+        }
+        else
+        {
+            m_ran->Enqueue(source.flow, packet, now);
+        }
         ++m_counts.packets;
     }
     const Time gap =
@@ -219,6 +246,7 @@ BenchNetwork::Count() const
 {
     Counts counts = m_counts;
     counts.slots = m_ran->GetNumSlots();
+    counts.deliveredBytes += m_ip ? m_ip->GetReceivedBytes() : 0;
     return counts;
 }
 

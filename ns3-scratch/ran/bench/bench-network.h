@@ -2,10 +2,12 @@
 #ifndef QNTN_RAN_BENCH_NETWORK_H
 #define QNTN_RAN_BENCH_NETWORK_H
 
+#include "ran/bench/bench-ip.h"
 #include "ran/ran-network.h"
 
 #include "ns3/random-variable-stream.h"
 
+#include <memory>
 #include <vector>
 
 namespace qntn
@@ -18,6 +20,7 @@ struct BenchConfig
     uint32_t numSatellites = 1;
     double offeredMbps = 276; ///< by all users together, both directions
     double uplinkRatio = 0.1; ///< of it
+    bool ip = false;          ///< stack `ip` in place of `direct`
     uint64_t run = 1;
 };
 
@@ -52,17 +55,21 @@ class BenchNetwork
         uint32_t flow;
         uint32_t bytes; ///< of a burst
         ns3::Time period;
-        bool random; ///< whether the gaps are exponential
+        bool random;                   ///< whether the gaps are exponential
+        ns3::Ptr<ns3::Socket> socket{}; ///< stack `ip`
     };
 
     void AddCells();
     void AddUsers();
-    void AddSource(uint32_t flow, uint32_t slice, Direction direction, double rate_bps);
+    void AddSources(uint32_t user, uint32_t slice, double rate_bps);
+    /// How traffic of a slice is shaped.
+    static Source MakeSource(uint32_t slice, Direction direction, double rate_bps);
     void Emit(uint32_t source);
     void Delivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
 
     BenchConfig m_config;
     ns3::Ptr<RanNetwork> m_ran;
+    std::unique_ptr<BenchIp> m_ip;
     ns3::Ptr<ns3::UniformRandomVariable> m_uniform;
     ns3::Ptr<ns3::ExponentialRandomVariable> m_gap;
     std::vector<Source> m_sources;

@@ -75,10 +75,22 @@ class RanFixture
     std::vector<double> delays_s;
     ns3::Time longest;
 
+    /// Only this flow's delays are noted.
+    void SetFlowOfDelays(uint32_t flow)
+    {
+        m_flowOfDelays = flow;
+    }
+
   private:
+    uint32_t m_flowOfDelays{NO_CELL};
+
     void Delivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time created)
     {
         deliveredBytes[flow] += packet->GetSize();
+        if (flow != m_flowOfDelays && m_flowOfDelays != NO_CELL)
+        {
+            return;
+        }
         delays_s.push_back((ns3::Simulator::Now() - created).GetSeconds());
         longest = std::max(longest, ns3::Simulator::Now() - created);
     }
