@@ -128,11 +128,8 @@ RanIpStack::SendDown(Ptr<Packet> packet, const Address&, const Address&, uint16_
 }
 
 bool
-RanIpStack::SendUp(uint32_t place,
-                   Ptr<Packet> packet,
-                   const Address&,
-                   const Address&,
-                   uint16_t protocol)
+RanIpStack::SendUp(
+    uint32_t place, Ptr<Packet> packet, const Address&, const Address&, uint16_t protocol)
 {
     if (protocol != IPV4)
     {
@@ -155,7 +152,8 @@ RanIpStack::Delivered(uint32_t flow, Ptr<const Packet> packet, Time created)
         return;
     }
     const auto& device = found->second;
-    const Address other = device == m_upf ? m_ues.front().device->GetAddress() : m_upf->GetAddress();
+    const Address other =
+        device == m_upf ? m_ues.front().device->GetAddress() : m_upf->GetAddress();
     // in the context of the receiving node, which ns-3 demands
     Simulator::ScheduleWithContext(device->GetNode()->GetId(),
                                    Time(),

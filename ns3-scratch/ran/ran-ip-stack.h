@@ -69,8 +69,7 @@ class RanIpStack
         std::vector<Bearer> bearers;
     };
 
-    ns3::Ptr<ns3::VirtualNetDevice> MakeDevice(ns3::Ptr<ns3::Node> node,
-                                               ns3::Ipv4Address address);
+    ns3::Ptr<ns3::VirtualNetDevice> MakeDevice(ns3::Ptr<ns3::Node> node, ns3::Ipv4Address address);
     const Ue& FindUe(uint32_t ueIndex) const;
     bool SendDown(ns3::Ptr<ns3::Packet> packet,
                   const ns3::Address& source,

@@ -249,13 +249,13 @@ RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex)
     const Cell& cell = m_cells[cellIndex];
     Ue& ue = m_ues[ueIndex];
     const Time now = Simulator::Now();
-    const bool waits = std::ranges::any_of(ue.flows,
-                                           [this](uint32_t f)
-                                           {
-                                               const auto& flow = m_flows.GetFlows()[f];
-                                               return flow.queueBytes > 0 &&
-                                                      flow.config.direction == DOWNLINK;
-                                           });
+    const bool waits =
+        std::ranges::any_of(ue.flows,
+                            [this](uint32_t f)
+                            {
+                                const auto& flow = m_flows.GetFlows()[f];
+                                return flow.queueBytes > 0 && flow.config.direction == DOWNLINK;
+                            });
     if (!waits)
     {
         return;

@@ -73,8 +73,7 @@ BenchIp::MakeSocket(uint32_t ueIndex, Direction direction) const
     const Ue& ue = m_ues.at(ueIndex);
     auto socket = Socket::CreateSocket(direction == DOWNLINK ? m_edge : ue.node,
                                        UdpSocketFactory::GetTypeId());
-    socket->Connect(
-        InetSocketAddress(direction == DOWNLINK ? ue.address : m_edgeAddress, PORT));
+    socket->Connect(InetSocketAddress(direction == DOWNLINK ? ue.address : m_edgeAddress, PORT));
     return socket;
 }
 

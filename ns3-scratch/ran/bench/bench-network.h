@@ -55,7 +55,7 @@ class BenchNetwork
         uint32_t flow;
         uint32_t bytes; ///< of a burst
         ns3::Time period;
-        bool random;                   ///< whether the gaps are exponential
+        bool random;                    ///< whether the gaps are exponential
         ns3::Ptr<ns3::Socket> socket{}; ///< stack `ip`
     };
 

@@ -86,7 +86,8 @@ main(int argc, char** argv)
     const auto counts = network.Count();
     const double mb = PeakResidentMb();
 
-    std::cout << "{\"stack\": \"" << (config.ip ? "ip" : "direct") << "\", \"ues\": " << config.numUes << ", \"gnbs\": " << config.numGnbs
+    std::cout << "{\"stack\": \"" << (config.ip ? "ip" : "direct")
+              << "\", \"ues\": " << config.numUes << ", \"gnbs\": " << config.numGnbs
               << ", \"satellites\": " << config.numSatellites
               << ", \"offered_mbps\": " << config.offeredMbps << ", \"delivered_mbps\": "
               << 8e-6 * static_cast<double>(counts.deliveredBytes - countsBefore.deliveredBytes) /

@@ -44,10 +44,11 @@ struct IpNetwork
             .GetStaticRouting(edge->GetObject<Ipv4>())
             ->SetDefaultRoute("10.0.0.2", 1);
         stack.Install(upf);
-        ueAddress = stack.AddUe(ue,
-                                index,
-                                {{.sliceId = 0, .delayBudget = Seconds(2), .rlc = RlcMode::ACKNOWLEDGED},
-                                 {.sliceId = 1, .delayBudget = MilliSeconds(50), .dscp = 46}});
+        ueAddress =
+            stack.AddUe(ue,
+                        index,
+                        {{.sliceId = 0, .delayBudget = Seconds(2), .rlc = RlcMode::ACKNOWLEDGED},
+                         {.sliceId = 1, .delayBudget = MilliSeconds(50), .dscp = 46}});
         radio.ran->AssignStreams(1);
         radio.ran->Start();
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// HARQ, RLC and PDCP: what they save, in which order it arrives, and that all of it is accounted for.
+// HARQ, RLC and PDCP: what they save, in which order it arrives, and that all of it is accounted
+// for.
 #include "ran/test/ran-fixture.h"
 
 #include "ns3/double.h"
@@ -17,8 +18,7 @@ namespace
 class OneFlow
 {
   public:
-    OneFlow(const FlowConfig& config, uint32_t transmissions, double distanceM = 300)
-        : m_fixture(1)
+    OneFlow(const FlowConfig& config, uint32_t transmissions, double distanceM = 300) : m_fixture(1)
     {
         m_fixture.AddGnb(0, 0, "DDDSU");
         m_fixture.ran->SetAttribute("MaxTransmissions", UintegerValue(transmissions));

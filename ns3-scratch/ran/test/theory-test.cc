@@ -174,10 +174,10 @@ TEST_CASE("fading has unit power, Rayleigh's distribution and Clarke's correlati
     // power is exponential: P(power < x) = 1 - exp(-x), from deep fades to peaks
     for (const double x : {0.01, 0.1, 0.5, 1.0, 2.0, 3.0})
     {
-        const double below = static_cast<double>(std::ranges::count_if(
-                                 powers,
-                                 [x](double power) { return power < x; })) /
-                             static_cast<double>(powers.size());
+        const double below =
+            static_cast<double>(
+                std::ranges::count_if(powers, [x](double power) { return power < x; })) /
+            static_cast<double>(powers.size());
         CHECK(below == doctest::Approx(1 - std::exp(-x)).epsilon(0.06));
     }
     // the autocovariance of the power is the square of the amplitude's J0(2 pi f_d t) for endlessly
