@@ -100,12 +100,9 @@ def line(quantity: str) -> str:
     points, unit, limit = QUANTITIES[quantity]
     found = list(points())
     where, ours, reference = max(found, key=lambda point: abs(point[1] - point[2]))
-    off = abs(ours - reference)
-    return (
-        f"| {quantity} | {len(found)} | {where} | {ours:.10g} | {reference:.10g} | {off:.2g} {unit} | {limit:g} {unit} |"
-        if unit == "bit"
-        else f"| {quantity} | {len(found)} | {where} | {ours:.3f} | {reference:.3f} | {off:.3f} {unit} | {limit:g} {unit} |"
-    )
+    digits = 0 if unit == "bit" else 3
+    values = (f"{value:.{digits}f}" for value in (ours, reference, abs(ours - reference)))
+    return f"| {quantity} | {len(found)} | {where} | {' | '.join(values)} {unit} | {limit:g} {unit} |"
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
