@@ -317,6 +317,22 @@ def bench_guest(
     Console().print(table)
 
 
+@bench.command("ran")
+def bench_ran(
+    duration: Annotated[float, typer.Option(min=0.1, help="Simulated seconds of each row.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """CPU time of the radio access on one core against simulated time, where it goes, and how it grows."""
+    from agents import bench_ran as measure
+
+    rows = list(measure.cases(duration))
+    if as_json:
+        print_json(rows)
+        return
+    for table in measure.as_tables(rows):
+        Console().print(table)
+
+
 @bench.command("qkd")
 def bench_qkd(
     kmes: Annotated[list[int] | None, typer.Option(min=4, help="Sizes; repeatable. [default: 14 50 100 200]")] = None,

@@ -18,7 +18,7 @@ install(FILES ${PROJECT_BINARY_DIR}/bridge/generated/qntn.pb.h
 install(FILES cmake/Ns3Wheel.cmake cmake/QntnScenario.cmake DESTINATION ${QNTN_INSTALL_DIR}/sdk/cmake)
 install(FILES cmake/user-scenarios.cmake DESTINATION ${QNTN_INSTALL_DIR}/sdk RENAME CMakeLists.txt)
 
-set(programs "")
+set(programs "$<TARGET_FILE:ran-bench>")
 foreach(scenario IN LISTS scenarios)
   cmake_path(GET scenario STEM name)
   list(APPEND programs "$<TARGET_FILE:scenario-${name}>")

@@ -18,7 +18,7 @@ set(NS3_MODULES "") # a scenario may use any of them
 foreach(library IN ITEMS core network mobility stats antenna propagation spectrum bridge
                          traffic-control internet internet-apps applications point-to-point csma wifi
                          energy buildings flow-monitor lte lr-wpan olsr aodv mesh nix-vector-routing
-                         config-store)
+                         config-store virtual-net-device)
   set(file ${NS3_ROOT}/lib64/libns3.44-${library}.so)
   if(NOT EXISTS ${file})
     message(FATAL_ERROR "${file} is missing: expected the wheel ns3==3.44.post0")

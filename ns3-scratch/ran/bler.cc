@@ -136,13 +136,26 @@ Bler(double sinrDb, uint32_t mcs, uint8_t mcsTable, uint32_t codeBlockBits)
         throw std::invalid_argument("code_block_bits: found 0, expected at least 1");
     }
     const Mcs scheme = McsParameters(mcs, mcsTable);
-    const auto information = BicmInformation(sinrDb - DECODER_LOSS_DB, scheme.modulationOrder);
-    const double codedBits = codeBlockBits / scheme.codeRate;
-    const double symbols = codedBits / scheme.modulationOrder;
-    const double surplus =
-        symbols * information.meanBits - codeBlockBits + 0.5 * std::log2(codedBits);
-    const double spread = std::sqrt(symbols * std::fmax(information.varianceBits2, 1e-12));
-    return 0.5 * std::erfc(surplus / spread / std::numbers::sqrt2);
+    ReceivedInformation received;
+    received.Add(sinrDb, scheme.modulationOrder, codeBlockBits / scheme.codeRate);
+    return BlerOf(received, codeBlockBits);
+}
+
+void
+ReceivedInformation::Add(double sinrDb, uint8_t modulationOrder, double newCodedBits)
+{
+    const auto information = BicmInformation(sinrDb - DECODER_LOSS_DB, modulationOrder);
+    const double symbols = newCodedBits / modulationOrder;
+    meanBits += symbols * information.meanBits;
+    varianceBits2 += symbols * std::fmax(information.varianceBits2, 1e-12);
+    codedBits += newCodedBits;
+}
+
+double
+BlerOf(const ReceivedInformation& received, uint32_t codeBlockBits)
+{
+    const double surplus = received.meanBits - codeBlockBits + 0.5 * std::log2(received.codedBits);
+    return 0.5 * std::erfc(surplus / std::sqrt(received.varianceBits2) / std::numbers::sqrt2);
 }
 
 } // namespace qntn

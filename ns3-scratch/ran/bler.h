@@ -30,6 +30,21 @@ SymbolInformation BicmInformation(double sinrDb, uint8_t modulationOrder);
 /// \throws std::invalid_argument for an unknown MCS or an empty block
 double Bler(double sinrDb, uint32_t mcs, uint8_t mcsTable, uint32_t codeBlockBits);
 
+/// What the transmissions of a code block have carried together, each with fresh parity bits.
+struct ReceivedInformation
+{
+    double meanBits{0};
+    double varianceBits2{0};
+    double codedBits{0};
+
+    /// A transmission of \p codedBits more.
+    void Add(double sinrDb, uint8_t modulationOrder, double codedBits);
+};
+
+/// Probability that a code block is lost after incremental redundancy: the formula of Bler with the
+/// information and the length of all transmissions.
+double BlerOf(const ReceivedInformation& received, uint32_t codeBlockBits);
+
 } // namespace qntn
 
 #endif // QNTN_RAN_BLER_H

@@ -123,6 +123,20 @@ DownlinkSymbols(char slot)
     }
 }
 
+uint32_t
+UplinkSymbols(char slot)
+{
+    constexpr uint32_t GUARD_SYMBOLS = 2;
+    const uint32_t downlink = DownlinkSymbols(slot);
+    return slot == 'S' ? SYMBOLS_PER_SLOT - downlink - GUARD_SYMBOLS : SYMBOLS_PER_SLOT - downlink;
+}
+
+bool
+IsFdd(const std::string& slotPattern)
+{
+    return slotPattern.find_first_not_of('D') == std::string::npos;
+}
+
 void
 Validate(const CarrierConfig& carrier)
 {

@@ -37,6 +37,13 @@ int64_t SlotNs(uint8_t numerology);
 /// \throws std::invalid_argument for another letter
 uint32_t DownlinkSymbols(char slot);
 
+/// Uplink symbols of a slot: 14 in `U`, 2 in `S`, 0 in `D`.
+/// \throws std::invalid_argument for another letter
+uint32_t UplinkSymbols(char slot);
+
+/// Whether the pattern has nothing but downlink: FDD, with an uplink carrier of the same bandwidth.
+bool IsFdd(const std::string& slotPattern);
+
 /// Checks all of a configuration.
 /// \throws std::invalid_argument naming the field, the value and what was expected
 void Validate(const CarrierConfig& carrier);

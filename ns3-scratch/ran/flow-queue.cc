@@ -19,11 +19,12 @@ constexpr uint32_t SEGMENT_HEADER_BYTES = 3 + 3;
 } // namespace
 
 uint32_t
-FlowQueues::Add(uint32_t ueIndex, uint32_t sliceId, ns3::Time delayBudget)
+FlowQueues::Add(uint32_t ueIndex, uint32_t sliceId, ns3::Time delayBudget, const FlowConfig& config)
 {
     m_flows.push_back({.ueIndex = ueIndex,
                        .sliceId = sliceId,
                        .delayBudget = delayBudget,
+                       .config = config,
                        .queue = {},
                        .account = {}});
     return static_cast<uint32_t>(m_flows.size() - 1);
@@ -50,7 +51,13 @@ FlowQueues::Push(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time cr
         m_free.pop_back();
     }
     const uint32_t bytes = packet->GetSize();
-    m_records[id] = {std::move(packet), created, flow, bytes, 0, true, false};
+    m_records[id] = {.packet = std::move(packet),
+                     .created = created,
+                     .flow = flow,
+                     .toSend = bytes,
+                     .onTheAir = 0,
+                     .queued = true,
+                     .lost = false};
     Flow& to = m_flows[flow];
     to.queue.push_back(id);
     to.queueBytes += bytes;
@@ -88,7 +95,7 @@ FlowQueues::DiscardOlderThan(uint32_t flow, ns3::Time limit, FinishedPacket& dis
     from.queueBytes -= record.toSend;
     ++from.account.dropped[static_cast<size_t>(DropCause::LATE)];
     --from.account.inFlight;
-    discarded = {record.packet, record.created};
+    discarded = {record.packet, record.created, record.sequence};
     record.queued = false;
     record.lost = true;
     record.toSend = 0;
@@ -113,6 +120,11 @@ FlowQueues::Take(uint32_t flow, uint32_t bytes)
     {
         const PacketId id = from.queue.front();
         Record& record = m_records[id];
+        if (!record.numbered)
+        {
+            record.numbered = true;
+            record.sequence = from.nextSequence++;
+        }
         const uint32_t part = std::min(record.toSend, bytes - SEGMENT_HEADER_BYTES);
         record.toSend -= part;
         record.onTheAir += part;
@@ -135,11 +147,40 @@ FlowQueues::Arrive(const std::vector<Segment>& segments)
         record.onTheAir -= segment.bytes;
         if (!record.lost && record.toSend == 0 && record.onTheAir == 0)
         {
-            whole.push_back({record.packet, record.created});
+            whole.push_back({record.packet, record.created, record.sequence});
         }
         FreeIfDone(segment.packet);
     }
     return whole;
+}
+
+std::vector<FinishedPacket>
+FlowQueues::ArriveLate(const std::vector<Segment>& segments, std::vector<FinishedPacket>& expired)
+{
+    std::vector<Segment> complete;
+    std::vector<Segment> parts;
+    for (const auto& segment : segments)
+    {
+        const bool whole = segment.bytes == m_records[segment.packet].packet->GetSize();
+        (whole ? complete : parts).push_back(segment);
+    }
+    expired = Lose(parts, DropCause::RADIO);
+    return Arrive(complete);
+}
+
+std::vector<FinishedPacket>
+FlowQueues::Retransmit(const std::vector<Segment>& segments)
+{
+    std::vector<Segment> again;
+    std::vector<Segment> givenUp;
+    for (const auto& segment : segments)
+    {
+        Record& record = m_records[segment.packet];
+        const uint32_t most = m_flows[record.flow].config.maxRetransmissions;
+        (++record.retransmissions > most ? givenUp : again).push_back(segment);
+    }
+    Return(again);
+    return Lose(givenUp, DropCause::RADIO);
 }
 
 std::vector<FinishedPacket>
@@ -154,7 +195,7 @@ FlowQueues::Lose(const std::vector<Segment>& segments, DropCause cause)
         if (!record.lost)
         {
             record.lost = true;
-            lost.push_back({record.packet, record.created});
+            lost.push_back({record.packet, record.created, record.sequence});
             ++flow.account.dropped[static_cast<size_t>(cause)];
             --flow.account.inFlight;
             flow.queueBytes -= record.toSend; // the rest is of no use
@@ -192,6 +233,13 @@ void
 FlowQueues::CountDelivered(uint32_t flow)
 {
     ++m_flows[flow].account.delivered;
+    --m_flows[flow].account.inFlight;
+}
+
+void
+FlowQueues::CountDropped(uint32_t flow, DropCause cause)
+{
+    ++m_flows[flow].account.dropped[static_cast<size_t>(cause)];
     --m_flows[flow].account.inFlight;
 }
 

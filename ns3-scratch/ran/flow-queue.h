@@ -27,6 +27,7 @@ struct FinishedPacket
 {
     ns3::Ptr<const ns3::Packet> packet;
     ns3::Time created;
+    uint32_t sequence; ///< PDCP's number, from 0 on in the order of sending
 };
 
 /// The packets of all flows: waiting in the RLC queue of their flow, cut into segments, on the air.
@@ -41,12 +42,17 @@ class FlowQueues
         uint32_t ueIndex;
         uint32_t sliceId;
         ns3::Time delayBudget;
+        FlowConfig config;
+        uint32_t nextSequence{0};
         std::deque<PacketId> queue;
         uint64_t queueBytes{0}; ///< still to be sent
         FlowAccount account;
     };
 
-    uint32_t Add(uint32_t ueIndex, uint32_t sliceId, ns3::Time delayBudget);
+    uint32_t Add(uint32_t ueIndex,
+                 uint32_t sliceId,
+                 ns3::Time delayBudget,
+                 const FlowConfig& config = {});
     const std::vector<Flow>& GetFlows() const;
 
     /// A packet joins the end of its flow's queue.
@@ -66,6 +72,13 @@ class FlowQueues
     std::vector<Segment> Take(uint32_t flow, uint32_t bytes);
     /// The segments of a block have arrived. \return the packets that are whole now
     std::vector<FinishedPacket> Arrive(const std::vector<Segment>& segments);
+    /// The same of a block that came so late that the receiver has thrown away the packets of
+    /// which it had only other segments. \param expired these packets; dropped
+    std::vector<FinishedPacket> ArriveLate(const std::vector<Segment>& segments,
+                                           std::vector<FinishedPacket>& expired);
+    /// The segments of a block are lost, and a status report asks for them. \return the packets
+    /// that were asked for too often and are lost
+    std::vector<FinishedPacket> Retransmit(const std::vector<Segment>& segments);
     /// The segments of a block are lost for good. \return the packets that are lost with them
     std::vector<FinishedPacket> Lose(const std::vector<Segment>& segments, DropCause cause);
     /// The segments of a block are to be sent anew, by another cell.
@@ -73,6 +86,8 @@ class FlowQueues
 
     /// A packet that Arrive returned has reached its user.
     void CountDelivered(uint32_t flow);
+    /// A packet that Arrive returned is thrown away by its receiver.
+    void CountDropped(uint32_t flow, DropCause cause);
     /// Asserts that every packet of every flow is accounted for.
     void Check() const;
 
@@ -86,6 +101,9 @@ class FlowQueues
         uint32_t onTheAir; ///< bytes
         bool queued;
         bool lost;
+        bool numbered{false};
+        uint32_t sequence{0};
+        uint32_t retransmissions{0};
     };
 
     void PopFinished(Flow& flow);

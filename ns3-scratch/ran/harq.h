@@ -2,6 +2,7 @@
 #ifndef QNTN_RAN_HARQ_H
 #define QNTN_RAN_HARQ_H
 
+#include "ran/bler.h"
 #include "ran/flow-queue.h"
 
 #include "ns3/nstime.h"
@@ -15,6 +16,13 @@ namespace qntn
 inline constexpr uint32_t NUM_HARQ_PROCESSES = 16;     ///< TS 38.214 V17, 5.1
 inline constexpr uint32_t NUM_HARQ_PROCESSES_NTN = 32; ///< TS 38.306 V17, Rel-17 NTN
 
+/// How a receiver puts the transmissions of a block together.
+enum class HarqCombining : uint8_t
+{
+    CHASE,       ///< equal transmissions, energies add
+    INCREMENTAL, ///< fresh parity bits, information adds
+};
+
 /// A transport block of one flow and the transmissions that it has had.
 struct TransportBlock
 {
@@ -25,9 +33,12 @@ struct TransportBlock
     uint32_t mcs;
     uint32_t bits;
     uint32_t transmissions{0};
-    double combinedSinr{0}; ///< linear, summed over the transmissions (chase combining)
-    ns3::Time due;          ///< of the next transmission
-    ns3::Time deadline;     ///< when its last packet is of no use any more
+    double combinedSinr{0};       ///< linear, summed over the transmissions (chase combining)
+    ReceivedInformation received; ///< by one of its code blocks (incremental redundancy)
+    bool blind{false};            ///< sent a fixed number of times, without feedback
+    ns3::Time begun;              ///< first transmission
+    ns3::Time due;                ///< of the next transmission
+    ns3::Time deadline;           ///< when its last packet is of no use any more
     std::vector<Segment> segments;
 };
 

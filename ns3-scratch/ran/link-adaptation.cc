@@ -91,32 +91,59 @@ RateThresholds::ToMcs(double sinrDb) const
 void
 LinkAdaptation::Report(uint32_t cqi, ns3::Time usable)
 {
-    m_pending.push_back({cqi, usable});
+    m_pending.push_back({cqi, UNKNOWN_DB, usable});
+}
+
+void
+LinkAdaptation::ReportSinr(double sinrDb, ns3::Time usable)
+{
+    m_pending.push_back({0, sinrDb, usable});
+}
+
+void
+LinkAdaptation::Settle(ns3::Time now)
+{
+    while (!m_pending.empty() && m_pending.front().usable <= now)
+    {
+        m_cqi = m_pending.front().cqi;
+        m_sinrDb = m_pending.front().sinrDb;
+        m_pending.pop_front();
+    }
+    while (!m_feedback.empty() && m_feedback.front().known <= now)
+    {
+        m_offsetDb = std::clamp(m_offsetDb + m_feedback.front().changeDb,
+                                -GREATEST_OFFSET_DB,
+                                GREATEST_OFFSET_DB);
+        m_feedback.pop_front();
+    }
 }
 
 uint32_t
 LinkAdaptation::GetCqi(ns3::Time now)
 {
-    while (!m_pending.empty() && m_pending.front().usable <= now)
-    {
-        m_cqi = m_pending.front().cqi;
-        m_pending.pop_front();
-    }
+    Settle(now);
     return m_cqi;
 }
 
 uint32_t
 LinkAdaptation::SelectMcs(const RateThresholds& thresholds, ns3::Time now)
 {
-    const uint32_t cqi = GetCqi(now);
-    return cqi == 0 ? 0 : thresholds.ToMcs(thresholds.cqiDb[cqi - 1] + m_offsetDb);
+    Settle(now);
+    return m_cqi == 0 ? 0 : thresholds.ToMcs(thresholds.cqiDb[m_cqi - 1] + m_offsetDb);
+}
+
+uint32_t
+LinkAdaptation::SelectUplinkMcs(const RateThresholds& thresholds, ns3::Time now, double changeDb)
+{
+    Settle(now);
+    return thresholds.ToMcs(m_sinrDb + m_offsetDb + changeDb);
 }
 
 void
-LinkAdaptation::Learn(bool arrived, double targetBler)
+LinkAdaptation::Learn(bool arrived, double targetBler, ns3::Time known)
 {
-    m_offsetDb += arrived ? STEP_DOWN_DB * targetBler / (1 - targetBler) : -STEP_DOWN_DB;
-    m_offsetDb = std::clamp(m_offsetDb, -GREATEST_OFFSET_DB, GREATEST_OFFSET_DB);
+    const double up_db = STEP_DOWN_DB * targetBler / (1 - targetBler);
+    m_feedback.push_back({arrived ? up_db : -STEP_DOWN_DB, known});
 }
 
 void

@@ -33,13 +33,17 @@ class LinkAdaptation
   public:
     /// A report that the base station has from \p usable on.
     void Report(uint32_t cqi, ns3::Time usable);
+    /// The same of the uplink, where the base station measures itself.
+    void ReportSinr(double sinrDb, ns3::Time usable);
     /// The CQI that the base station knows at \p now; 0 before the first report.
     uint32_t GetCqi(ns3::Time now);
     /// The MCS for a new block at \p now.
     uint32_t SelectMcs(const RateThresholds& thresholds, ns3::Time now);
-    /// What became of the first transmission of a block. The offset settles where blocks fail with
-    /// \p targetBler.
-    void Learn(bool arrived, double targetBler);
+    /// The MCS for a new uplink block at \p now, sent \p changeDb stronger than what was measured.
+    uint32_t SelectUplinkMcs(const RateThresholds& thresholds, ns3::Time now, double changeDb);
+    /// What became of the first transmission of a block, as the base station knows from \p known
+    /// on. The offset settles where blocks fail with \p targetBler.
+    void Learn(bool arrived, double targetBler, ns3::Time known);
     /// After a change of cell nothing is known.
     void Reset();
     double GetOffsetDb() const;
@@ -48,11 +52,24 @@ class LinkAdaptation
     struct Pending
     {
         uint32_t cqi;
+        double sinrDb;
         ns3::Time usable;
     };
 
+    struct Feedback
+    {
+        double changeDb; ///< of the offset
+        ns3::Time known;
+    };
+
+    static constexpr double UNKNOWN_DB = -100;
+
+    void Settle(ns3::Time now);
+
     uint32_t m_cqi{0};
-    std::deque<Pending> m_pending; ///< on their way, oldest first
+    double m_sinrDb{UNKNOWN_DB};
+    std::deque<Pending> m_pending;   ///< on their way, oldest first
+    std::deque<Feedback> m_feedback; ///< on its way, oldest first
     double m_offsetDb{0};
 };
 

@@ -242,6 +242,7 @@ CnrDb(double eirpDbm,
 {
     constexpr double BOLTZMANN_DBW_PER_K_HZ = -228.6;
     Require(bandwidthHz > 0, "bandwidth_hz", bandwidthHz, "above 0");
+    Require(slantRangeM > 0, "slant_range_m", slantRangeM, "above 0");
     return eirpDbm - 30 + gOverTDbPerK - FreeSpaceLossDb(slantRangeM, frequencyHz) - atmosphericDb -
            shadowMarginDb - scintillationDb - polarizationDb - additionalDb -
            BOLTZMANN_DBW_PER_K_HZ - 10 * std::log10(bandwidthHz);

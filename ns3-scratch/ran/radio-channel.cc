@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/radio-channel.h"
 
+#include "ran/antenna.h"
+#include "ran/decibel.h"
+
 #include "ns3/simulator.h"
 
 #include <algorithm>
@@ -14,44 +17,36 @@ namespace
 {
 
 constexpr double THERMAL_NOISE_DBM_PER_HZ = -174;
-constexpr double UE_NOISE_FIGURE_DB = 9; ///< TR 38.901 V17, Table 7.8-1
+constexpr double UE_NOISE_FIGURE_DB = 9;  ///< TR 38.901 V17, Table 7.8-1
+constexpr double GNB_NOISE_FIGURE_DB = 5; ///< TR 38.901 V17, Table 7.8-1
 constexpr double UE_G_OVER_T_DB_PER_K =
     -31.6;                                 ///< handheld in S band, TR 38.821 V16.2, Table 6.1.1.1-3
-constexpr double GNB_K_FACTOR = 7.943;     ///< 9 dB, TR 38.901 V17, Table 7.5-6, UMa
 constexpr double NEAREST_M = 10;           ///< where the path loss models begin
 constexpr double NTN_CORRELATION_M = 50;   ///< of shadowing along the ground, TR 38.811, 6.6.2
 constexpr double NTN_CELL_OF_SKY_DEG = 10; ///< of elevation over which an obstacle hides the sky
 constexpr double ACTIVITY_MEMORY = 0.99;   ///< of the mean interference, a slot
+constexpr double STEP_M = 0.5;             ///< that a user goes before its links are looked at
 constexpr double SLOWEST_MPS = 0.3;        ///< what moves around a user who stands
 
+/// Rician, of a line of sight: TR 38.901 V17, Table 7.5-6.
 double
-ToMw(double dbm)
+GnbKFactorDb(PathlossModel model)
 {
-    return std::pow(10, dbm / 10);
+    return model == PathlossModel::RMA ? 7 : 9;
 }
 
-/// Power of a circular aperture \p offDeg away from its axis, dB, for a beam of \p beamWidthDeg
-/// between half-power points. TR 38.811 V15.4, 6.4.1.
+/// Over which line of sight decorrelates: TR 38.901 V17, Table 7.6.3.1-2.
 double
-AiryGainDb(double offDeg, double beamWidthDeg)
+LosCorrelationM(PathlossModel model)
 {
-    constexpr double HALF_POWER_ARGUMENT = 1.61634; // where 4 (J1(x)/x)^2 = 1/2
-    const double x = HALF_POWER_ARGUMENT * std::sin(offDeg * std::numbers::pi / 180) /
-                     std::sin(beamWidthDeg / 2 * std::numbers::pi / 180);
-    if (std::abs(x) < 1e-6)
-    {
-        return 0;
-    }
-    const double ratio = 2 * std::cyl_bessel_j(1.0, std::abs(x)) / std::abs(x);
-    return std::max(10 * std::log10(ratio * ratio), -40.0);
+    return model == PathlossModel::RMA ? 60 : 50;
 }
 
 /// First PRB of a sub-band, or the end of the one before.
 uint32_t
 FirstPrb(uint32_t subband, uint32_t carrierPrbs)
 {
-    constexpr uint32_t N = RadioChannel::NUM_SUBBANDS;
-    return (subband * carrierPrbs + N - 1) / N;
+    return (subband * carrierPrbs + NUM_SUBBANDS - 1) / NUM_SUBBANDS;
 }
 
 } // namespace
@@ -72,6 +67,11 @@ RadioChannel::AddGnb(const GnbConfig& config)
     cell.carrier = config.carrier;
     cell.eirpPerPrbDbm = config.txPowerDbm + config.antennaGainDbi -
                          10 * std::log10(prbs * config.carrier.numLayers);
+    cell.model = ToPathlossModel(config.scenario);
+    cell.antennaGainDbi = config.antennaGainDbi;
+    cell.sectored = config.sectored;
+    cell.azimuthDeg = config.azimuthDeg;
+    cell.downtiltDeg = config.downtiltDeg;
     cell.available = true;
     cell.elevationDeg = 90;
     m_cells.push_back(std::move(cell));
@@ -119,11 +119,11 @@ RadioChannel::Start()
         const uint32_t carrierPrbs =
             NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
         AddPrbs(cell.subbandPrbs, 0, carrierPrbs, carrierPrbs);
-        const double los_m = cell.isNtn ? NTN_CORRELATION_M : 50; // TR 38.901, Table 7.6.3.1-2
+        const double los_m = cell.isNtn ? NTN_CORRELATION_M : LosCorrelationM(cell.model);
         const double with_m =
-            cell.isNtn ? NTN_CORRELATION_M : ShadowingCorrelationM(PathlossModel::UMA, true);
+            cell.isNtn ? NTN_CORRELATION_M : ShadowingCorrelationM(cell.model, true);
         const double without_m =
-            cell.isNtn ? NTN_CORRELATION_M : ShadowingCorrelationM(PathlossModel::UMA, false);
+            cell.isNtn ? NTN_CORRELATION_M : ShadowingCorrelationM(cell.model, false);
         for (const double correlation_m : {los_m, with_m, without_m})
         {
             const auto key = static_cast<uint64_t>(m_keys->GetValue(0, 9e15));
@@ -160,8 +160,15 @@ RadioChannel::UpdateLargeScale()
         }
         for (size_t u = 0; u < m_ues.size(); ++u)
         {
-            m_links[c * m_ues.size() + u] =
-                cell.isNtn ? MakeNtnLink(cell, m_ues[u], satellite) : MakeGnbLink(cell, m_ues[u]);
+            Link& link = m_links[c * m_ues.size() + u];
+            if (cell.isNtn)
+            {
+                link = MakeNtnLink(cell, m_ues[u], satellite);
+            }
+            else if (ns3::CalculateDistance(m_ues[u].mobility->GetPosition(), link.at) > STEP_M)
+            {
+                link = MakeGnbLink(cell, m_ues[u]);
+            }
         }
     }
 }
@@ -175,21 +182,30 @@ RadioChannel::MakeGnbLink(const Cell& cell, const Ue& ue) const
     const double distance_m = std::max(std::hypot(dx, dy), NEAREST_M);
     const double height_m = std::max(at.z, 1.5);
     const double losQuantile = NormalCdf(cell.fields[0].At(at.x, at.y));
-    const bool los = losQuantile < LosProbability(PathlossModel::UMA, distance_m, height_m);
-    const double loss_db =
-        PathlossDb(PathlossModel::UMA,
-                   los,
-                   distance_m,
-                   cell.position.z,
-                   height_m,
-                   cell.carrier.frequencyHz) +
-        ShadowingStdDb(PathlossModel::UMA, los) * cell.fields[los ? 1 : 2].At(at.x, at.y);
-    const double noise_dbm = THERMAL_NOISE_DBM_PER_HZ + UE_NOISE_FIGURE_DB +
-                             10 * std::log10(PrbBandwidthHz(cell.carrier.numerology));
-    return {.rxPerPrbMw = ToMw(cell.eirpPerPrbDbm - loss_db),
-            .noisePerPrbMw = ToMw(noise_dbm),
+    const bool los = losQuantile < LosProbability(cell.model, distance_m, height_m);
+    double loss_db = PathlossDb(cell.model,
+                                los,
+                                distance_m,
+                                cell.position.z,
+                                height_m,
+                                cell.carrier.frequencyHz) +
+                     ShadowingStdDb(cell.model, los) * cell.fields[los ? 1 : 2].At(at.x, at.y);
+    if (cell.sectored)
+    {
+        constexpr double DEG = 180 / std::numbers::pi;
+        const double elevation_deg = std::atan2(height_m - cell.position.z, distance_m) * DEG;
+        loss_db -= SectorGainDb(std::atan2(dy, dx) * DEG - cell.azimuthDeg,
+                                elevation_deg + cell.downtiltDeg);
+    }
+    const double noise_dbm =
+        THERMAL_NOISE_DBM_PER_HZ + 10 * std::log10(PrbBandwidthHz(cell.carrier.numerology));
+    return {.rxPerPrbMw = FromDb(cell.eirpPerPrbDbm - loss_db),
+            .noisePerPrbMw = FromDb(noise_dbm + UE_NOISE_FIGURE_DB),
             .slantRangeM = std::hypot(distance_m, cell.position.z - height_m),
-            .kFactor = los ? GNB_K_FACTOR : 0};
+            .kFactor = los ? FromDb(GnbKFactorDb(cell.model)) : 0,
+            .uplinkGain = FromDb(cell.antennaGainDbi - loss_db),
+            .uplinkNoisePerPrbMw = FromDb(noise_dbm + GNB_NOISE_FIGURE_DB),
+            .at = at};
 }
 
 RadioChannel::Link
@@ -204,7 +220,7 @@ RadioChannel::MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite)
     const double elevation_deg = ElevationDeg(ground, satellite);
     if (elevation_deg <= 0)
     {
-        return {.rxPerPrbMw = 0, .noisePerPrbMw = 1, .slantRangeM = range_m, .kFactor = 0};
+        return {.slantRangeM = range_m};
     }
     const double frequency_hz = cell.carrier.frequencyHz;
     const double sky = elevation_deg / NTN_CELL_OF_SKY_DEG;
@@ -231,12 +247,17 @@ RadioChannel::MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite)
                                 loss.scintillation,
                                 0,
                                 loss.clutter);
-    const double noise_mw = ToMw(THERMAL_NOISE_DBM_PER_HZ + 10 * std::log10(prb_hz));
-    return {.rxPerPrbMw = ToMw(cnr_db) * noise_mw,
+    // the same way up: only who sends and who listens differ
+    const double uplinkCnr_db = cnr_db - cell.eirpPerPrbDbm - UE_G_OVER_T_DB_PER_K +
+                                ntn.gOverTDbPerK; // for 1 mW from the user
+    const double noise_mw = FromDb(THERMAL_NOISE_DBM_PER_HZ + 10 * std::log10(prb_hz));
+    return {.rxPerPrbMw = FromDb(cnr_db) * noise_mw,
             .noisePerPrbMw = noise_mw,
             .slantRangeM = range_m,
             .kFactor =
-                los ? ToMw(NtnKFactorDb(cell.environment, elevation_deg, frequency_hz)) : 0.0};
+                los ? FromDb(NtnKFactorDb(cell.environment, elevation_deg, frequency_hz)) : 0.0,
+            .uplinkGain = FromDb(uplinkCnr_db) * noise_mw,
+            .uplinkNoisePerPrbMw = noise_mw};
 }
 
 const RadioChannel::Link&
@@ -245,34 +266,12 @@ RadioChannel::GetLink(uint32_t cellIndex, uint32_t ueIndex) const
     return m_links[cellIndex * m_ues.size() + ueIndex];
 }
 
-std::complex<double>
-RadioChannel::Draw()
-{
-    const double re = m_scatter.Draw() / std::numbers::sqrt2; // variance 1/2 in each part
-    return {re, m_scatter.Draw() / std::numbers::sqrt2};
-}
-
-void
-RadioChannel::SetFadingGains(Ue& ue) const
-{
-    const double direct = std::sqrt(ue.kFactor / (ue.kFactor + 1));
-    const double scatter = std::sqrt(1 / (ue.kFactor + 1));
-    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
-    {
-        ue.fading[s] = std::norm(direct + scatter * ue.scattered[s]);
-    }
-}
-
 void
 RadioChannel::ResetFading(uint32_t ueIndex, uint32_t cellIndex)
 {
     Ue& ue = m_ues[ueIndex];
-    for (auto& tap : ue.scattered)
-    {
-        tap = Draw();
-    }
-    ue.kFactor = GetLink(cellIndex, ueIndex).kFactor;
-    SetFadingGains(ue);
+    ue.process.Reset(m_scatter);
+    ue.fading = ue.process.GetGains(GetLink(cellIndex, ueIndex).kFactor);
 }
 
 void
@@ -288,21 +287,8 @@ RadioChannel::UpdateFading(const std::vector<uint32_t>& servingCells, double sec
         const auto& cell = m_cells[servingCells[u]];
         const double speed_mps =
             std::max(ns3::CalculateDistance(ue.mobility->GetVelocity(), {0, 0, 0}), SLOWEST_MPS);
-        const double doppler_hz = speed_mps * cell.carrier.frequencyHz / SPEED_OF_LIGHT_MPS;
-        if (doppler_hz != ue.dopplerHz)
-        {
-            // autocorrelation of Clarke's spectrum, up to its first zero
-            const double x = std::min(2 * std::numbers::pi * doppler_hz * seconds, 2.404);
-            ue.dopplerHz = doppler_hz;
-            ue.correlation = std::cyl_bessel_j(0.0, x);
-            ue.innovation = std::sqrt(1 - ue.correlation * ue.correlation);
-        }
-        for (auto& tap : ue.scattered)
-        {
-            tap = ue.correlation * tap + ue.innovation * Draw();
-        }
-        ue.kFactor = GetLink(servingCells[u], static_cast<uint32_t>(u)).kFactor;
-        SetFadingGains(ue);
+        ue.process.Step(speed_mps * cell.carrier.frequencyHz / SPEED_OF_LIGHT_MPS * seconds);
+        ue.fading = ue.process.GetGains(GetLink(servingCells[u], static_cast<uint32_t>(u)).kFactor);
     }
 }
 
@@ -338,18 +324,20 @@ RadioChannel::SetActivity(uint32_t cellIndex, const Subbands& prbs, bool isDownl
     }
 }
 
-double
-RadioChannel::InterferenceMw(uint32_t cellIndex,
-                             uint32_t ueIndex,
-                             uint32_t subband,
-                             bool mean) const
+Subbands
+RadioChannel::DisturbanceMw(uint32_t cellIndex, uint32_t ueIndex, bool mean) const
 {
-    double sum_mw = 0;
+    Subbands sum_mw;
+    sum_mw.fill(GetLink(cellIndex, ueIndex).noisePerPrbMw);
     for (const uint32_t other : m_interferers[cellIndex])
     {
         const auto& cell = m_cells[other];
-        sum_mw += (mean ? cell.meanActivity : cell.activity)[subband] *
-                  GetLink(other, ueIndex).rxPerPrbMw;
+        const auto& activity = mean ? cell.meanActivity : cell.activity;
+        const double received_mw = GetLink(other, ueIndex).rxPerPrbMw;
+        for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+        {
+            sum_mw[s] += activity[s] * received_mw;
+        }
     }
     return sum_mw;
 }
@@ -358,20 +346,20 @@ double
 RadioChannel::GetSnrDb(uint32_t cellIndex, uint32_t ueIndex) const
 {
     const Link& link = GetLink(cellIndex, ueIndex);
-    return 10 * std::log10(link.rxPerPrbMw / link.noisePerPrbMw + 1e-30);
+    return ToDb(link.rxPerPrbMw / link.noisePerPrbMw);
 }
 
 double
 RadioChannel::MeasureSinrDb(uint32_t cellIndex, uint32_t ueIndex) const
 {
     const Link& link = GetLink(cellIndex, ueIndex);
+    const Subbands noise_mw = DisturbanceMw(cellIndex, ueIndex, true);
     double sum = 0;
     for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
     {
-        const double noise_mw = link.noisePerPrbMw + InterferenceMw(cellIndex, ueIndex, s, true);
-        sum += std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw);
+        sum += std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw[s]);
     }
-    return 10 * std::log10(std::exp2(sum / NUM_SUBBANDS) - 1 + 1e-30);
+    return ToDb(std::exp2(sum / NUM_SUBBANDS) - 1);
 }
 
 double
@@ -384,14 +372,14 @@ RadioChannel::GetSinr(uint32_t cellIndex,
     const Link& link = GetLink(cellIndex, ueIndex);
     Subbands prbs{};
     AddPrbs(prbs, firstPrb, numPrbs, carrierPrbs);
+    const Subbands noise_mw = DisturbanceMw(cellIndex, ueIndex, false);
     double sum = 0;
     for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
     {
         if (prbs[s] > 0)
         {
-            const double noise_mw =
-                link.noisePerPrbMw + InterferenceMw(cellIndex, ueIndex, s, false);
-            sum += prbs[s] * std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw);
+            const double gain = m_ues[ueIndex].fading[s];
+            sum += prbs[s] * std::log2(1 + link.rxPerPrbMw * gain / noise_mw[s]);
         }
     }
     return std::exp2(sum / numPrbs) - 1;

@@ -3,6 +3,7 @@
 #define QNTN_RAN_RADIO_CHANNEL_H
 
 #include "ran/correlated-field.h"
+#include "ran/fading.h"
 #include "ran/normal-source.h"
 #include "ran/ntn-loss.h"
 #include "ran/pathloss.h"
@@ -12,8 +13,6 @@
 #include "ns3/ptr.h"
 #include "ns3/random-variable-stream.h"
 
-#include <array>
-#include <complex>
 #include <memory>
 #include <vector>
 
@@ -24,15 +23,12 @@ namespace qntn
 ///
 /// Slow part, on request: path loss, line of sight and shadowing, as functions of where the user is
 /// (TR 38.901 for gNBs, TR 38.811 for satellites). Fast part: fading of the serving link in
-/// sub-bands, Rician or Rayleigh, a first-order process whose correlation over a step is that of
-/// the Doppler spectrum. Interference: the mean power of each other cell on the frequency, in the
-/// sub-bands where it transmits in the slot.
+/// sub-bands, Rician or Rayleigh, with the Doppler spectrum of the user's speed; the same up and
+/// down. Interference: the mean power of each other cell on the frequency, or in the uplink of its
+/// users, in the sub-bands that they use in the slot.
 class RadioChannel
 {
   public:
-    static constexpr uint32_t NUM_SUBBANDS = 8;
-    using Subbands = std::array<double, NUM_SUBBANDS>;
-
     /// Adds to each sub-band the PRBs of a block that lie in it. Blocks go on at the carrier's
     /// start.
     static void AddPrbs(Subbands& prbs, uint32_t firstPrb, uint32_t numPrbs, uint32_t carrierPrbs);
@@ -71,6 +67,32 @@ class RadioChannel
                    uint32_t numPrbs,
                    uint32_t carrierPrbs) const;
 
+    /// Open-loop power control of users, TS 38.213 V17, 7.1.1: at most \p maxDbm, and in each PRB
+    /// \p p0Dbm (of 15 kHz subcarriers) and the part \p alpha of the path loss.
+    void SetPowerControl(double maxDbm, double p0Dbm, double alpha);
+    /// What a user sends in each of so many PRBs, mW.
+    double GetUplinkPowerMw(uint32_t cellIndex, uint32_t ueIndex, uint32_t numPrbs) const;
+    /// How many PRBs a user's power is enough for: all that power control asks for, or that leave
+    /// a received power of \p leastSnrDb above noise in each; at least 1.
+    uint32_t GetUplinkPrbLimit(uint32_t cellIndex, uint32_t ueIndex, double leastSnrDb) const;
+    /// A new slot begins for the uplink: nobody sends yet.
+    void BeginUplink(uint32_t cellIndex, bool isUplink);
+    /// A user sends on PRBs of its cell and disturbs the other cells on the frequency.
+    void AddUplink(uint32_t cellIndex,
+                   uint32_t ueIndex,
+                   uint32_t firstPrb,
+                   uint32_t numPrbs,
+                   uint32_t carrierPrbs);
+    /// Effective SINR of a user's PRBs at its cell, as GetSinr.
+    double GetUplinkSinr(uint32_t cellIndex,
+                         uint32_t ueIndex,
+                         uint32_t firstPrb,
+                         uint32_t numPrbs,
+                         uint32_t carrierPrbs) const;
+    /// Mean SINR over the carrier that a cell measures of a user who sounds with the power of one
+    /// PRB, dB.
+    double MeasureUplinkSinrDb(uint32_t cellIndex, uint32_t ueIndex) const;
+
     bool IsAvailable(uint32_t cellIndex) const;
     double GetElevationDeg(uint32_t cellIndex) const;
     double GetSlantRangeM(uint32_t cellIndex, uint32_t ueIndex) const;
@@ -82,6 +104,11 @@ class RadioChannel
         ns3::Vector position; ///< of a gNB, or of the beam's centre
         CarrierConfig carrier;
         double eirpPerPrbDbm; ///< of each layer
+        PathlossModel model{PathlossModel::UMA};
+        double antennaGainDbi{0};
+        bool sectored{false};
+        double azimuthDeg{0};
+        double downtiltDeg{0};
         std::unique_ptr<NtnCellConfig> ntn;
         NtnEnvironment environment{NtnEnvironment::URBAN};
         double elevationDeg{90};
@@ -91,7 +118,12 @@ class RadioChannel
         Subbands subbandPrbs{};
         Subbands activity{}; ///< parts of the sub-bands in use
         Subbands meanActivity{};
+        bool isUplink{false}; ///< whether the cell listens in the slot
+        Subbands uplinkMw{};  ///< interference that the cell receives in the slot, of each PRB
+        Subbands meanUplinkMw{};
     };
+
+    static constexpr double NOWHERE_M = 1e12;
 
     /// A link between a cell and a user.
     struct Link
@@ -99,31 +131,32 @@ class RadioChannel
         double rxPerPrbMw{0}; ///< mean
         double noisePerPrbMw{1};
         double slantRangeM{0};
-        double kFactor{0}; ///< Rician, linear; 0 is Rayleigh
+        double kFactor{0};    ///< Rician, linear; 0 is Rayleigh
+        double uplinkGain{0}; ///< received at the cell over sent by the user
+        double uplinkNoisePerPrbMw{1};
+        ns3::Vector at{NOWHERE_M, 0, 0}; ///< where the user was
     };
 
     struct Ue
     {
         ns3::Ptr<ns3::MobilityModel> mobility;
-        std::array<std::complex<double>, NUM_SUBBANDS> scattered{};
+        Fading process;
         Subbands fading; ///< power gain of the serving link
-        double kFactor{0};
-        double dopplerHz{-1};  ///< that the two below are for
-        double correlation{1}; ///< of a tap over a step
-        double innovation{0};
     };
 
     Link MakeGnbLink(const Cell& cell, const Ue& ue) const;
     Link MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite) const;
     const Link& GetLink(uint32_t cellIndex, uint32_t ueIndex) const;
-    double InterferenceMw(uint32_t cellIndex, uint32_t ueIndex, uint32_t subband, bool mean) const;
-    void SetFadingGains(Ue& ue) const;
-    std::complex<double> Draw();
+    /// Noise and interference of a PRB in each sub-band, mW.
+    Subbands DisturbanceMw(uint32_t cellIndex, uint32_t ueIndex, bool mean) const;
 
     std::vector<Cell> m_cells;
     std::vector<Ue> m_ues;
     std::vector<Link> m_links;                        ///< [cell][user]
     std::vector<std::vector<uint32_t>> m_interferers; ///< by cell: others on its frequency
+    double m_ueMaxMw{200};
+    double m_p0Dbm{-90};
+    double m_alpha{0.8};
     ns3::Ptr<ns3::UniformRandomVariable> m_keys;
     NormalSource m_scatter{0};
 };

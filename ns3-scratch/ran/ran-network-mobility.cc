@@ -69,11 +69,7 @@ RanNetwork::Handover(uint32_t ueIndex, uint32_t target)
 {
     Ue& ue = m_ues[ueIndex];
     const bool first = ue.servingCell == NO_CELL;
-    for (const auto& block : ue.harq.Flush())
-    {
-        m_flows.Return(block.segments); // the new cell sends them
-    }
-    ue.link.Reset();
+    ReturnBlocks(ueIndex);
     ue.servingCell = target;
     if (target != NO_CELL)
     {
@@ -98,7 +94,14 @@ RanNetwork::MeasureCqi()
         const uint32_t cqi = thresholds.ToCqi(m_channel->MeasureSinrDb(ue.servingCell, u));
         const Time delay = CQI_DELAY_SLOTS * NanoSeconds(SlotNs(cell.carrier.numerology)) +
                            GetPropagationDelay(ue.servingCell, u);
-        ue.link.Report(cqi, Simulator::Now() + delay);
+        ue.links[DOWNLINK].adaptation.Report(cqi, Simulator::Now() + delay);
+        if (ue.links[UPLINK].numFlows > 0)
+        {
+            // the base station measures itself; the grant has to come back
+            ue.links[UPLINK].adaptation.ReportSinr(
+                m_channel->MeasureUplinkSinrDb(ue.servingCell, u),
+                Simulator::Now() + cell.slot + GetGrantDelay(ue.servingCell, u));
+        }
     }
 }
 
@@ -173,10 +176,10 @@ RanNetwork::GetSinrDb(uint32_t ueIndex) const
 }
 
 SliceReport
-RanNetwork::TakeReport(uint32_t cellIndex, uint32_t sliceId)
+RanNetwork::TakeReport(uint32_t cellIndex, uint32_t sliceId, Direction direction)
 {
-    Cell& cell = m_cells[cellIndex];
-    SliceReport report = std::exchange(cell.reports[sliceId], {});
+    Side& side = m_cells[cellIndex].sides[direction];
+    SliceReport report = std::exchange(side.reports[sliceId], {});
     const Time now = Simulator::Now();
     uint32_t users = 0;
     for (auto& ue : m_ues)
@@ -189,7 +192,7 @@ RanNetwork::TakeReport(uint32_t cellIndex, uint32_t sliceId)
         for (const uint32_t f : ue.flows)
         {
             const auto& flow = m_flows.GetFlows()[f];
-            if (flow.sliceId != sliceId)
+            if (flow.sliceId != sliceId || flow.config.direction != direction)
             {
                 continue;
             }
@@ -202,7 +205,7 @@ RanNetwork::TakeReport(uint32_t cellIndex, uint32_t sliceId)
             }
         }
         users += inSlice;
-        report.meanCqi += inSlice ? ue.link.GetCqi(now) : 0;
+        report.meanCqi += inSlice ? ue.links[DOWNLINK].adaptation.GetCqi(now) : 0;
     }
     report.meanCqi /= std::max(users, 1U);
     return report;

@@ -28,7 +28,10 @@ namespace
 
 /// [mcs][PRBs] for one number of symbols.
 std::vector<std::vector<uint32_t>>
-MakeBlockSizes(const CarrierConfig& carrier, uint32_t numPrbs, uint32_t numSymbols)
+MakeBlockSizes(const CarrierConfig& carrier,
+               uint32_t numPrbs,
+               uint32_t numSymbols,
+               uint32_t numLayers)
 {
     std::vector<std::vector<uint32_t>> sizes(NumMcs(carrier.mcsTable));
     for (uint32_t mcs = 0; mcs < sizes.size(); ++mcs)
@@ -37,7 +40,7 @@ MakeBlockSizes(const CarrierConfig& carrier, uint32_t numPrbs, uint32_t numSymbo
         for (uint32_t prbs = 1; prbs <= numPrbs; ++prbs)
         {
             sizes[mcs].push_back(
-                TbsBits(prbs, mcs, carrier.mcsTable, numSymbols, 12, 0, carrier.numLayers));
+                TbsBits(prbs, mcs, carrier.mcsTable, numSymbols, 12, 0, numLayers));
         }
     }
     return sizes;
@@ -47,6 +50,21 @@ uint32_t
 CountPrbs(const CarrierConfig& carrier)
 {
     return NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
+}
+
+/// From each slot of a pattern how many slots until one has uplink symbols; 0 for such a slot.
+std::vector<uint32_t>
+UplinkWaits(const std::string& pattern)
+{
+    std::vector<uint32_t> waits(pattern.size(), 0);
+    for (size_t slot = 0; slot < pattern.size() && !IsFdd(pattern); ++slot)
+    {
+        while (UplinkSymbols(pattern[(slot + waits[slot]) % pattern.size()]) == 0)
+        {
+            ++waits[slot];
+        }
+    }
+    return waits;
 }
 
 } // namespace
@@ -119,7 +137,48 @@ RanNetwork::GetTypeId()
                           "How often a transport block is sent before it is given up.",
                           UintegerValue(4),
                           MakeUintegerAccessor(&RanNetwork::m_maxTransmissions),
-                          MakeUintegerChecker<uint32_t>(1, 16));
+                          MakeUintegerChecker<uint32_t>(1, 16))
+            .AddAttribute("HarqCombining",
+                          "How a receiver puts the transmissions of a block together.",
+                          EnumValue(HarqCombining::CHASE),
+                          MakeEnumAccessor<HarqCombining>(&RanNetwork::m_combining),
+                          MakeEnumChecker(HarqCombining::CHASE,
+                                          "Chase",
+                                          HarqCombining::INCREMENTAL,
+                                          "IncrementalRedundancy"))
+            .AddAttribute("NtnBlindProcesses",
+                          "HARQ processes of a satellite's user without feedback, of 32; they are "
+                          "used when no other is free (TS 38.331, "
+                          "downlinkHARQ-FeedbackDisabled-r17).",
+                          UintegerValue(0),
+                          MakeUintegerAccessor(&RanNetwork::m_ntnBlindProcesses),
+                          MakeUintegerChecker<uint32_t>(0, NUM_HARQ_PROCESSES_NTN))
+            .AddAttribute("NtnRepetitions",
+                          "How often a block without feedback is sent.",
+                          UintegerValue(1),
+                          MakeUintegerAccessor(&RanNetwork::m_ntnRepetitions),
+                          MakeUintegerChecker<uint32_t>(1, 16))
+            .AddAttribute("UeTxPowerDbm",
+                          "Most that a user sends with: power class 3 (TS 38.101-1, 6.2.1).",
+                          DoubleValue(23),
+                          MakeDoubleAccessor(&RanNetwork::m_ueTxPowerDbm),
+                          MakeDoubleChecker<double>(-40, 40))
+            .AddAttribute("UplinkP0Dbm",
+                          "Power that open-loop control aims at in a PRB of 15 kHz subcarriers, "
+                          "beside the part of the path loss (TS 38.213, 7.1.1).",
+                          DoubleValue(-80),
+                          MakeDoubleAccessor(&RanNetwork::m_uplinkP0Dbm),
+                          MakeDoubleChecker<double>(-202, 24))
+            .AddAttribute("UplinkAlpha",
+                          "Part of the path loss that users make up for (TS 38.213, 7.1.1).",
+                          DoubleValue(0.8),
+                          MakeDoubleAccessor(&RanNetwork::m_uplinkAlpha),
+                          MakeDoubleChecker<double>(0, 1))
+            .AddAttribute("UplinkLeastSnrDb",
+                          "A user's power is spread over no more PRBs than keep this received SNR.",
+                          DoubleValue(0),
+                          MakeDoubleAccessor(&RanNetwork::m_uplinkLeastSnrDb),
+                          MakeDoubleChecker<double>(-20, 40));
     return tid;
 }
 
@@ -170,6 +229,10 @@ RanNetwork::AddGnb(const GnbConfig& config)
                     "gNB " << config.name << ": found an antenna at " << config.position.z
                            << " m, expected a height above 1 m (TR 38.901, 7.4.1)");
     CheckCarrier(config.name, config.carrier);
+    NS_ABORT_MSG_IF(config.scenario != "UMa" && config.scenario != "UMi" &&
+                        config.scenario != "RMa",
+                    "gNB " << config.name << ": found scenario \"" << config.scenario
+                           << "\", expected UMa, UMi or RMa");
     m_channel->AddGnb(config);
     m_cells.push_back({.name = config.name, .carrier = config.carrier, .isNtn = false});
     m_cells.back().numPrbs = CountPrbs(config.carrier);
@@ -203,15 +266,22 @@ RanNetwork::AddUe(Ptr<MobilityModel> mobility)
 }
 
 uint32_t
-RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget)
+RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const FlowConfig& config)
 {
     NS_ABORT_MSG_IF(m_started, "a flow is added after Start");
     NS_ABORT_MSG_IF(ueIndex >= m_ues.size(), "flow: no user " << ueIndex << " of " << m_ues.size());
     NS_ABORT_MSG_IF(sliceId >= m_numSlices,
                     "flow: found slice " << sliceId << ", expected 0 .. " << m_numSlices - 1);
     NS_ABORT_MSG_IF(!delayBudget.IsStrictlyPositive(), "flow: the delay budget must be above 0");
-    const uint32_t flow = m_flows.Add(ueIndex, sliceId, delayBudget);
+    NS_ABORT_MSG_IF(
+        config.configuredGrantBytes > 0 &&
+            (config.direction != UPLINK || !config.configuredGrantPeriod.IsStrictlyPositive()),
+        "flow: a configured grant needs the uplink and a period above 0, found "
+            << config.configuredGrantPeriod.As(Time::MS));
+    const uint32_t flow = m_flows.Add(ueIndex, sliceId, delayBudget, config);
     m_ues[ueIndex].flows.push_back(flow);
+    ++m_ues[ueIndex].links[config.direction].numFlows;
+    m_hasUplink = m_hasUplink || config.direction == UPLINK;
     return flow;
 }
 
@@ -223,13 +293,31 @@ RanNetwork::AssignStreams(int64_t stream)
 }
 
 void
+RanNetwork::MakeBlocks(Cell& cell) const
+{
+    const auto& carrier = cell.carrier;
+    auto& down = cell.sides[DOWNLINK];
+    auto& up = cell.sides[UPLINK];
+    down.fullBlocks = MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, carrier.numLayers);
+    down.specialBlocks =
+        MakeBlockSizes(carrier, cell.numPrbs, DownlinkSymbols('S'), carrier.numLayers);
+    if (m_hasUplink) // users send one layer
+    {
+        up.fullBlocks = carrier.numLayers == 1
+                            ? down.fullBlocks
+                            : MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, 1);
+    }
+}
+
+void
 RanNetwork::Start()
 {
     NS_ABORT_MSG_IF(m_started, "RanNetwork::Start is called twice");
     NS_ABORT_MSG_IF(m_cells.empty() || m_ues.empty(), "RanNetwork::Start: no cell or no user");
     m_started = true;
-    m_averageRatesBps.assign(m_flows.GetFlows().size(), 1);
-    m_sentBits.assign(m_flows.GetFlows().size(), 0);
+    m_begin = Simulator::Now();
+    m_states.assign(m_flows.GetFlows().size(), {});
+    m_channel->SetPowerControl(m_ueTxPowerDbm, m_uplinkP0Dbm, m_uplinkAlpha);
     uint8_t finest = 0;
     for (const auto& cell : m_cells)
     {
@@ -240,13 +328,17 @@ RanNetwork::Start()
     for (auto& cell : m_cells)
     {
         cell.slotTicks = 1U << (finest - cell.carrier.numerology);
-        cell.fullBlocks = MakeBlockSizes(cell.carrier, cell.numPrbs, SYMBOLS_PER_SLOT);
-        cell.specialBlocks = MakeBlockSizes(cell.carrier, cell.numPrbs, DownlinkSymbols('S'));
-        cell.reports.assign(m_numSlices, {});
-        cell.scheduler.Configure(m_policy, m_borrowing);
-        for (const uint32_t prbs : LargestRemainder(equal, cell.numPrbs))
+        cell.slot = NanoSeconds(SlotNs(cell.carrier.numerology));
+        cell.uplinkWait = UplinkWaits(cell.carrier.slotPattern);
+        MakeBlocks(cell);
+        for (auto& side : cell.sides)
         {
-            cell.quotas.push_back({0, prbs, cell.numPrbs});
+            side.reports.assign(m_numSlices, {});
+            side.scheduler.Configure(m_policy, m_borrowing);
+            for (const uint32_t prbs : LargestRemainder(equal, cell.numPrbs))
+            {
+                side.quotas.push_back({0, prbs, cell.numPrbs});
+            }
         }
         RateThresholds::ForTable(cell.carrier.mcsTable);
     }
@@ -268,15 +360,39 @@ RanNetwork::Enqueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
         m_flows.Refuse(flowId, cause);
         if (serving != NO_CELL)
         {
-            auto& report = m_cells[serving].reports[flow.sliceId];
+            auto& report = m_cells[serving].sides[flow.config.direction].reports[flow.sliceId];
             report.offeredBytes += packet->GetSize();
             report.droppedBytes += packet->GetSize();
         }
         m_dropped.IsNull() ? void() : m_dropped(flowId, packet, cause);
         return;
     }
-    m_cells[serving].reports[flow.sliceId].offeredBytes += packet->GetSize();
+    m_cells[serving].sides[flow.config.direction].reports[flow.sliceId].offeredBytes +=
+        packet->GetSize();
     m_flows.Push(flowId, std::move(packet), created);
+}
+
+void
+RanNetwork::EnableProfile()
+{
+    m_profile.Enable();
+}
+
+const SlotProfile&
+RanNetwork::GetProfile() const
+{
+    return m_profile;
+}
+
+uint64_t
+RanNetwork::GetNumSlots() const
+{
+    uint64_t slots = 0;
+    for (const auto& cell : m_cells)
+    {
+        slots += m_tickCount / cell.slotTicks;
+    }
+    return slots;
 }
 
 void
@@ -294,13 +410,24 @@ RanNetwork::SetDroppedCallback(DroppedCallback callback)
 void
 RanNetwork::SetPrbQuota(uint32_t cellIndex, uint32_t sliceId, const PrbQuota& quota)
 {
+    SetPrbQuota(cellIndex, sliceId, quota, DOWNLINK);
+    SetPrbQuota(cellIndex, sliceId, quota, UPLINK);
+}
+
+void
+RanNetwork::SetPrbQuota(uint32_t cellIndex,
+                        uint32_t sliceId,
+                        const PrbQuota& quota,
+                        Direction direction)
+{
     NS_ABORT_MSG_IF(cellIndex >= m_cells.size(),
                     "quota: no cell " << cellIndex << " of " << m_cells.size());
     NS_ABORT_MSG_IF(!m_started || sliceId >= m_numSlices,
                     "quota: found slice " << sliceId << ", expected 0 .. " << m_numSlices - 1
                                           << ", after Start");
-    m_cells[cellIndex].quotas[sliceId] = quota;
-    m_cells[cellIndex].quotasChanged = true;
+    Side& side = m_cells[cellIndex].sides[direction];
+    side.quotas[sliceId] = quota;
+    side.quotasChanged = true;
 }
 
 } // namespace qntn

@@ -2,12 +2,14 @@
 #ifndef QNTN_RAN_RAN_NETWORK_H
 #define QNTN_RAN_RAN_NETWORK_H
 
+#include "ran/buffer-status.h"
 #include "ran/flow-queue.h"
 #include "ran/harq.h"
 #include "ran/link-adaptation.h"
 #include "ran/radio-channel.h"
 #include "ran/ran-types.h"
 #include "ran/slice-scheduler.h"
+#include "ran/slot-profile.h"
 
 #include "ns3/callback.h"
 #include "ns3/event-id.h"
@@ -15,14 +17,16 @@
 #include "ns3/object.h"
 #include "ns3/packet.h"
 
+#include <array>
+#include <deque>
 #include <memory>
 #include <vector>
 
 namespace qntn
 {
 
-/// Downlink radio access of a few gNBs and satellites, packet by packet: traffic enters at SDAP and
-/// leaves at the user.
+/// Radio access of a few gNBs and satellites, packet by packet and in both directions: traffic
+/// enters at SDAP and leaves at the other side.
 ///
 /// One event a slot serves all cells. In each slot a cell divides its PRBs between slices by quota
 /// (SliceScheduler), cuts packets into transport blocks of exactly the size that TS 38.214 gives
@@ -47,7 +51,10 @@ class RanNetwork : public ns3::Object
     /// A user; its mobility model tells where it is. \return its index
     uint32_t AddUe(ns3::Ptr<ns3::MobilityModel> mobility);
     /// Packets of one slice to one user, useless when older than \p delayBudget. \return its id
-    uint32_t AddFlow(uint32_t ueIndex, uint32_t sliceId, ns3::Time delayBudget);
+    uint32_t AddFlow(uint32_t ueIndex,
+                     uint32_t sliceId,
+                     ns3::Time delayBudget,
+                     const FlowConfig& config = {});
 
     /// Begins with the first slot now. Each slice starts with an equal quota.
     void Start();
@@ -61,8 +68,13 @@ class RanNetwork : public ns3::Object
     /// Called with flow, packet and cause when a packet is lost.
     void SetDroppedCallback(DroppedCallback callback);
 
-    /// How many PRBs a slice gets in a cell from the next slot on.
+    /// How many PRBs a slice gets in a cell from the next slot on, in both directions.
     void SetPrbQuota(uint32_t cellIndex, uint32_t sliceId, const PrbQuota& quota);
+    /// The same in one direction.
+    void SetPrbQuota(uint32_t cellIndex,
+                     uint32_t sliceId,
+                     const PrbQuota& quota,
+                     Direction direction);
 
     uint32_t GetNumCells() const;
     uint32_t GetNumSlices() const;
@@ -82,10 +94,15 @@ class RanNetwork : public ns3::Object
     double GetSinrDb(uint32_t ueIndex) const;
 
     /// What a slice did in a cell since the last call.
-    SliceReport TakeReport(uint32_t cellIndex, uint32_t sliceId);
+    SliceReport TakeReport(uint32_t cellIndex, uint32_t sliceId, Direction direction = DOWNLINK);
     FlowAccount GetAccount(uint32_t flowId) const;
     /// Asserts for each flow: sent = delivered + dropped + in flight.
     void Check() const;
+
+    /// Measures from now on where the time of slots goes.
+    void EnableProfile();
+    const SlotProfile& GetProfile() const;
+    uint64_t GetNumSlots() const; ///< that have passed, over all cells
 
     /// Fixes the streams of all random variables. \return how many were used
     int64_t AssignStreams(int64_t stream);
@@ -94,6 +111,21 @@ class RanNetwork : public ns3::Object
     void DoDispose() override;
 
   private:
+    /// One direction of a cell.
+    struct Side
+    {
+        std::vector<PrbQuota> quotas{};                  ///< by slice
+        bool quotasChanged{false};                       ///< and are to be checked
+        std::vector<std::vector<uint32_t>> fullBlocks{}; ///< TBS, bits, by MCS and PRBs, 14 symbols
+        std::vector<std::vector<uint32_t>> specialBlocks{}; ///< the same of slot `S`
+        std::vector<SliceReport> reports{};                 ///< by slice
+        std::vector<SliceGrant> grants{};                   ///< of the present slot
+        uint32_t symbols{0};                                ///< in the present slot
+        SliceScheduler scheduler{};
+
+        const std::vector<std::vector<uint32_t>>& GetBlocks() const;
+    };
+
     struct Cell
     {
         std::string name;
@@ -101,15 +133,19 @@ class RanNetwork : public ns3::Object
         bool isNtn;
         ns3::Time coreDelay{};
         uint32_t numPrbs{0};
-        uint32_t slotTicks{1};          ///< ticks a slot; the shortest slot is a tick
-        std::vector<PrbQuota> quotas{}; ///< by slice
-        bool quotasChanged{false};      ///< and are to be checked
-        std::vector<std::vector<uint32_t>> fullBlocks{}; ///< TBS, bits, by MCS and PRBs, slot `D`
-        std::vector<std::vector<uint32_t>> specialBlocks{}; ///< the same of slot `S`
-        std::vector<SliceReport> reports{};                 ///< by slice
-        std::vector<SliceGrant> grants{};                   ///< of the present slot
-        uint32_t symbols{0};                                ///< for downlink in the present slot
-        SliceScheduler scheduler{};
+        uint32_t slotTicks{1};              ///< ticks a slot; the shortest slot is a tick
+        ns3::Time slot{};                   ///< its length
+        std::vector<uint32_t> uplinkWait{}; ///< by slot of the pattern: slots to the next uplink
+        std::array<Side, NUM_DIRECTIONS> sides{};
+        std::vector<uint32_t> users{}; ///< that it serves in the present slot
+    };
+
+    /// One direction of a user.
+    struct Link
+    {
+        LinkAdaptation adaptation;
+        HarqEntity harq;
+        uint32_t numFlows{0};
     };
 
     struct Ue
@@ -117,22 +153,73 @@ class RanNetwork : public ns3::Object
         uint32_t servingCell{NO_CELL};
         ns3::Time interruptedUntil;
         std::vector<uint32_t> flows;
-        LinkAdaptation link;
-        HarqEntity harq;
+        std::array<Link, NUM_DIRECTIONS> links;
+    };
+
+    /// A packet at PDCP's receiver that waits for those before it.
+    struct Reordered
+    {
+        FinishedPacket packet;
+        ns3::Time arrived;
+    };
+
+    /// Of a flow, beside its queue.
+    struct FlowState
+    {
+        double averageRateBps{1}; ///< for proportional fairness
+        double sentBits{0};       ///< in the present slot
+        BufferStatus buffer;      ///< uplink: what the base station knows
+        ns3::Time nextConfiguredGrant;
+        ns3::Time lastStatus;            ///< acknowledged mode: when a report was sent
+        uint32_t expectedSequence{0};    ///< in-order delivery
+        std::deque<Reordered> waiting{}; ///< by sequence
+        ns3::EventId reorderingEnds;
     };
 
     /// Aborts unless a carrier can be, beside those of the cells before.
     void CheckCarrier(const std::string& name, const CarrierConfig& carrier) const;
+    void MakeBlocks(Cell& cell) const;
     void RunSlot();
     void UpdateServingCells();
     void Handover(uint32_t ueIndex, uint32_t target);
+    /// All blocks that a user still has on the air go back to their queues, for another cell.
+    void ReturnBlocks(uint32_t ueIndex);
     void MeasureCqi();
-    void Schedule(uint32_t cellIndex);
-    void Transmit(uint32_t cellIndex);
-    void Decode(uint32_t cellIndex, TransportBlock&& block, const SliceGrant& grant);
+    void Schedule(uint32_t cellIndex, Direction direction);
+    void Transmit(uint32_t cellIndex, Direction direction);
+    void Decode(uint32_t cellIndex,
+                Direction direction,
+                TransportBlock&& block,
+                const SliceGrant& grant);
+    /// Of the block so far, after one more transmission with this SINR.
+    double BlockError(const Cell& cell, TransportBlock& block, double sinr, double part) const;
+    void Arrived(uint32_t cellIndex, Direction direction, const TransportBlock& block);
+    void Failed(uint32_t cellIndex, Direction direction, TransportBlock&& block);
+    uint32_t GetSlotSymbols(const Cell& cell, Direction direction) const;
+    void AddRetransmissions(uint32_t cellIndex, Direction direction, uint32_t ueIndex);
     void AddCandidates(uint32_t cellIndex, uint32_t ueIndex);
+    void AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex);
+    /// Bytes that an uplink flow may be granted now.
+    uint64_t GetUplinkDemand(uint32_t cellIndex, uint32_t flow);
+    /// An uplink grant's MCS, now that its PRBs and so its power are known.
+    uint32_t SelectGrantMcs(uint32_t cellIndex, const SliceGrant& grant);
+    /// An uplink block has been made, maybe of padding alone.
+    void CountGrant(uint32_t cellIndex, const TransportBlock& block);
+    void ScheduleUplink();
+    uint32_t CountFreeProcesses(uint32_t cellIndex, Direction direction, uint32_t ueIndex);
+    /// From an uplink report until the user acts on the grant that it brings, beside slot lengths.
+    ns3::Time GetGrantDelay(uint32_t cellIndex, uint32_t ueIndex) const;
+    /// When the base station knows what became of a block that is sent now, and may send again.
+    ns3::Time GetFeedbackTime(uint32_t cellIndex, Direction direction, uint32_t ueIndex) const;
+    ProtocolTimers GetTimers(uint32_t ueIndex) const;
     void Deliver(uint32_t flowId, uint32_t ticket);
+    /// Hands packets up in order, as far as none is missing or has been waited for too long.
+    void Reorder(uint32_t flowId);
+    void HandUp(uint32_t flowId, const FinishedPacket& packet);
     void Lose(const TransportBlock& block, DropCause cause);
+    void CountLost(uint32_t flow, const std::vector<FinishedPacket>& lost, DropCause cause);
+    /// Status reports that have come back ask for what is missing.
+    void RetransmitMissing();
     void DiscardLatePackets();
 
     // attributes
@@ -147,6 +234,13 @@ class RanNetwork : public ns3::Object
     double m_ntnThresholdDb;
     double m_targetBler;
     uint32_t m_maxTransmissions;
+    HarqCombining m_combining;
+    uint32_t m_ntnBlindProcesses;
+    uint32_t m_ntnRepetitions;
+    double m_ueTxPowerDbm;
+    double m_uplinkP0Dbm;
+    double m_uplinkAlpha;
+    double m_uplinkLeastSnrDb;
 
     std::unique_ptr<RadioChannel> m_channel;
     std::vector<Cell> m_cells;
@@ -155,16 +249,19 @@ class RanNetwork : public ns3::Object
     std::vector<Candidate> m_candidates;                 ///< of one cell's present slot
     std::vector<std::vector<FinishedPacket>> m_onTheWay; ///< by ticket: received, still to arrive
     std::vector<uint32_t> m_freeTickets;
-    std::vector<double> m_averageRatesBps; ///< by flow, for proportional fairness
-    std::vector<double> m_sentBits;        ///< by flow, in the present slot
+    std::vector<FlowState> m_states;       ///< by flow
+    std::vector<TransportBlock> m_missing; ///< lost by HARQ, until a status report tells
+    bool m_hasUplink{false};
     ns3::Ptr<ns3::UniformRandomVariable> m_decoding;
     DeliveredCallback m_delivered;
     DroppedCallback m_dropped;
     ns3::Time m_tick;
+    ns3::Time m_begin; ///< of the first slot
     uint64_t m_tickCount{0};
     uint64_t m_numHandovers{0};
     bool m_started{false};
     ns3::EventId m_nextSlot;
+    SlotProfile m_profile;
 };
 
 } // namespace qntn

@@ -17,14 +17,26 @@ namespace qntn
 
 inline constexpr uint32_t NO_CELL = UINT32_MAX;
 
-/// A terrestrial base station with one sector that radiates alike in all directions.
+enum Direction : uint8_t
+{
+    DOWNLINK,
+    UPLINK,
+};
+
+inline constexpr size_t NUM_DIRECTIONS = 2;
+
+/// A terrestrial base station with one sector.
 struct GnbConfig
 {
     std::string name;
     ns3::Vector position; ///< of the antenna: x east, y north, z up, m
     CarrierConfig carrier;
-    double txPowerDbm; ///< over the whole carrier
-    double antennaGainDbi;
+    double txPowerDbm;            ///< over the whole carrier
+    double antennaGainDbi;        ///< at most
+    std::string scenario = "UMa"; ///< of path loss: UMa, UMi or RMa (TR 38.901, 7.4)
+    bool sectored = false;        ///< whether it radiates alike in all directions or ahead
+    double azimuthDeg = 0;        ///< of a sector's boresight, from east to north
+    double downtiltDeg = 0;       ///< of a sector's boresight
 };
 
 /// One Earth-fixed beam of a satellite with a transparent payload.
@@ -40,6 +52,7 @@ struct NtnCellConfig
     ns3::Time coreDelay;     ///< from where traffic enters to the payload; 0 puts the gNB on board
     std::string environment; ///< of the users: DenseUrban, Urban, Suburban or Rural
     double beamWidthDeg = 4.4127; ///< between half-power points; TR 38.821 V16.2, set 1, S band
+    double gOverTDbPerK = 1.1;    ///< of the satellite; TR 38.821 V16.2, Table 6.1.1.1-1
 };
 
 /// How many PRBs of a slot a slice gets in a cell.
@@ -49,6 +62,39 @@ struct PrbQuota
     uint32_t
         minimum; ///< its own when it needs them; the rest may be borrowed (attribute Borrowing)
     uint32_t maximum; ///< what it may have with borrowing
+};
+
+/// How RLC carries a flow. TS 38.322 V17, 4.2.1.
+enum class RlcMode : uint8_t
+{
+    UNACKNOWLEDGED, ///< what HARQ loses is lost
+    ACKNOWLEDGED,   ///< status reports ask for it again
+};
+
+/// Timers of RLC and PDCP, TS 38.331 V17, 6.3.2 (RLC-Config, PDCP-Config).
+struct ProtocolTimers
+{
+    ns3::Time reassembly;     ///< longest wait for the missing segments of a packet
+    ns3::Time statusProhibit; ///< least time between two status reports of a flow
+    ns3::Time reordering;     ///< longest wait of a packet for those before it
+
+    /// For a HARQ process of four transmissions over a link of this length: up to 10 ms one way
+    /// are a low orbit, more a geostationary one.
+    static ProtocolTimers For(bool isNtn, ns3::Time oneWayDelay);
+};
+
+/// What a flow is, beside its user and slice.
+struct FlowConfig
+{
+    Direction direction = DOWNLINK;
+    RlcMode rlc = RlcMode::UNACKNOWLEDGED;
+    uint32_t maxRetransmissions = 8; ///< of a packet by RLC; TS 38.331, maxRetxThreshold
+    bool inOrder = false;            ///< whether PDCP delivers packets in the order of sending
+    /// Uplink: PRBs for this many bytes are kept in each period, used or not, and no request is
+    /// needed (configured grant, TS 38.321 V17, 5.8.2). 0: the base station grants what it knows
+    /// of the user's buffer.
+    uint32_t configuredGrantBytes = 0;
+    ns3::Time configuredGrantPeriod{};
 };
 
 /// Why a packet did not arrive.

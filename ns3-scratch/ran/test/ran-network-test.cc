@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "ran/ran-network.h"
 #include "ran/tbs.h"
-
-#include "ns3/constant-velocity-mobility-model.h"
-#include "ns3/rng-seed-manager.h"
-#include "ns3/simulator.h"
-#include "ns3/uinteger.h"
+#include "ran/test/ran-fixture.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -13,87 +8,9 @@
 using namespace qntn;
 using namespace ns3;
 
-namespace
-{
-
-constexpr double FREQUENCY_HZ = 3.5e9;
-
-/// A small network and the counts of what it delivers.
-class Bench
-{
-  public:
-    explicit Bench(uint32_t numSlices = 2, uint64_t run = 1) : ran(CreateObject<RanNetwork>())
-    {
-        RngSeedManager::SetSeed(1);
-        RngSeedManager::SetRun(run);
-        ran->SetAttribute("NumSlices", UintegerValue(numSlices));
-        ran->SetDeliveredCallback(MakeCallback(&Bench::Delivered, this));
-        ran->SetDroppedCallback(MakeCallback(&Bench::Dropped, this));
-    }
-
-    ~Bench()
-    {
-        ran->Dispose();
-        Simulator::Destroy();
-    }
-
-    void AddGnb(double x, double y)
-    {
-        ran->AddGnb({"gnb", {x, y, 25}, {FREQUENCY_HZ, 40e6, 1, "D"}, 46, 8});
-    }
-
-    uint32_t AddUser(double x, double y, double vx = 0)
-    {
-        auto mobility = CreateObject<ConstantVelocityMobilityModel>();
-        mobility->SetPosition({x, y, 1.5});
-        mobility->SetVelocity({vx, 0, 0});
-        return ran->AddUe(mobility);
-    }
-
-    /// Offers a flow \p rateBps in packets of \p bytes, evenly spaced.
-    void Offer(uint32_t flow, double rateBps, uint32_t bytes)
-    {
-        ran->Enqueue(flow, Create<Packet>(bytes), Simulator::Now());
-        Simulator::Schedule(Seconds(bytes * 8 / rateBps),
-                            &Bench::Offer,
-                            this,
-                            flow,
-                            rateBps,
-                            bytes);
-    }
-
-    void Run(double seconds)
-    {
-        Simulator::Stop(Seconds(seconds));
-        Simulator::Run();
-        ran->Check();
-    }
-
-    Ptr<RanNetwork> ran;
-    std::vector<uint64_t> deliveredBytes = std::vector<uint64_t>(100);
-    std::vector<uint64_t> drops = std::vector<uint64_t>(NUM_DROP_CAUSES);
-    std::vector<double> delays_s;
-    Time longest;
-
-  private:
-    void Delivered(uint32_t flow, Ptr<const Packet> packet, Time created)
-    {
-        deliveredBytes[flow] += packet->GetSize();
-        delays_s.push_back((Simulator::Now() - created).GetSeconds());
-        longest = std::max(longest, Simulator::Now() - created);
-    }
-
-    void Dropped(uint32_t, Ptr<const Packet>, DropCause cause)
-    {
-        ++drops[static_cast<size_t>(cause)];
-    }
-};
-
-} // namespace
-
 TEST_CASE("a saturated user near the antenna gets what its blocks and slots allow")
 {
-    Bench bench(1);
+    RanFixture bench(1);
     bench.AddGnb(0, 0);
     const auto flow = bench.ran->AddFlow(bench.AddUser(40, 0), 0, Seconds(10));
     bench.ran->AssignStreams(1);
@@ -108,7 +25,7 @@ TEST_CASE("a saturated user near the antenna gets what its blocks and slots allo
 
 TEST_CASE("a slice's throughput follows its quota when all are saturated")
 {
-    Bench bench(2);
+    RanFixture bench(2);
     bench.AddGnb(0, 0);
     std::vector<uint32_t> flows;
     for (uint32_t slice = 0; slice < 2; ++slice)
@@ -137,7 +54,7 @@ TEST_CASE("a flood in one slice does not touch another with dedicated PRBs")
     std::vector<double> mean_s;
     for (const double flood_bps : {1e5, 400e6})
     {
-        Bench bench(2);
+        RanFixture bench(2);
         bench.AddGnb(0, 0);
         const auto small = bench.ran->AddFlow(bench.AddUser(60, 0), 0, MilliSeconds(10));
         const auto large = bench.ran->AddFlow(bench.AddUser(70, 0), 1, MilliSeconds(500));
@@ -158,7 +75,7 @@ TEST_CASE("a flood in one slice does not touch another with dedicated PRBs")
 
 TEST_CASE("blocks fail as often as the outer loop aims at")
 {
-    Bench bench(1);
+    RanFixture bench(1);
     bench.AddGnb(0, 0);
     const auto flow = bench.ran->AddFlow(bench.AddUser(300, 0, 1), 0, Seconds(10));
     bench.ran->AssignStreams(1);
@@ -175,7 +92,7 @@ TEST_CASE("blocks fail as often as the outer loop aims at")
 
 TEST_CASE("packets that are too old are discarded, none arrives much later")
 {
-    Bench bench(1);
+    RanFixture bench(1);
     bench.AddGnb(0, 0);
     const auto flow = bench.ran->AddFlow(bench.AddUser(100, 0), 0, MilliSeconds(20));
     bench.ran->AssignStreams(1);
@@ -192,7 +109,7 @@ TEST_CASE("packets that are too old are discarded, none arrives much later")
 
 TEST_CASE("a user on the way from one gNB to the next is handed over once, without loss of count")
 {
-    Bench bench(1);
+    RanFixture bench(1);
     bench.AddGnb(0, 0);
     bench.AddGnb(600, 0);
     const auto user = bench.AddUser(50, 20, 50);
@@ -215,7 +132,7 @@ TEST_CASE("two cells on one frequency disturb each other only while both transmi
     std::vector<double> sinr_db;
     for (const double other_bps : {1e3, 400e6})
     {
-        Bench bench(1);
+        RanFixture bench(1);
         bench.AddGnb(0, 0);
         bench.AddGnb(500, 0);
         const auto user = bench.AddUser(150, 0);
@@ -234,7 +151,7 @@ TEST_CASE("two cells on one frequency disturb each other only while both transmi
 
 TEST_CASE("a satellite serves while it is up, with the delay of its distance")
 {
-    Bench bench(1);
+    RanFixture bench(1);
     bench.ran->SetAttribute("CqiPeriod", TimeValue(MilliSeconds(10)));
     constexpr double LATITUDE = 40.4168;
     constexpr double LONGITUDE = -3.7038;
@@ -268,7 +185,7 @@ TEST_CASE("the same seed gives the same run, another seed another")
 {
     auto trace = [](uint64_t seed)
     {
-        Bench bench(2, seed);
+        RanFixture bench(2, seed);
         bench.AddGnb(0, 0);
         bench.AddGnb(500, 0);
         std::vector<uint32_t> flows;

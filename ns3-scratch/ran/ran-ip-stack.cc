@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ran/ran-ip-stack.h"
+
+#include "ns3/abort.h"
+#include "ns3/ipv4-header.h"
+#include "ns3/ipv4-l3-protocol.h"
+#include "ns3/ipv4-static-routing-helper.h"
+#include "ns3/ipv4.h"
+#include "ns3/mac48-address.h"
+#include "ns3/simulator.h"
+
+#include <algorithm>
+
+namespace qntn
+{
+
+using namespace ns3;
+
+namespace
+{
+
+constexpr uint16_t IPV4 = 0x0800;
+constexpr uint16_t MTU_BYTES = 1500;
+
+const RanIpStack::Bearer&
+Choose(const std::vector<RanIpStack::Bearer>& bearers, const Ipv4Header& header)
+{
+    const auto dscp = static_cast<uint8_t>(header.GetDscp());
+    const auto found = std::ranges::find(bearers, dscp, &RanIpStack::Bearer::dscp);
+    return found == bearers.end() ? bearers.front() : *found;
+}
+
+} // namespace
+
+RanIpStack::RanIpStack(Ptr<RanNetwork> ran, RanNetwork::DeliveredCallback others)
+    : m_ran(std::move(ran)), m_others(others)
+{
+    m_ran->SetDeliveredCallback(MakeCallback(&RanIpStack::Delivered, this));
+}
+
+RanIpStack::~RanIpStack()
+{
+    m_ran->SetDeliveredCallback({});
+    for (auto& ue : m_ues)
+    {
+        ue.device->SetSendCallback({});
+    }
+    if (m_upf)
+    {
+        m_upf->SetSendCallback({});
+    }
+}
+
+Ptr<VirtualNetDevice>
+RanIpStack::MakeDevice(Ptr<Node> node, Ipv4Address address)
+{
+    auto ipv4 = node->GetObject<Ipv4>();
+    NS_ABORT_MSG_IF(!ipv4,
+                    "node " << node->GetId()
+                            << " has no Internet stack; install InternetStackHelper before");
+    auto device = CreateObject<VirtualNetDevice>();
+    device->SetAddress(Mac48Address::Allocate());
+    device->SetMtu(MTU_BYTES);
+    node->AddDevice(device);
+    const uint32_t interface = ipv4->AddInterface(device);
+    ipv4->AddAddress(interface, Ipv4InterfaceAddress(address, m_mask));
+    ipv4->SetMetric(interface, 1);
+    ipv4->SetUp(interface);
+    return device;
+}
+
+Ptr<VirtualNetDevice>
+RanIpStack::Install(Ptr<Node> upf, const std::string& network, const std::string& mask)
+{
+    NS_ABORT_MSG_IF(m_upf, "RanIpStack::Install is called twice");
+    m_network = Ipv4Address(network.c_str());
+    m_mask = Ipv4Mask(mask.c_str());
+    m_upfAddress = Ipv4Address(m_network.Get() + 1);
+    m_upf = MakeDevice(upf, m_upfAddress);
+    m_upf->SetSendCallback(MakeCallback(&RanIpStack::SendDown, this));
+    return m_upf;
+}
+
+Ipv4Address
+RanIpStack::AddUe(Ptr<Node> node, uint32_t ueIndex, const std::vector<Bearer>& bearers)
+{
+    NS_ABORT_MSG_IF(!m_upf, "RanIpStack::AddUe: call Install before");
+    NS_ABORT_MSG_IF(bearers.empty(), "user " << ueIndex << ": expected at least one bearer");
+    const auto place = static_cast<uint32_t>(m_ues.size());
+    const Ipv4Address address(m_network.Get() + 2 + place);
+    NS_ABORT_MSG_IF(m_mask.GetInverse() <= 2 + place,
+                    "user " << ueIndex << ": network " << m_network << m_mask
+                            << " has no address left; take a shorter mask");
+    auto device = MakeDevice(node, address);
+    device->SetSendCallback(MakeCallback(&RanIpStack::SendUp, this).Bind(place));
+    Ipv4StaticRoutingHelper()
+        .GetStaticRouting(node->GetObject<Ipv4>())
+        ->SetDefaultRoute(m_upfAddress, node->GetObject<Ipv4>()->GetInterfaceForDevice(device));
+    m_ues.push_back({ueIndex, device, bearers});
+    m_byAddress[address.Get()] = place;
+    for (auto& bearer : m_ues.back().bearers)
+    {
+        FlowConfig config{.direction = DOWNLINK, .rlc = bearer.rlc, .inOrder = bearer.inOrder};
+        bearer.downlinkFlow = m_ran->AddFlow(ueIndex, bearer.sliceId, bearer.delayBudget, config);
+        m_byFlow[bearer.downlinkFlow] = device;
+        config.direction = UPLINK;
+        bearer.uplinkFlow = m_ran->AddFlow(ueIndex, bearer.sliceId, bearer.delayBudget, config);
+        m_byFlow[bearer.uplinkFlow] = m_upf;
+    }
+    return address;
+}
+
+bool
+RanIpStack::SendDown(Ptr<Packet> packet, const Address&, const Address&, uint16_t protocol)
+{
+    Ipv4Header header;
+    packet->PeekHeader(header);
+    const auto found = m_byAddress.find(header.GetDestination().Get());
+    if (protocol != IPV4 || found == m_byAddress.end())
+    {
+        ++m_numUnroutable;
+        return false;
+    }
+    m_ran->Enqueue(Choose(m_ues[found->second].bearers, header).downlinkFlow,
+                   packet,
+                   Simulator::Now());
+    return true;
+}
+
+bool
+RanIpStack::SendUp(
+    uint32_t place, Ptr<Packet> packet, const Address&, const Address&, uint16_t protocol)
+{
+    if (protocol != IPV4)
+    {
+        ++m_numUnroutable;
+        return false;
+    }
+    Ipv4Header header;
+    packet->PeekHeader(header);
+    m_ran->Enqueue(Choose(m_ues[place].bearers, header).uplinkFlow, packet, Simulator::Now());
+    return true;
+}
+
+void
+RanIpStack::Delivered(uint32_t flow, Ptr<const Packet> packet, Time created)
+{
+    const auto found = m_byFlow.find(flow);
+    if (found == m_byFlow.end())
+    {
+        m_others.IsNull() ? void() : m_others(flow, packet, created);
+        return;
+    }
+    const auto& device = found->second;
+    const Address other =
+        device == m_upf ? m_ues.front().device->GetAddress() : m_upf->GetAddress();
+    // in the context of the receiving node, which ns-3 demands
+    Simulator::ScheduleWithContext(device->GetNode()->GetId(),
+                                   Time(),
+                                   &VirtualNetDevice::Receive,
+                                   device,
+                                   packet->Copy(),
+                                   IPV4,
+                                   other,
+                                   device->GetAddress(),
+                                   NetDevice::PACKET_HOST);
+}
+
+const RanIpStack::Ue&
+RanIpStack::FindUe(uint32_t ueIndex) const
+{
+    const auto found = std::ranges::find(m_ues, ueIndex, &Ue::index);
+    NS_ABORT_MSG_IF(found == m_ues.end(), "user " << ueIndex << " has no IP device");
+    return *found;
+}
+
+Ptr<VirtualNetDevice>
+RanIpStack::GetDevice(uint32_t ueIndex) const
+{
+    return FindUe(ueIndex).device;
+}
+
+const std::vector<RanIpStack::Bearer>&
+RanIpStack::GetBearers(uint32_t ueIndex) const
+{
+    return FindUe(ueIndex).bearers;
+}
+
+uint64_t
+RanIpStack::GetNumUnroutable() const
+{
+    return m_numUnroutable;
+}
+
+} // namespace qntn

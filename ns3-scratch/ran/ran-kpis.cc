@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ran/ran-kpis.h"
+
+#include "ns3/abort.h"
+#include "ns3/simulator.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace qntn
+{
+
+using namespace ns3;
+
+namespace
+{
+
+constexpr double SHORTEST_S = 10e-6;
+constexpr double STEP = 1.02;
+constexpr double SATISFIED_RATIO = 0.99; // of packets in time; TR 38.838 V17, 7.2
+
+} // namespace
+
+RanKpis::RanKpis(Ptr<const RanNetwork> ran) : m_ran(std::move(ran)), m_begin(Simulator::Now())
+{
+}
+
+void
+RanKpis::AddFlow(
+    uint32_t flowId, uint32_t ueIndex, uint32_t sliceId, Time delayBudget, Direction direction)
+{
+    m_flows.resize(std::max<size_t>(m_flows.size(), flowId + 1));
+    m_flows[flowId] = {ueIndex, delayBudget, direction, {{"slice", sliceId}, {"ue", ueIndex}}};
+}
+
+void
+RanKpis::AddGroup(uint32_t flowId, const std::string& of, uint32_t index)
+{
+    NS_ABORT_MSG_IF(flowId >= m_flows.size() || m_flows[flowId].groups.empty(),
+                    "flow " << flowId << " is not known to RanKpis; call AddFlow before");
+    m_flows[flowId].groups.emplace_back(of, index);
+}
+
+template <typename Change>
+void
+RanKpis::ForEachGroup(uint32_t flowId, Change change)
+{
+    const Flow& flow = m_flows[flowId];
+    for (const auto& name : flow.groups)
+    {
+        change(m_groups[{name, flow.direction}]);
+    }
+    if (const uint32_t serving = m_ran->GetServingCell(flow.ueIndex); serving != NO_CELL)
+    {
+        change(m_groups[{{"cell", serving}, flow.direction}]);
+    }
+}
+
+void
+RanKpis::Delivered(uint32_t flowId, Ptr<const Packet> packet, Time created)
+{
+    if (flowId >= m_flows.size() || m_flows[flowId].groups.empty())
+    {
+        return;
+    }
+    const Flow& flow = m_flows[flowId];
+    const Time delay = Simulator::Now() - created;
+    const bool inTime = delay <= flow.delayBudget;
+    const double steps = std::log(delay.GetSeconds() / SHORTEST_S) / std::log(STEP);
+    const auto place = static_cast<size_t>(std::clamp(steps, 0.0, NUM_STEPS - 1.0));
+    ForEachGroup(flowId,
+                 [&](Group& group)
+                 {
+                     ++group.packets;
+                     group.deliveredBytes += packet->GetSize();
+                     group.violations += !inTime;
+                     ++group.delays[place];
+                     Count& user = group.users[flow.ueIndex];
+                     ++user.packets;
+                     user.inTime += inTime;
+                 });
+}
+
+void
+RanKpis::Dropped(uint32_t flowId, Ptr<const Packet>, DropCause)
+{
+    if (flowId >= m_flows.size() || m_flows[flowId].groups.empty())
+    {
+        return;
+    }
+    const uint32_t ueIndex = m_flows[flowId].ueIndex;
+    ForEachGroup(flowId,
+                 [ueIndex](Group& group)
+                 {
+                     ++group.packets;
+                     ++group.dropped;
+                     ++group.violations;
+                     ++group.users[ueIndex].packets;
+                 });
+}
+
+double
+RanKpis::Quantile(const Group& group, double part)
+{
+    const uint64_t delivered = group.packets - group.dropped;
+    const double wanted = part * static_cast<double>(delivered);
+    uint64_t below = 0;
+    for (size_t i = 0; i < NUM_STEPS && delivered > 0; ++i)
+    {
+        below += group.delays[i];
+        if (static_cast<double>(below) >= wanted)
+        {
+            return SHORTEST_S * std::pow(STEP, static_cast<double>(i) + 0.5);
+        }
+    }
+    return 0;
+}
+
+std::vector<KpiRow>
+RanKpis::GetRows() const
+{
+    const double seconds = (Simulator::Now() - m_begin).GetSeconds();
+    std::vector<KpiRow> rows;
+    for (const auto& [key, group] : m_groups)
+    {
+        const auto satisfied =
+            std::ranges::count_if(group.users,
+                                  [](const auto& user)
+                                  {
+                                      const Count& count = user.second;
+                                      return static_cast<double>(count.inTime) >=
+                                             SATISFIED_RATIO * static_cast<double>(count.packets);
+                                  });
+        rows.push_back({.of = key.first.first,
+                        .index = key.first.second,
+                        .direction = key.second,
+                        .packets = group.packets,
+                        .deliveredBytes = group.deliveredBytes,
+                        .droppedPackets = group.dropped,
+                        .violations = group.violations,
+                        .throughputBps = 8 * static_cast<double>(group.deliveredBytes) / seconds,
+                        .delayP50S = Quantile(group, 0.5),
+                        .delayP99S = Quantile(group, 0.99),
+                        .delayP999S = Quantile(group, 0.999),
+                        .satisfiedRatio = static_cast<double>(satisfied) /
+                                          static_cast<double>(group.users.size())});
+    }
+    return rows;
+}
+
+void
+RanKpis::WriteCsv(std::ostream& out) const
+{
+    out << "of,index,direction,packets,delivered_bytes,dropped_packets,violations,throughput_bps,"
+           "delay_p50_s,delay_p99_s,delay_p999_s,satisfied_ratio\r\n";
+    for (const auto& row : GetRows())
+    {
+        out << row.of << ',' << row.index << ',' << (row.direction == UPLINK ? "up" : "down") << ','
+            << row.packets << ',' << row.deliveredBytes << ',' << row.droppedPackets << ','
+            << row.violations << ',' << row.throughputBps << ',' << row.delayP50S << ','
+            << row.delayP99S << ',' << row.delayP999S << ',' << row.satisfiedRatio << "\r\n";
+    }
+}
+
+} // namespace qntn

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The part of RanNetwork that is about the uplink: what base stations know, and what they grant.
+#include "ran/decibel.h"
+#include "ran/ran-network.h"
+
+#include "ns3/simulator.h"
+
+#include <algorithm>
+
+namespace qntn
+{
+
+using namespace ns3;
+
+namespace
+{
+
+/// From a report to the block that it brings, beside light: one to decide, one to prepare (N2 of
+/// TS 38.214 V17, Table 6.4-1, is 12 symbols at numerology 1).
+constexpr int64_t GRANT_SLOTS = 2;
+/// What a scheduling request brings: room for a buffer status report and a short packet.
+constexpr uint64_t REQUEST_BYTES = 64;
+constexpr uint64_t MOST_GRANTS_AT_ONCE = 16; ///< configured ones that fell between uplink slots
+constexpr double HEADER_BYTES = 6;           ///< of a packet in a block
+
+} // namespace
+
+void
+RanNetwork::ScheduleUplink()
+{
+    for (uint32_t c = 0; c < m_cells.size(); ++c)
+    {
+        const Cell& cell = m_cells[c];
+        const bool begins = m_tickCount % cell.slotTicks == 0 && m_channel->IsAvailable(c);
+        m_channel->BeginUplink(c, begins && GetSlotSymbols(cell, UPLINK) > 0);
+    }
+    for (uint32_t c = 0; c < m_cells.size(); ++c)
+    {
+        Schedule(c, UPLINK);
+        for (const auto& grant : m_cells[c].sides[UPLINK].grants)
+        {
+            m_channel->AddUplink(c,
+                                 m_flows.GetFlows()[grant.candidate.flow].ueIndex,
+                                 grant.firstPrb,
+                                 grant.numPrbs,
+                                 m_cells[c].numPrbs);
+        }
+    }
+}
+
+Time
+RanNetwork::GetGrantDelay(uint32_t cellIndex, uint32_t ueIndex) const
+{
+    const Cell& cell = m_cells[cellIndex];
+    Time light = 2 * GetPropagationDelay(cellIndex, ueIndex);
+    if (cell.isNtn) // K_offset counts whole slots: TS 38.213 V17, 4.2
+    {
+        const int64_t slot_ns = cell.slot.GetNanoSeconds();
+        light = (light.GetNanoSeconds() + slot_ns - 1) / slot_ns * cell.slot;
+    }
+    return light + GRANT_SLOTS * cell.slot;
+}
+
+uint64_t
+RanNetwork::GetUplinkDemand(uint32_t cellIndex, uint32_t f)
+{
+    const auto& flow = m_flows.GetFlows()[f];
+    const auto& cell = m_cells[cellIndex];
+    FlowState& state = m_states[f];
+    const Time now = Simulator::Now();
+    if (flow.config.configuredGrantBytes > 0)
+    {
+        if (now < state.nextConfiguredGrant)
+        {
+            return 0;
+        }
+        const Time period = flow.config.configuredGrantPeriod;
+        const auto periods = static_cast<uint64_t>(
+            1 + (now - state.nextConfiguredGrant).GetNanoSeconds() / period.GetNanoSeconds());
+        state.nextConfiguredGrant += static_cast<int64_t>(periods) * period;
+        return std::min(periods, MOST_GRANTS_AT_ONCE) * flow.config.configuredGrantBytes;
+    }
+    const uint64_t known = state.buffer.GetKnown(now);
+    if (known == 0 && flow.queueBytes > 0 && !state.buffer.IsReportOnTheWay() &&
+        m_ues[flow.ueIndex].links[UPLINK].harq.GetWaiting().empty())
+    {
+        // this uplink slot has the user's scheduling request (TS 38.321 V17, 5.4.4)
+        state.buffer.Report(REQUEST_BYTES,
+                            now + cell.slot + GetGrantDelay(cellIndex, flow.ueIndex));
+    }
+    return known;
+}
+
+void
+RanNetwork::AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex)
+{
+    const Cell& cell = m_cells[cellIndex];
+    Ue& ue = m_ues[ueIndex];
+    const Time now = Simulator::Now();
+    uint32_t free = CountFreeProcesses(cellIndex, UPLINK, ueIndex);
+    const auto& thresholds = RateThresholds::ForTable(cell.carrier.mcsTable);
+    const auto& sizes = cell.sides[UPLINK].fullBlocks;
+    const double slots_per_s = 1e9 / static_cast<double>(SlotNs(cell.carrier.numerology));
+    for (size_t i = 0; i < ue.flows.size() && free > 0; ++i)
+    {
+        const uint32_t f = ue.flows[(i + m_tickCount) % ue.flows.size()];
+        const auto& flow = m_flows.GetFlows()[f];
+        const uint64_t demand = flow.config.direction == UPLINK ? GetUplinkDemand(cellIndex, f) : 0;
+        if (demand == 0)
+        {
+            continue;
+        }
+        const uint32_t mcs = ue.links[UPLINK].adaptation.SelectUplinkMcs(thresholds, now, 0);
+        const double packets = static_cast<double>(flow.queue.size()) + 1;
+        const double wanted_bits = 8 * (static_cast<double>(demand) + HEADER_BYTES * packets);
+        const auto enough = std::ranges::lower_bound(sizes[mcs], wanted_bits);
+        const uint32_t most =
+            std::min(cell.numPrbs,
+                     m_channel->GetUplinkPrbLimit(cellIndex, ueIndex, m_uplinkLeastSnrDb));
+        const auto prbs = std::min<ptrdiff_t>(enough - sizes[mcs].begin(), most);
+        m_candidates.push_back(
+            {f,
+             flow.sliceId,
+             false,
+             mcs,
+             static_cast<uint32_t>(prbs),
+             flow.queueBytes > 0 ? m_flows.GetOldest(f) + flow.delayBudget : now + flow.delayBudget,
+             sizes[mcs].back() * slots_per_s,
+             m_states[f].averageRateBps});
+        --free;
+    }
+}
+
+uint32_t
+RanNetwork::SelectGrantMcs(uint32_t cellIndex, const SliceGrant& grant)
+{
+    const uint32_t ueIndex = m_flows.GetFlows()[grant.candidate.flow].ueIndex;
+    const double change_db = ToDb(m_channel->GetUplinkPowerMw(cellIndex, ueIndex, grant.numPrbs) /
+                                  m_channel->GetUplinkPowerMw(cellIndex, ueIndex, 1));
+    const auto& thresholds = RateThresholds::ForTable(m_cells[cellIndex].carrier.mcsTable);
+    return m_ues[ueIndex].links[UPLINK].adaptation.SelectUplinkMcs(thresholds,
+                                                                   Simulator::Now(),
+                                                                   change_db);
+}
+
+void
+RanNetwork::CountGrant(uint32_t cellIndex, const TransportBlock& block)
+{
+    auto& buffer = m_states[block.flow].buffer;
+    const auto& flow = m_flows.GetFlows()[block.flow];
+    uint64_t bytes = 0;
+    for (const auto& segment : block.segments)
+    {
+        bytes += segment.bytes;
+    }
+    buffer.Grant(bytes);
+    if (block.segments.empty() && flow.config.configuredGrantBytes == 0)
+    {
+        // padding has a buffer status report of its own
+        buffer.Report(0,
+                      Simulator::Now() + m_cells[cellIndex].slot +
+                          GetGrantDelay(cellIndex, flow.ueIndex));
+    }
+}
+
+} // namespace qntn

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Ours against the reference, by quantity: the table of ns3-scratch/ran/README.md is what comes out here."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pybridge.models import ran
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (ROOT / "tests/reference/ran" / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def block_sizes() -> Iterator[tuple[str, float, float]]:
+    for row in rows("tbs_38214.csv"):
+        ours = ran.tbs_bits(
+            int(row["n_prb"]),
+            int(row["mcs"]),
+            int(row["mcs_table"][1]),
+            int(row["n_symb"]),
+            int(row["n_dmrs_re_per_prb"]),
+            int(row["n_oh"]),
+            int(row["layers"]),
+        )
+        yield f"{row['n_prb']} PRBs, MCS {row['mcs']} of table {row['mcs_table'][1]}", ours, float(row["TBS_bits"])
+
+
+def peak_rates() -> Iterator[tuple[str, float, float]]:
+    for row in rows("peak_rate_38306.csv"):
+        ours = ran.peak_rate_bps(
+            int(row["n_prb"]), int(row["mu"]), int(row["layers"]), int(row["Qm"]), float(row["overhead"])
+        )
+        yield row["case"], round(ours * 1e-6, 3), float(row["peak_Mbps_f1_R948_1024"])
+
+
+def path_losses() -> Iterator[tuple[str, float, float]]:
+    for row in rows("tr38901_pathloss.csv"):
+        ours = ran.pathloss_db(
+            row["model"],
+            row["cond"] == "LOS",
+            float(row["d2d_m"]),
+            float(row["h_bs_m"]),
+            float(row["h_ut_m"]),
+            float(row["freq_ghz"]) * 1e9,
+        )
+        yield f"{row['model']} {row['cond']}, {row['d2d_m']} m, {row['freq_ghz']} GHz", ours, float(row["formula_db"])
+
+
+def link_budgets() -> Iterator[tuple[str, float, float]]:
+    for row in rows("tr38821_cnr_recomputed.csv"):
+        published = row["CNR_published_dB(verified public copy only)"]
+        if published:
+            ours = ran.cnr_db(
+                float(row["EIRP_dBm"]),
+                float(row["rx_G_T_dB_K"]),
+                float(row["slant_km"]) * 1e3,
+                float(row["freq_GHz"]) * 1e9,
+                float(row["BW_MHz"]) * 1e6,
+                float(row["atm_dB"]),
+                float(row["shadow_margin_dB"]),
+                float(row["scint_dB"]),
+                float(row["polarization_dB"]),
+                float(row["additional_dB"]),
+            )
+            yield f"{row['case']} {row['dir']}", ours, float(published)
+
+
+def block_errors() -> Iterator[tuple[str, float, float]]:
+    """Es/N0 at BLER 0.1, dB."""
+    for row in rows("bler_anchors_sionna.csv"):
+        bits = int(row["code_block_size"])
+        if row["at_BLER10"]:
+            low, high = -20.0, 40.0
+            while high - low > 1e-4:
+                middle = (low + high) / 2
+                lost = ran.bler(middle, int(row["mcs"]), int(row["mcs_table"]), bits) > 0.1
+                low, high = (middle, high) if lost else (low, middle)
+            yield f"MCS {row['mcs']} of table {row['mcs_table']}, {bits} bits", high, float(row["at_BLER10"])
+
+
+QUANTITIES: dict[str, tuple[Callable[[], Iterator[tuple[str, float, float]]], str, float]] = {
+    "transport block size, TS 38.214": (block_sizes, "bit", 0),
+    "peak rate, TS 38.306": (peak_rates, "Mb/s", 0.001),
+    "path loss, TR 38.901": (path_losses, "dB", 0.01),
+    "carrier to noise, TR 38.821": (link_budgets, "dB", 0.2),
+    "Es/N0 at BLER 0.1, link-level simulation": (block_errors, "dB", 1),
+}
+
+
+def line(quantity: str) -> str:
+    """A row of the table: where ours is farthest from the reference."""
+    points, unit, limit = QUANTITIES[quantity]
+    found = list(points())
+    where, ours, reference = max(found, key=lambda point: abs(point[1] - point[2]))
+    digits = 0 if unit == "bit" else 3
+    values = (f"{value:.{digits}f}" for value in (ours, reference, abs(ours - reference)))
+    return f"| {quantity} | {len(found)} | {where} | {' | '.join(values)} {unit} | {limit:g} {unit} |"
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_ours_is_as_near_to_the_reference_as_the_table_says(quantity: str) -> None:
+    points, _, limit = QUANTITIES[quantity]
+    found = list(points())
+    assert len(found) >= 2
+    for where, ours, reference in found:
+        assert abs(ours - reference) <= limit + 1e-9, where
+    readme = (ROOT / "ns3-scratch/ran/README.md").read_text()
+    assert line(quantity) in readme, f"put this into ns3-scratch/ran/README.md:\n{line(quantity)}"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ran.tbs_bits(276, 5, 1), "num_prbs: found 276"),
+        (lambda: ran.tbs_bits(10, 28, 2), "mcs: found 28"),
+        (lambda: ran.tbs_bits(10, 5, 4), "mcs_table: found 4"),
+        (lambda: ran.tbs_bits(10, 5, 1, num_symbols=15), "num_symbols: found 15"),
+        (lambda: ran.tbs_bits(10, 5, 1, num_layers=0), "num_layers: found 0"),
+        (lambda: ran.mcs_parameters(29, 3), "mcs: found 29"),
+        (lambda: ran.bler(10, 5, 1, 0), "code_block_bits: found 0"),
+        (lambda: ran.pathloss_db("UMi", True, 100, -3, 1.5, 2e9), "base_height_m: found -3"),
+        (lambda: ran.pathloss_db("UMi", True, 100, 10, 1.5, 2e12), "frequency_hz: found"),
+        (lambda: ran.ntn_loss("Rural", True, -5, 600e3, 2e9), "elevation_deg: found -5"),
+        (lambda: ran.ntn_loss("Sea", True, 30, 600e3, 2e9), "expected DenseUrban, Urban, Suburban or Rural"),
+        (lambda: ran.cnr_db(60, 10, -1, 2e9, 30e6), "slant_range_m: found -1"),
+        (lambda: ran.num_prbs(100e6, 0), "bandwidth_hz: found 1e\\+08"),
+        (lambda: ran.largest_remainder([1, -1], 4), "shares: found -1"),
+    ],
+)
+def test_the_field_the_value_and_the_range_are_named(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        call()
