@@ -26,14 +26,14 @@ def gae(rewards: Array, discounts: Array, values: Array, next_values: Array, las
     rewards, values [K, E, A]; discounts [K, E]: gamma^h of each decision.
     next_values [K, E, A]: value of the state after each decision; where the episode was truncated, that of its final
         state; where it terminated, 0.
-    last [K, E]: the decision after this row belongs to another episode.
+    last [K, E, A] or [K, E, 1]: for this agent the row has no successor: its episode, or its life, ended.
     """
     advantages = np.zeros_like(rewards)
     running = np.zeros_like(rewards[0])
     for k in reversed(range(len(rewards))):
         discount = discounts[k][:, None]
         delta = rewards[k] + discount * next_values[k] - values[k]
-        running = delta + discount * lam * np.where(last[k][:, None], 0.0, running)
+        running = delta + discount * lam * np.where(last[k], 0.0, running)
         advantages[k] = running
     return advantages
 
@@ -53,6 +53,7 @@ class Decisions:
     discounts: Array  # [K, E] gamma^h
     next_own: Array  # [K, E, A, D'] and
     next_state: Array  # [K, E, S]: what was seen after it, at the final state where the episode ended
+    dead: Array  # [K, E, A] the agent left during it, while the episode went on
     last: Array  # [K, E] the episode ended with it
     terminated: Array  # [K, E] and not by the clock
     valid: Array  # [K, E]
@@ -80,6 +81,7 @@ class DecisionBuffer:
             "active": np.zeros((*rows, agents), bool),
             "rewards": np.zeros((*rows, agents)),
             "discounts": np.ones(rows),
+            "dead": np.zeros((*rows, agents), bool),
             "last": np.zeros(rows, bool),
             "terminated": np.zeros(rows, bool),
             "final_own": np.zeros((*rows, agents, own_size), f32),
@@ -93,17 +95,20 @@ class DecisionBuffer:
             self.data[name][rows, who] = values
         self.data["rewards"][rows, who] = 0.0
         self.data["discounts"][rows, who] = 1.0
+        self.data["dead"][rows, who] = False
         self.data["last"][rows, who] = False
         self.data["terminated"][rows, who] = False
         self.count[who] += 1
         self.open[who] = True
 
-    def reward(self, rewards: Array) -> None:
-        """Add one step's rewards [E, A] to the open decisions."""
+    def reward(self, rewards: Array, died: Array | None = None) -> None:
+        """Add one step's rewards [E, A] to the open decisions; `died` [E, A]: agents that left in this step."""
         who = np.flatnonzero(self.open)
         rows = self.count[who] - 1
         self.data["rewards"][rows, who] += self.data["discounts"][rows, who][:, None] * rewards[who]
         self.data["discounts"][rows, who] *= self.gamma
+        if died is not None:
+            self.data["dead"][rows, who] |= died[who]
 
     def end(self, environment: int, own: Array, state: Array, *, terminated: bool) -> None:
         """Close the open decision of an environment: its episode ended in `own` [A, D'], `state` [S]."""

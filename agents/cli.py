@@ -317,6 +317,29 @@ def bench_guest(
     Console().print(table)
 
 
+@bench.command("learner")
+def bench_learner(
+    steps: Annotated[int, typer.Option(min=1, help="Environment steps for each seed.")] = 60_000,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs, with the seeds 1, 2, ...")] = 3,
+    override: Annotated[list[str] | None, typer.Option("--set", help="A setting, such as worker.lr=5e-4.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The learner on a public task: greedy return and speed on simple_spread_v3 of mpe2."""
+    from agents import yardstick
+
+    console = Console(stderr=as_json)
+    with _bar(console) as bar:
+        tasks = {seed: bar.add_task(f"seed {seed}", total=steps) for seed in range(1, seeds + 1)}
+        rows = yardstick.learner(steps, seeds, override or (), lambda seed, n: bar.update(tasks[seed], completed=n))
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
+
+
 @bench.command("ran")
 def bench_ran(
     duration: Annotated[float, typer.Option(min=0.1, help="Simulated seconds of each row.")] = 3,

@@ -13,7 +13,7 @@ from agents.normalise import Array
 from agents.policies import Policy
 
 if TYPE_CHECKING:
-    from pybridge import VectorEnv
+    from agents.environment import Environments
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Episode:
 
 
 def run_episodes(
-    env: VectorEnv,
+    env: Environments,
     policy: Policy,
     *,
     seeds_from: int,

@@ -24,12 +24,14 @@ from torch import Tensor, nn
 
 from agents.buffers import DecisionBuffer, Decisions, gae
 from agents.config import RoleConfig, TrainConfig
+from agents.environment import deaths
 from agents.networks import Actor, Critic
 from agents.normalise import Array, ValueNormaliser
 from agents.observer import Observer, View
 
 if TYPE_CHECKING:
-    from pybridge import Batch, Role, Schema, VectorEnv
+    from agents.environment import Environments
+    from pybridge import Batch, Role, Schema
 
 FIRST_TRAINING_SEED = 2**20  # held-out seeds lie below
 
@@ -191,9 +193,9 @@ class RoleLearner:
         values = self._values(data.own, data.state)
         next_values = self._values(data.next_own, data.next_state)
         next_values[data.terminated] = 0.0  # an end by the clock keeps its value
-        advantages = gae(
-            data.rewards, data.discounts, values, next_values, data.last | ~data.valid, self.config.gae_lambda
-        )
+        next_values[data.dead] = 0.0
+        last = (data.last | ~data.valid)[:, :, None] | data.dead
+        advantages = gae(data.rewards, data.discounts, values, next_values, last, self.config.gae_lambda)
         return advantages, advantages + values
 
     def _values(self, own: Array, state: Array) -> Array:
@@ -231,8 +233,8 @@ def _explained_variance(values: Array, returns: Array, active: Array) -> float:
 class HierarchicalMappo:
     """The run: environments, observation statistics, and a learner for each role."""
 
-    def __init__(self, env: VectorEnv, config: TrainConfig) -> None:
-        """`env`: pybridge.make_vec(...) with config.num_envs environments; the caller closes it."""
+    def __init__(self, env: Environments, config: TrainConfig) -> None:
+        """`env`: pybridge.make_vec(...) or other `Environments`, config.num_envs of them; the caller closes it."""
         self.env, self.config = env, config
         self.schema: Schema = env.schema
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -290,7 +292,7 @@ class HierarchicalMappo:
             report.simulate_s += time.perf_counter() - called
 
             for name, learner in self.learners.items():
-                learner.buffer.reward(batch.rewards[name])
+                learner.buffer.reward(batch.rewards[name], deaths(batch, name))
                 rewards[name] += batch.rewards[name]
                 terms[name] += batch.terms[name]
             metrics += batch.metrics

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The policy of a training run."""
+"""The policy of a learner or of a training run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,40 +11,43 @@ import numpy as np
 import torch
 
 from agents import checkpoint
-from agents.config import from_dict
+from agents.config import TrainConfig, from_dict
 from agents.networks import Actor
 from agents.normalise import Array
 from agents.observer import Observer
 
 if TYPE_CHECKING:
+    from agents.learner import HierarchicalMappo
     from pybridge import Batch, Schema
 
 
-class TrainedPolicy:
-    """Actors and observation statistics of a checkpoint, without critics. Give it every step, in order."""
+class ActorPolicy:
+    """Actors and observation statistics, without critics. Give it every step, in order."""
 
-    def __init__(self, schema: Schema, run: Path, *, num_envs: int, greedy: bool = True) -> None:
-        """`greedy`: most likely actions; otherwise sampled ones.
-
-        Raises:
-            CheckpointError: the folder has no readable checkpoint, or the scenario has changed since.
-        """
+    def __init__(
+        self, schema: Schema, config: TrainConfig, state: Mapping[str, Any], *, num_envs: int, greedy: bool = True
+    ) -> None:
+        """`state`: of a learner (`HierarchicalMappo.state_dict`). `greedy`: most likely actions, else sampled ones."""
         self.name = "trained" if greedy else "trained (sampled)"
         self.roles = tuple(schema.roles)
         self.greedy = greedy
         self.generator = torch.Generator()
-        self.config = from_dict(checkpoint.read_recipe(run)["config"])
-        state = checkpoint.load(run)
-        check_shapes(schema, state)
+        self.config = config
         self.observer = Observer(schema, num_envs)
         self.observer.load_state_dict(state["observer"])
         self.actors = {}
         for role in self.roles:
-            config = self.config.roles[role.name]
-            own_size = self.observer.own_size(role)
-            actor = Actor(role, own_size, config.actor_hidden, config.initial_std, self.generator)
+            settings = config.roles[role.name]
+            actor = Actor(
+                role, self.observer.own_size(role), settings.actor_hidden, settings.initial_std, self.generator
+            )
             actor.load_state_dict(state["roles"][role.name]["actor"])
             self.actors[role.name] = actor
+
+    @classmethod
+    def of(cls, learner: HierarchicalMappo, *, num_envs: int, greedy: bool = True) -> ActorPolicy:
+        """A copy of what `learner` has learned so far."""
+        return cls(learner.schema, learner.config, learner.state_dict(), num_envs=num_envs, greedy=greedy)
 
     def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
         """See `Policy.act`."""
@@ -60,6 +64,21 @@ class TrainedPolicy:
             masks = batch.action_masks[role.name]
             actions[role.name] = actor.act(view.own[role.name], prior, masks, generator)[1]
         return actions
+
+
+class TrainedPolicy(ActorPolicy):
+    """The policy of a run's last checkpoint."""
+
+    def __init__(self, schema: Schema, run: Path, *, num_envs: int, greedy: bool = True) -> None:
+        """See `ActorPolicy`.
+
+        Raises:
+            CheckpointError: the folder has no readable checkpoint, or the scenario has changed since.
+        """
+        state = checkpoint.load(run)
+        check_shapes(schema, state)
+        config = from_dict(checkpoint.read_recipe(run)["config"])
+        super().__init__(schema, config, state, num_envs=num_envs, greedy=greedy)
 
 
 def fingerprint(schema: Schema) -> dict[str, Any]:

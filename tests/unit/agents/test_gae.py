@@ -18,19 +18,20 @@ def column(*values):
 def test_gae_equals_hand_numbers():
     # delta = r + 0.5 V' - V = (1 + 1 - 1, 0 + 1.5 - 2, 2 + 0 - 3) = (1, -0.5, -1); gamma lambda = 0.25
     advantages = gae(
-        column(1, 0, 2), np.full((3, 1), 0.5), column(1, 2, 3), column(2, 3, 0), np.zeros((3, 1), bool), 0.5
+        column(1, 0, 2), np.full((3, 1), 0.5), column(1, 2, 3), column(2, 3, 0), np.zeros((3, 1, 1), bool), 0.5
     )
     assert advantages.ravel() == pytest.approx([1 + 0.25 * (-0.5 - 0.25), -0.5 - 0.25, -1])
 
 
 def test_gae_stops_at_the_end_of_an_episode():
-    last = np.array([[False], [True], [False]])
+    last = np.array([[[False]], [[True]], [[False]]])
     advantages = gae(column(1, 1, 7), np.full((3, 1), 0.5), column(0, 0, 0), column(0, 4, 0), last, 1.0)
     assert advantages.ravel() == pytest.approx([1 + 0.5 * 3, 1 + 0.5 * 4, 7])
 
 
 def test_decisions_of_different_length_are_discounted_by_their_own():
-    advantages = gae(column(0, 0), np.array([[0.9**3], [0.9]]), column(0, 0), column(0, 10), np.zeros((2, 1), bool), 1)
+    last = np.zeros((2, 1, 1), bool)
+    advantages = gae(column(0, 0), np.array([[0.9**3], [0.9]]), column(0, 0), column(0, 10), last, 1)
     assert advantages.ravel() == pytest.approx([0.9**4 * 10, 9])
 
 
