@@ -143,7 +143,7 @@ class KeyDesk:
             raise KeyRefused(400, f"more than {MAX_KEYS_PER_REQUEST} key_IDs in the request")
         missing = [key_id for key_id in key_ids if key_id not in self._held]
         if missing:
-            raise KeyRefused(400, "one or more keys specified are not found on KME", key_ID=missing[0])
+            raise KeyRefused(400, "one or more keys specified are not found on KME", key_ID=missing[0][:64])
         for key_id in key_ids:
             held = self._held[key_id]
             if (held.slave, held.master) != (requestor, master):

@@ -52,8 +52,9 @@ class LiveNetwork:
             raise ParameterError(
                 f"{scenario} has no parameter 'live': no key can be taken from it; try tokyo or secoqc"
             )
-        chosen: dict[str, Value] = {"live": 1, "episode_s": FOREVER_S, "step_s": step_s, "block_period_s": step_s}
-        self._env = pybridge.make_vec(scenario, num_envs=1, params=chosen | dict(params), seed=seed)
+        defaults: dict[str, Value] = {"episode_s": FOREVER_S, "block_period_s": step_s}
+        fixed: dict[str, Value] = {"live": 1, "step_s": step_s}
+        self._env = pybridge.make_vec(scenario, num_envs=1, params=defaults | dict(params) | fixed, seed=seed)
         self._step_s = step_s
         names = [metric.name for metric in self._env.schema.metrics]
         demands = [name.removeprefix("taken_bits.") for name in names if name.startswith("taken_bits.")]

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import ssl
@@ -31,6 +32,11 @@ from pybridge.kms.service import MAX_BODY_BYTES, make_server, serving
 
 SAES = {"alice": "K1", "carol": "K1", "bob": "O2", "dave": "HONGO"}
 PARAMS = {"faults": "", "demands": "K1 O2 8000"}
+
+
+def children() -> set[int]:
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 
 async def filled(network: LiveNetwork) -> None:
@@ -276,6 +282,26 @@ def test_key_that_nobody_fetches_is_deleted_and_a_dead_simulator_answers() -> No
             await desk.encrypt("K1", "alice", "bob", 1, 256)
 
     asyncio.run(scene())
+
+
+def test_a_simulator_that_dies_is_told_to_who_asks() -> None:
+    async def scene() -> KeyRefused:
+        before = children()
+        async with LiveNetwork("tokyo", params=PARAMS, step_s=0.02) as network:
+            desk = KeyDesk(network, SAES)
+            await filled(network)
+            for pid in children() - before:
+                os.kill(pid, signal.SIGKILL)
+            for _ in range(1000):
+                try:
+                    await desk.encrypt("K1", "alice", "bob", 1, 64)
+                except KeyRefused as refused:
+                    if "ended" in refused.message:
+                        return refused
+                await asyncio.sleep(0.01)
+        raise AssertionError("nobody noticed")
+
+    assert asyncio.run(scene()).status == 503
 
 
 def test_two_desks_never_share_key() -> None:
