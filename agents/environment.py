@@ -196,6 +196,7 @@ class ParallelVector:
             observations={name: values.copy() for name, values in self.observations.items()},
             action_masks={name: values.copy() for name, values in self.masks.items()},
             acts={name: values.copy() for name, values in self.acts.items()},
+            present={name: values.copy() for name, values in self.acts.items()},
             terms={name: values[:, :, None] for name, values in rewards.items()},
             rewards=rewards,
             metrics=np.asarray(total)[:, None] / len(self.place),
