@@ -103,7 +103,7 @@ def test_python_reads_or_refuses_any_state(changes: list[tuple[int, str, bytes]]
         assert type(error).__name__ == "DecodeError"
         return
     try:
-        fleet._take(0, state)
+        fleet._take(0, state, memoryview(state.block))
     except pybridge.ProtocolError as error:
         assert "found" in str(error) or "unknown status" in str(error)
     else:

@@ -105,6 +105,7 @@ struct FaultRole
     uint32_t numLinks;
     uint32_t numSites;
 
+    Observation time = role.Observe("time_s", 1, 0, 1e9, "s", "simulated time");
     Choice link = role.Choose("link_fault",
                               numLinks,
                               5,
@@ -118,6 +119,11 @@ struct FaultRole
 
     std::unique_ptr<std::vector<uint32_t>> before =
         std::make_unique<std::vector<uint32_t>>(numLinks + numSites, 0);
+
+    void Observe() const
+    {
+        time(0) = static_cast<float>(ns3::Simulator::Now().GetSeconds());
+    }
 
     void Apply() const
     {
@@ -340,6 +346,10 @@ RunKeyScenario(int argc, char* argv[], const std::string& topologyName, bool wid
             reports.push_back(keys.TakeRelationReport(r));
         }
         router.Observe(reports);
+        if (faults)
+        {
+            faults->Observe();
+        }
         if (door)
         {
             door->Observe();

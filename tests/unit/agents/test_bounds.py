@@ -114,7 +114,7 @@ def test_bad_input_is_refused_by_name(call: Callable[[], object], words: str) ->
 
 
 def a_scenario(bound: dict[str, object]) -> Scenario:
-    return Scenario("mine", Path("mine"), "", "", {}, {}, {}, bound)
+    return Scenario("mine", Path("mine"), "", "", {}, {}, {}, bound=bound)
 
 
 def test_the_problem_of_a_scenario() -> None:
