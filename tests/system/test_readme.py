@@ -75,7 +75,7 @@ def test_every_command_works_in_the_order_of_the_page(workplace: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", blocks("python"), ids=["one environment", "several"])
+@pytest.mark.parametrize("program", blocks("python"), ids=["one environment", "several", "one agent"])
 def test_every_program_works(program: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=300)
 
