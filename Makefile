@@ -19,7 +19,11 @@ setup:
 	@docker/setup.sh
 
 bench: setup
+	$(BIN)/qntn bench bridge
+	$(BIN)/qntn bench starts
 	$(BIN)/qntn bench steps
+	$(BIN)/qntn bench ran
+	$(BIN)/qntn bench qkd
 
 fuzz: setup
 	@ns3-scratch/bridge/fuzz/run.sh

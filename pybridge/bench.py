@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zmq
 
 import pybridge
 from pybridge.catalogue import native_folder
@@ -40,7 +41,7 @@ def bridge(round_trips: int) -> list[Row]:
         Rows with `transport`, `floats`, `median_us`, `p99_us`, `round_trips_per_s`, `cpu_python` and
         `cpu_simulator` (cores busy; of all simulators together).
     """
-    rows = limits(round_trips)
+    rows = [*limits(round_trips), zmq_limit(round_trips)]
     for floats in FLOATS:
         rows += [
             exchange("shm-spin", floats, round_trips),
@@ -69,15 +70,49 @@ def limits(round_trips: int) -> list[Row]:
     return rows
 
 
+def zmq_limit(round_trips: int) -> Row:
+    """Two Python processes that send 64 bytes to and fro on ZMQ, on one core, and do nothing else."""
+    endpoint = f"ipc://@qntn-bench-{os.getpid()}"
+    core = {min(os.sched_getaffinity(0))}
+    code = (
+        f"import os, sys, zmq\nos.sched_setaffinity(0, {core})\nsocket = zmq.Context().socket(zmq.PAIR)\n"
+        "socket.connect(sys.argv[1])\nfor _ in range(int(sys.argv[2])):\n    socket.send(socket.recv())"
+    )
+    before = os.sched_getaffinity(0)
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
+    try:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.RCVTIMEO, 10_000)
+        socket.bind(endpoint)
+        peer = subprocess.Popen([sys.executable, "-c", code, endpoint, str(_WARM_UP + round_trips)])
+        try:
+            _place(os.getpid(), core)
+            times_ns = np.empty(_WARM_UP + round_trips, np.int64)
+            for index in range(len(times_ns)):
+                start = time.perf_counter_ns()
+                socket.send(bytes(64))
+                socket.recv()
+                times_ns[index] = time.perf_counter_ns() - start
+        finally:
+            peer.kill()
+            peer.wait()
+    finally:
+        socket.close()
+        _place(os.getpid(), before)
+    times_ns = times_ns[_WARM_UP:]
+    median, p99 = float(np.median(times_ns)), float(np.percentile(times_ns, 99))
+    return _row("limit-zmq-one-core", 0, median, p99, 1e9 / float(times_ns.mean()))
+
+
 def exchange(transport: str, floats: int, round_trips: int) -> Row:
     """Actions out, a state in, its observation copied into an array of the caller's.
 
-    `shm-spin` has Python and the simulator on two cores, `shm-futex` both on one, where waits yield and
-    then sleep; on `zmq` the system places them.
+    `shm-spin` has Python and the simulator on two cores; `shm-futex` both on one, where waits yield and
+    then sleep; `zmq` both on one with their I/O threads.
     """
     wait: dict[str, Wait] = {"shm-spin": "spin", "shm-futex": "yield"}
     cores = sorted(os.sched_getaffinity(0))
-    where = {"shm-spin": (cores[0], cores[-1]), "shm-futex": (cores[0], cores[0])}.get(transport)
+    where = (cores[0], cores[-1] if transport == "shm-spin" else cores[0])
     with _echo(
         transport="zmq" if transport == "zmq" else "shm", floats=floats, wait=wait.get(transport, "auto")
     ) as env:
@@ -220,17 +255,21 @@ def _echo(*, transport: Any = "shm", floats: int = 8, num_envs: int = 1, wait: W
 
 
 @contextmanager
-def _placed(env: VectorEnv, cores: tuple[int, int] | None) -> Iterator[None]:
-    """This process on the first of the cores, the simulators on the second."""
+def _placed(env: VectorEnv, cores: tuple[int, int]) -> Iterator[None]:
+    """This process on the first of the cores, the simulators on the second, with all their threads."""
     before = os.sched_getaffinity(0)
-    if cores is not None:
-        os.sched_setaffinity(0, {cores[0]})
-        for pid in env.pids:
-            os.sched_setaffinity(pid, {cores[1]})
+    _place(os.getpid(), {cores[0]})
+    for pid in env.pids:
+        _place(pid, {cores[1]})
     try:
         yield
     finally:
-        os.sched_setaffinity(0, before)
+        _place(os.getpid(), before)
+
+
+def _place(pid: int, cores: set[int]) -> None:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), cores)
 
 
 def _timed(name: str, floats: int, env: VectorEnv, turn: Callable[[], object], round_trips: int) -> Row:
