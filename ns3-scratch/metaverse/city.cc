@@ -3,6 +3,7 @@
 
 #include "metaverse/urllc-source.h"
 #include "metaverse/xr-source.h"
+#include "orbit/circular-orbit.h"
 #include "ran/quota.h"
 
 #include "ns3/double.h"
@@ -144,10 +145,10 @@ City::BuildRadio(const CityConfig& config)
     const double duration_s = config.duration.GetSeconds();
     const Time rise = Seconds(m_times->GetValue(PASS_BEGINS[0], PASS_BEGINS[1]) * duration_s);
     m_frame = std::make_unique<GroundFrame>(LATITUDE_DEG, LONGITUDE_DEG);
-    m_orbit = std::make_unique<CircularOrbit>(
+    m_orbit = std::make_shared<CircularOrbit>(
         MakePass(config.minElevationDeg, rise, config.passDuration));
     m_ran->AddNtnCell({.name = CELL_NAMES[SATELLITE],
-                       .orbit = *m_orbit,
+                       .trajectory = m_orbit,
                        .frame = *m_frame,
                        .beamCentre = {0, 0, 0},
                        .carrier = {.frequencyHz = 2e9,

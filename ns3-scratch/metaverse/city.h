@@ -166,7 +166,7 @@ class City : public ns3::Object
     std::vector<ns3::Ptr<EmbbSource>> m_rushSources;
     std::vector<std::vector<std::vector<ns3::Ptr<Sae>>>> m_saes; ///< [relation][slice]
     ns3::Ptr<ns3::UniformRandomVariable> m_times;
-    std::unique_ptr<CircularOrbit> m_orbit;
+    std::shared_ptr<const Trajectory> m_orbit;
     std::unique_ptr<GroundFrame> m_frame;
 
     std::vector<SliceReport> m_radio;      ///< [cell][slice]

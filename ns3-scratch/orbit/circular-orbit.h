@@ -2,13 +2,13 @@
 #ifndef QNTN_ORBIT_CIRCULAR_ORBIT_H
 #define QNTN_ORBIT_CIRCULAR_ORBIT_H
 
-#include "orbit/geometry.h"
+#include "orbit/trajectory.h"
 
 namespace qntn
 {
 
 /// A satellite on a circular orbit around a spherical, turning Earth.
-class CircularOrbit
+class CircularOrbit final : public Trajectory
 {
   public:
     /// At time 0 the inertial frame and ECEF coincide, and the satellite is \p phaseDeg past its
@@ -24,7 +24,7 @@ class CircularOrbit
                               double overheadS);
 
     /// Where it is \p timeS after time 0.
-    Ecef PositionAt(double timeS) const;
+    Ecef PositionAt(double timeS) const override;
     double GetAltitudeM() const;
 
   private:

@@ -152,7 +152,7 @@ RadioChannel::UpdateLargeScale()
         Ecef satellite{};
         if (cell.isNtn)
         {
-            satellite = cell.ntn->orbit.PositionAt(now_s);
+            satellite = cell.ntn->trajectory->PositionAt(now_s);
             const auto& centre = cell.position;
             const Ecef ground = cell.ntn->frame.ToEcef(centre.x, centre.y, centre.z);
             cell.elevationDeg = ElevationDeg(ground, satellite);
@@ -226,8 +226,8 @@ RadioChannel::MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite)
     const double sky = elevation_deg / NTN_CELL_OF_SKY_DEG;
     const double losQuantile = NormalCdf(cell.fields[0].At(at.x, at.y, sky));
     const bool los = losQuantile < NtnLosProbability(cell.environment, elevation_deg);
-    auto loss =
-        NtnLoss(cell.environment, los, elevation_deg, ntn.orbit.GetAltitudeM(), frequency_hz);
+    const double altitude_m = Norm(satellite) - EARTH_RADIUS_M;
+    auto loss = NtnLoss(cell.environment, los, elevation_deg, altitude_m, frequency_hz);
     const double shadowing_db =
         NtnShadowingStdDb(cell.environment, los, elevation_deg, frequency_hz) *
         cell.fields[los ? 1 : 2].At(at.x, at.y, sky);

@@ -2,14 +2,15 @@
 #ifndef QNTN_RAN_RAN_TYPES_H
 #define QNTN_RAN_RAN_TYPES_H
 
-#include "orbit/circular-orbit.h"
 #include "orbit/ground-frame.h"
+#include "orbit/trajectory.h"
 #include "ran/carrier.h"
 
 #include "ns3/nstime.h"
 #include "ns3/vector.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace qntn
@@ -43,7 +44,7 @@ struct GnbConfig
 struct NtnCellConfig
 {
     std::string name;
-    CircularOrbit orbit;
+    std::shared_ptr<const Trajectory> trajectory;
     GroundFrame frame;      ///< where the city's x, y, z lie on the Earth
     ns3::Vector beamCentre; ///< what the beam is steered at, in the frame
     CarrierConfig carrier;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/bench/bench-network.h"
 
+#include "orbit/circular-orbit.h"
+
 #include "ns3/constant-velocity-mobility-model.h"
 #include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
@@ -111,20 +113,20 @@ BenchNetwork::AddCells()
     }
     for (uint32_t i = 0; i < m_config.numSatellites; ++i)
     {
-        m_ran->AddNtnCell(
-            {.name = "leo-" + std::to_string(i),
-             .orbit = CircularOrbit::Over(LATITUDE_DEG, LONGITUDE_DEG, 600e3, 86.4, 20),
-             .frame = GroundFrame(LATITUDE_DEG, LONGITUDE_DEG),
-             .beamCentre = {COUNTRY_M, 0, 0},
-             .carrier = {.frequencyHz = 2e9 + 30e6 * i,
-                         .bandwidthHz = 30e6,
-                         .numerology = 0,
-                         .slotPattern = "D",
-                         .mcsTable = 1},
-             .eirpDensityDbwPerMhz = 34,
-             .minElevationDeg = 30,
-             .coreDelay = Seconds(0),
-             .environment = "Rural"});
+        m_ran->AddNtnCell({.name = "leo-" + std::to_string(i),
+                           .trajectory = std::make_shared<CircularOrbit>(
+                               CircularOrbit::Over(LATITUDE_DEG, LONGITUDE_DEG, 600e3, 86.4, 20)),
+                           .frame = GroundFrame(LATITUDE_DEG, LONGITUDE_DEG),
+                           .beamCentre = {COUNTRY_M, 0, 0},
+                           .carrier = {.frequencyHz = 2e9 + 30e6 * i,
+                                       .bandwidthHz = 30e6,
+                                       .numerology = 0,
+                                       .slotPattern = "D",
+                                       .mcsTable = 1},
+                           .eirpDensityDbwPerMhz = 34,
+                           .minElevationDeg = 30,
+                           .coreDelay = Seconds(0),
+                           .environment = "Rural"});
     }
 }
 

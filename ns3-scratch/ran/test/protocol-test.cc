@@ -2,6 +2,7 @@
 //
 // HARQ, RLC and PDCP: what they save, in which order it arrives, and that all of it is accounted
 // for.
+#include "orbit/circular-orbit.h"
 #include "ran/test/ran-fixture.h"
 
 #include "ns3/double.h"
@@ -60,7 +61,8 @@ NtnCellConfig
 MakeSatellite(double altitude_m)
 {
     return {.name = "leo",
-            .orbit = CircularOrbit::Over(40.4168, -3.7038, altitude_m, 86.4, 20),
+            .trajectory = std::make_shared<CircularOrbit>(
+                CircularOrbit::Over(40.4168, -3.7038, altitude_m, 86.4, 20)),
             .frame = GroundFrame(40.4168, -3.7038),
             .beamCentre = {0, 0, 0},
             .carrier = {2e9, 30e6, 0, "D", 1},

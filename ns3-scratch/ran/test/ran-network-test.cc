@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "orbit/circular-orbit.h"
 #include "ran/tbs.h"
 #include "ran/test/ran-fixture.h"
 
@@ -155,7 +156,8 @@ TEST_CASE("a satellite serves while it is up, with the delay of its distance")
     bench.ran->SetAttribute("CqiPeriod", TimeValue(MilliSeconds(10)));
     constexpr double LATITUDE = 40.4168;
     constexpr double LONGITUDE = -3.7038;
-    const auto orbit = CircularOrbit::Over(LATITUDE, LONGITUDE, 600e3, 86.4, 20);
+    const auto orbit =
+        std::make_shared<CircularOrbit>(CircularOrbit::Over(LATITUDE, LONGITUDE, 600e3, 86.4, 20));
     const GroundFrame frame(LATITUDE, LONGITUDE);
     bench.ran->AddNtnCell(
         {"leo", orbit, frame, {0, 0, 0}, {2e9, 30e6, 0, "D"}, 34, 75, MilliSeconds(3), "Rural"});

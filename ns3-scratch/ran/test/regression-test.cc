@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Faults that were found and are not to come back, named after what a user saw.
+#include "orbit/circular-orbit.h"
 #include "ran/link-adaptation.h"
 #include "ran/ran-network.h"
 
@@ -169,15 +170,16 @@ TEST_CASE("a satellite that sets hands its users to a gNB at once")
     ran->SetAttribute("NtnThresholdDb", DoubleValue(0));
     AddGnb(ran);
     const GroundFrame frame(40, 0);
-    ran->AddNtnCell({.name = "leo",
-                     .orbit = CircularOrbit::Over(40, 0, 600e3, 90, 0),
-                     .frame = frame,
-                     .beamCentre = {0, 0, 0},
-                     .carrier = {2e9, 30e6, 0, "D", 1},
-                     .eirpDensityDbwPerMhz = 34,
-                     .minElevationDeg = 85,
-                     .coreDelay = Seconds(0),
-                     .environment = "Rural"});
+    ran->AddNtnCell(
+        {.name = "leo",
+         .trajectory = std::make_shared<CircularOrbit>(CircularOrbit::Over(40, 0, 600e3, 90, 0)),
+         .frame = frame,
+         .beamCentre = {0, 0, 0},
+         .carrier = {2e9, 30e6, 0, "D", 1},
+         .eirpDensityDbwPerMhz = 34,
+         .minElevationDeg = 85,
+         .coreDelay = Seconds(0),
+         .environment = "Rural"});
     std::vector<uint32_t> users;
     for (double x = 500; x < 6000; x += 10)
     {

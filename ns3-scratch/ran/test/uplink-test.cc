@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "orbit/circular-orbit.h"
 #include "ran/buffer-status.h"
 #include "ran/tbs.h"
 #include "ran/test/ran-fixture.h"
@@ -167,7 +168,8 @@ TEST_CASE("users of two cells disturb each other in the uplink")
 TEST_CASE("the uplink of a satellite comes with the delay of its distance, and a request costs two")
 {
     RanFixture bench(1);
-    const auto orbit = CircularOrbit::Over(40.4168, -3.7038, 600e3, 86.4, 20);
+    const auto orbit =
+        std::make_shared<CircularOrbit>(CircularOrbit::Over(40.4168, -3.7038, 600e3, 86.4, 20));
     bench.ran->AddNtnCell({"leo",
                            orbit,
                            GroundFrame(40.4168, -3.7038),
