@@ -85,7 +85,6 @@ class _AttachedSimulator(Simulator):
             listener.listen(1)
             scenario.tell(f"start the simulator: {scenario.debugger} {scenario.program} --qntn-attach={name}".strip())
             connection, pid = _accept_own(listener)
-        self._connection = connection
         self._log = os.memfd_create("qntn-log")
         self.channel = SocketChannel(connection)
         self._process: Any = _Attached(pid, connection)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How control messages reach a simulator: on a unix socket, or on ZMQ."""
+"""How messages reach a simulator: on a socket that it inherits, or on ZMQ from another machine."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from typing import Protocol
 import zmq
 
 import pybridge.wire.qntn_pb2 as wire
+from pybridge import _core
 from pybridge.errors import ProtocolError
 from pybridge.link import Keys, secure
+from pybridge.waiting import Patience
 
 _LARGEST_MESSAGE_BYTES = 1 << 20
 _LONGEST_POLL_S = 10**6
 _LARGEST_ZMQ_MESSAGE_BYTES = 64 << 20
-LARGE_BLOCK_BYTES = 4096  # as in zmq-transport.cc
+LARGE_BLOCK_BYTES = 4096  # as in message-transport.cc
 _LOOK_MS = 20  # how often a wait looks whether the simulator is still there
-_LAST_MESSAGE_MS = 80  # ZMQ's thread may bring the last message after the lifeline tells of the end
+_LAST_MESSAGE_MS = 80  # ZMQ's thread may bring the last message after its monitor tells of the end
 
 
 class ChannelClosed(Exception):
@@ -53,6 +55,9 @@ class Channel(Protocol):
             ChannelClosed: the simulator is gone.
             ProtocolError: what came cannot be read.
         """
+
+    def set_patience(self, patience: Patience) -> None:
+        """How long `receive` stays awake, where that is the channel's to choose."""
 
     def close(self) -> None:
         """Lets go of the socket; the simulator ends by itself."""
@@ -103,24 +108,82 @@ class SocketChannel:
             self.block = memoryview(message.state.block)
         return message
 
+    def set_patience(self, patience: Patience) -> None:
+        """See `Channel.set_patience`; there is no choice."""
+
     def close(self) -> None:
         """See `Channel.close`."""
         self._socket.close()
 
 
-class ZmqChannel:
-    """On a ZMQ PAIR socket that Python binds.
+class MessageChannel:
+    """On a connected unix stream socket that the simulator inherits: ZMQ's wire protocol without its threads.
 
-    A block of `Action` or `State` above `LARGE_BLOCK_BYTES` travels as a frame of its own after its message,
+    A block of `Action` or `State` above `LARGE_BLOCK_BYTES` travels as a part of its own after its message,
     so that it is copied once only.
 
     Args:
-        endpoint: where to bind.
-        lifeline: a socket whose end the simulator holds, or None for one on another machine.
-        keys: with which both sides prove who they are; needed off this machine.
+        connection: the socket.
+        lifeline: a socket whose other end the simulator holds while it lives.
     """
 
-    def __init__(self, endpoint: str, lifeline: socket.socket | None, keys: Keys | None = None) -> None:
+    def __init__(self, connection: socket.socket, lifeline: socket.socket) -> None:
+        self.block = memoryview(b"")
+        self._connection, self._lifeline = connection, lifeline
+        self._socket = _core.MessageSocket(connection.fileno())
+
+    def send(self, message: wire.Control, descriptor: int | None = None) -> None:
+        """See `Channel.send`; a descriptor does not travel here."""
+        self._send([message.SerializeToString()])
+
+    def send_action(self, message: wire.Control, block: memoryview) -> None:
+        """See `Channel.send_action`."""
+        self._send(_action_parts(message, block))
+
+    def receive(self, timeout_s: float) -> wire.Control | None:
+        """See `Channel.receive`."""
+        try:
+            parts = self._socket.receive(min(timeout_s, _LONGEST_POLL_S))
+        except EOFError:
+            raise ChannelClosed from None
+        except RuntimeError as error:
+            raise ProtocolError(f"from the simulator: {error}") from None
+        if parts is None:
+            return None
+        message, block = _parse(parts[0]), parts[1]
+        if block is not None and not message.HasField("state"):
+            raise ProtocolError("a message from the simulator has a block, but is no state")
+        if message.HasField("state"):
+            self.block = memoryview(message.state.block if block is None else block)
+        return message
+
+    def set_patience(self, patience: Patience) -> None:
+        """See `Channel.set_patience`."""
+        self._socket.set_patience(patience.spin_ns, patience.yield_ns)
+
+    def close(self) -> None:
+        """See `Channel.close`."""
+        self._connection.close()
+        self._lifeline.close()
+
+    def _send(self, parts: list[bytes]) -> None:
+        try:
+            self._socket.send(parts)
+        except EOFError:
+            raise ChannelClosed from None
+
+
+class ZmqChannel:
+    """On a ZMQ PAIR socket that Python binds, for a simulator on another machine.
+
+    Messages are those of `MessageChannel`.
+
+    Args:
+        endpoint: where to bind, `tcp://ADDRESS:PORT`.
+        keys: with which both sides prove who they are.
+    """
+
+    def __init__(self, endpoint: str, keys: Keys) -> None:
         self.block = memoryview(b"")
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
         try:
@@ -128,18 +191,16 @@ class ZmqChannel:
             self._socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_ZMQ_MESSAGE_BYTES)
             self._socket.setsockopt(zmq.RCVTIMEO, _LOOK_MS)
             self._socket.setsockopt(zmq.SNDTIMEO, _LOOK_MS)
-            self._link = secure(self._socket, endpoint, keys)
+            self._link = secure(self._socket, keys)
             try:
                 self._socket.bind(endpoint)
             except zmq.ZMQError:
-                if self._link is not None:
-                    self._link.close()
+                self._link.close()
                 raise
         except BaseException:
             self._socket.close()
             raise
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        self._lifeline = lifeline
 
     def send(self, message: wire.Control, descriptor: int | None = None) -> None:
         """See `Channel.send`; a descriptor cannot travel here."""
@@ -149,19 +210,13 @@ class ZmqChannel:
                 self._socket.send(data)
                 return
             except zmq.Again:  # not connected yet, or not any more
-                if self._is_peer_gone():
+                if self._link.is_down():
                     raise ChannelClosed from None
 
     def send_action(self, message: wire.Control, block: memoryview) -> None:
-        """An `Action` with its block."""
-        if block.nbytes <= LARGE_BLOCK_BYTES:
-            message.action.block = bytes(block)
-            self.send(message)
-            return
-        message.action.block = b""
+        """See `Channel.send_action`."""
         try:
-            self._socket.send(message.SerializeToString(), zmq.SNDMORE)
-            self._socket.send(block)
+            self._socket.send_multipart(_action_parts(message, block))
         except zmq.Again:
             raise ChannelClosed from None
 
@@ -172,20 +227,20 @@ class ZmqChannel:
             try:
                 return self._read(0 if timeout_s > 0 else zmq.NOBLOCK)
             except zmq.Again:
-                if self._is_peer_gone():
+                if self._link.is_down():
                     if self._socket.poll(_LAST_MESSAGE_MS):
                         return self._read(0)
                     raise ChannelClosed from None  # what it sent before has been read
                 if time.monotonic() >= deadline:
                     return None
 
+    def set_patience(self, patience: Patience) -> None:
+        """See `Channel.set_patience`; there is no choice."""
+
     def close(self) -> None:
         """See `Channel.close`."""
-        if self._link is not None:
-            self._link.close()
+        self._link.close()
         self._socket.close()
-        if self._lifeline is not None:
-            self._lifeline.close()
 
     def _read(self, flags: int) -> wire.Control:
         data = self._socket.recv(flags)
@@ -195,22 +250,19 @@ class ZmqChannel:
             if self._socket.getsockopt(zmq.RCVMORE) or not message.HasField("state"):
                 while self._socket.getsockopt(zmq.RCVMORE):
                     self._socket.recv()
-                raise ProtocolError("a message from the simulator has more frames than a state with its block")
+                raise ProtocolError("a message from the simulator has more parts than a state with its block")
             self.block = block.buffer
         elif message.HasField("state"):
             self.block = memoryview(message.state.block)
         return message
 
-    def _is_peer_gone(self) -> bool:
-        if self._lifeline is not None:
-            self._lifeline.setblocking(False)
-            try:
-                return self._lifeline.recv(1) == b""
-            except BlockingIOError:
-                return False
-            except OSError:
-                return True
-        return self._link is not None and self._link.is_down()
+
+def _action_parts(message: wire.Control, block: memoryview) -> list[bytes]:
+    if block.nbytes > LARGE_BLOCK_BYTES:
+        message.action.block = b""
+        return [message.SerializeToString(), bytes(block)]
+    message.action.block = bytes(block)
+    return [message.SerializeToString()]
 
 
 def _parse(data: bytes) -> wire.Control:

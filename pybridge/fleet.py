@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The simulators of a vector of environments, and the exchange of one step with all of them.
 
-Two ways lead there, `ShmFleet` and `ZmqFleet`; what a step returns is the same, byte for byte.
+Two ways lead there, `ShmFleet` and `MessageFleet`; what a step returns is the same, byte for byte.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 import numpy as np
@@ -142,15 +141,24 @@ class ShmFleet:
         simulator.explain_silence(timeout_s)
 
 
-class ZmqFleet:
+class MessageFleet:
     """The same arrays in Python's own memory, filled from one message a step and simulator."""
 
-    def __init__(self, schema: Schema, num_envs: int) -> None:
+    def __init__(self, schema: Schema, num_envs: int, patience: Patience) -> None:
+        self._patience = patience
         layout = Layout(schema, num_envs)
         self._row = Layout(schema, 1)
         state_blocks = [np.zeros(layout.state_bytes, np.uint8) for _ in range(BLOCKS)]
         self.states = [layout.state_arrays(block) for block in state_blocks]
         self._whole = state_blocks if num_envs == 1 else []  # a row is all there is
+        self._flags = [
+            [
+                (flags, flags.view(np.bool_))
+                for arrays in block.roles.values()
+                for flags in (arrays.acts, arrays.present)
+            ]
+            for block in self.states
+        ]
         self._scratch = np.zeros(self._row.state_bytes, np.uint8)
         self._scratch_row = self._row.state_arrays(self._scratch)
         self.buffer = 0
@@ -159,24 +167,26 @@ class ZmqFleet:
         self.actions = layout.action_arrays(action_block)
         self._row_actions_block = action_block if num_envs == 1 else np.zeros(self._row.action_bytes, np.uint8)
         self._row_actions = self._row.action_arrays(self._row_actions_block)
-        self._simulators: list[Simulator | None] = [None] * num_envs
+        self._seated: dict[int, Simulator] = {}
         self._sequence = [0] * num_envs
         self._message = wire.Control()
 
     def prepare(self, env: int, simulator: Simulator) -> None:
         """See `Fleet.prepare`."""
-        simulator.start(self._row.start(0), None)
+        start = self._row.start(0, spin_ns=self._patience.spin_ns, yield_ns=self._patience.yield_ns)
+        simulator.start(start, None)
+        simulator.channel.set_patience(self._patience)
 
     def seat(self, env: int, simulator: Simulator, timeout_s: float) -> None:
         """See `Fleet.seat`."""
-        self._simulators[env] = simulator
+        self._seated[env] = simulator
         self._sequence[env] = 0
         self._take(env, *simulator.state(timeout_s))
 
     def post(self) -> None:
         """See `Fleet.post`."""
         self.buffer ^= 1
-        for env, simulator in self._seated():
+        for env, simulator in self._seated.items():
             if not self._whole:
                 for role, actions in self.actions.items():
                     self._row_actions[role][0] = actions[env]
@@ -187,7 +197,7 @@ class ZmqFleet:
     def collect(self, timeout_s: float) -> None:
         """See `Fleet.collect`."""
         deadline = time.monotonic() + timeout_s
-        for env, simulator in self._seated():
+        for env, simulator in self._seated.items():
             self._take(env, *simulator.state(max(0.0, deadline - time.monotonic())))
 
     def exchange(self, timeout_s: float) -> None:
@@ -203,9 +213,6 @@ class ZmqFleet:
     def close(self) -> None:
         """See `Fleet.close`."""
 
-    def _seated(self) -> Sequence[tuple[int, Simulator]]:
-        return [(env, simulator) for env, simulator in enumerate(self._simulators) if simulator is not None]
-
     def _take(self, env: int, message: wire.State, block: memoryview) -> None:
         if block.nbytes != self._row.state_bytes or message.sequence != self._sequence[env]:
             raise ProtocolError(
@@ -216,9 +223,8 @@ class ZmqFleet:
             raise ProtocolError(f"state {message.sequence} has the unknown status {message.status}")
         if self._whole:
             self._whole[self.buffer][:] = np.frombuffer(block, np.uint8)
-            for arrays in self.states[self.buffer].roles.values():
-                np.not_equal(arrays.acts, 0, out=arrays.acts.view(np.bool_))
-                np.not_equal(arrays.present, 0, out=arrays.present.view(np.bool_))
+            for flags, truths in self._flags[self.buffer]:
+                np.not_equal(flags, 0, out=truths)
         else:
             self._scratch[:] = np.frombuffer(block, np.uint8)
             copy_row(self._scratch_row, self.states[self.buffer], 0, env)

@@ -138,18 +138,8 @@ class Link:
         self._monitor.close()
 
 
-def secure(unbound: zmq.Socket[bytes], endpoint: str, keys: Keys | None) -> Link | None:
-    """Makes a socket that Python will bind a CURVE server with heartbeats; ipc endpoints stay as they are.
-
-    Raises:
-        LinkError: the endpoint leaves the machine and there are no keys.
-    """
-    if endpoint.startswith(("ipc://", "inproc://")):
-        return None
-    if keys is None:
-        raise LinkError(
-            f"{endpoint} can be reached from other programs, and there are no keys; `qntn keys FOLDER` makes them"
-        )
+def secure(unbound: zmq.Socket[bytes], keys: Keys) -> Link:
+    """Makes a socket that Python will bind a CURVE server with heartbeats."""
     _let_in(keys)
     unbound.setsockopt(zmq.CURVE_SERVER, 1)
     unbound.setsockopt(zmq.CURVE_PUBLICKEY, keys.public)

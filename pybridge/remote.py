@@ -75,7 +75,7 @@ class Machines:
         try:
             self._socket.setsockopt(zmq.LINGER, 500)
             self._socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_ORDER_BYTES)
-            self._link = secure(self._socket, endpoint, self._keys)
+            self._link = secure(self._socket, self._keys)
             self._socket.bind(endpoint)
         except BaseException:
             self._socket.close()
@@ -106,8 +106,7 @@ class Machines:
             for machine in self._machines:
                 self._tell(machine, {"order": "end"})
             self._machines = []
-            if self._link is not None:
-                self._link.close()
+            self._link.close()
             self._socket.close()
         stop_letting_in()
 
@@ -141,7 +140,7 @@ class Machines:
             if port in self._ports:
                 continue
             with contextlib.suppress(zmq.ZMQError):
-                return port, ZmqChannel(f"tcp://{host}:{port}", lifeline=None, keys=self._keys)
+                return port, ZmqChannel(f"tcp://{host}:{port}", self._keys)
         raise LinkError(f"none of the ports {self._port + 1} .. {self._port + _MOST_SIMULATORS} is free")
 
     def stop(self, machine: bytes, number: int, port: int) -> None:
@@ -203,7 +202,6 @@ class _RemoteSimulator(Simulator):
         self._log = os.memfd_create("qntn-log")
         number, channel, machine = scenario.machines.start(scenario.name)
         self.channel = channel
-        self._connection: Any = channel
         self._process: Any = _RemoteProcess(scenario.machines, machine, number, channel, self._log)
 
 

@@ -9,14 +9,13 @@ import os
 import shlex
 import socket
 import subprocess
-import uuid
 from collections.abc import Mapping
 from typing import Literal, NoReturn
 
 import pybridge.wire.qntn_pb2 as wire
 from pybridge import _core
 from pybridge.catalogue import Scenario
-from pybridge.channel import Channel, ChannelClosed, SocketChannel, ZmqChannel
+from pybridge.channel import Channel, ChannelClosed, MessageChannel, SocketChannel
 from pybridge.errors import ParameterError, ProtocolError, SimulatorDied, StepTimeout
 from pybridge.schema import Value
 
@@ -25,6 +24,7 @@ Transport = Literal["shm", "zmq"]
 _LAST_WORDS_BYTES = 4096
 _LOG_BYTES = 4 << 20
 _EXIT_WAIT_S = 1.0
+_STREAM_BYTES = 1 << 20
 
 
 class Simulator:
@@ -41,31 +41,33 @@ class Simulator:
         self._hello: wire.Hello | None = None
         self._closed = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._connection = ours
+        inherited = [theirs]
+        arguments = [str(scenario.program)]
+        if transport == "shm":
+            self.channel: Channel = SocketChannel(ours)
+            arguments.append(f"--qntn-control={theirs.fileno()}")
+        else:
+            stream, their_stream = _stream_pair()
+            inherited.append(their_stream)
+            self.channel = MessageChannel(stream, lifeline=ours)
+            arguments += [f"--qntn-messages={their_stream.fileno()}", f"--qntn-lifeline={theirs.fileno()}"]
         self._log = _bounded_log()
         try:
-            arguments = [str(scenario.program)]
-            if transport == "shm":
-                self.channel: Channel = SocketChannel(ours)
-                arguments.append(f"--qntn-control={theirs.fileno()}")
-            else:
-                channel = ZmqChannel(f"ipc://@qntn-{uuid.uuid4()}", lifeline=ours)
-                self.channel = channel
-                arguments += [f"--qntn-connect={channel.endpoint}", f"--qntn-lifeline={theirs.fileno()}"]
             self._process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=[end.fileno() for end in inherited],
                 process_group=0,  # Ctrl-C is for Python, which then ends its simulators
             )
         except BaseException:
             os.close(self._log)
-            ours.close()
+            self.channel.close()
             raise
         finally:
-            theirs.close()
+            for end in inherited:
+                end.close()
 
     @property
     def pid(self) -> int:
@@ -148,7 +150,7 @@ class Simulator:
             return
         self._closed = True
         self._process.returncode = 0  # it is not this process's to wait for
-        self._connection.close()
+        self.channel.close()
         os.close(self._log)
 
     def close(self) -> None:
@@ -194,6 +196,14 @@ class Simulator:
         raise SimulatorDied(
             self.scenario.name, returncode, seed=self.seed, command=self.command, stderr=self.last_words()
         ) from None
+
+
+def _stream_pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected ends without a name, with room for a step's message in each."""
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _STREAM_BYTES)  # the kernel may allow less
+    return ends
 
 
 def _bounded_log() -> int:

@@ -19,7 +19,7 @@ from pybridge.actions import as_arrays, check_fields, refuse
 from pybridge.batch import Batch
 from pybridge.catalogue import Scenario
 from pybridge.errors import ProtocolError, QntnError
-from pybridge.fleet import BLOCKS, Fleet, ShmFleet, ZmqFleet
+from pybridge.fleet import BLOCKS, Fleet, MessageFleet, ShmFleet
 from pybridge.hello import check_contract, contract_of
 from pybridge.schema import Schema, Value, schema_from_hello
 from pybridge.simulator import Simulator, Transport
@@ -91,9 +91,8 @@ class VectorEnv:
             self.schema: Schema = schema_from_hello(hello, scenario.rewards, scenario.utility)
             self._contract = contract_of(hello)
             policy = patience(wait, num_envs)
-            fleet: Fleet = (
-                ShmFleet(self.schema, num_envs, policy) if transport == "shm" else ZmqFleet(self.schema, num_envs)
-            )
+            make_fleet = ShmFleet if transport == "shm" else MessageFleet
+            fleet: Fleet = make_fleet(self.schema, num_envs, policy)
             self._fleet = fleet
             self._path, self._batches = self._lay_out(fleet)
             self._trace = trace_from_environment(hello, scenario, num_envs)

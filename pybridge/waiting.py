@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How the two sides of an exchange wait for each other in shared memory.
+"""How the two sides of an exchange on one machine wait for each other.
 
 Measured on two cores of a virtual machine: a cache line goes from core to core in 0.2 us; handing a core
 over with `sched_yield` and back takes 3 us; sleeping and waking on one core 4 us, across cores 40 us.

@@ -2,6 +2,7 @@
 #include "bridge/control-check.h"
 
 #include "bridge/control-block.h"
+#include "bridge/zmtp-socket.h"
 
 #include <algorithm>
 #include <limits>
@@ -94,7 +95,7 @@ NameOf(const wire::Control& message)
 Problem
 Decode(const void* bytes, size_t numBytes, wire::Control& message)
 {
-    if (numBytes > LARGEST_ZMQ_BYTES || !message.ParseFromArray(bytes, static_cast<int>(numBytes)))
+    if (numBytes > LARGEST_PART_BYTES || !message.ParseFromArray(bytes, static_cast<int>(numBytes)))
     {
         return "a control message of " + std::to_string(numBytes) +
                " bytes cannot be read; both sides must be of the same qntn version";

@@ -14,8 +14,6 @@ namespace qntn
 
 /// Longest control message on either socket, but for the blocks that travel on ZMQ.
 inline constexpr uint64_t LARGEST_CONTROL_BYTES = 1 << 20;
-/// Longest message on ZMQ.
-inline constexpr uint64_t LARGEST_ZMQ_BYTES = 64 << 20;
 /// Longest spinning that Start may ask for.
 inline constexpr uint64_t LONGEST_SPIN_NS = 1'000'000'000;
 /// Blocks begin at multiples of this.

@@ -2,8 +2,10 @@
 #include "bridge/transport.h"
 
 #include "bridge/fake-agent.h"
+#include "bridge/message-transport.h"
 #include "bridge/shm-transport.h"
-#include "bridge/zmq-transport.h"
+#include "bridge/zmq-link.h"
+#include "bridge/zmtp-link.h"
 
 #include <charconv>
 #include <csignal>
@@ -120,6 +122,7 @@ MakeTransport(int argc, char* argv[])
         return fake;
     }
     std::string control;
+    std::string messages;
     std::string endpoint;
     std::string lifeline;
     std::string keys;
@@ -133,6 +136,10 @@ MakeTransport(int argc, char* argv[])
         if (name == "--qntn-control")
         {
             control = value;
+        }
+        else if (name == "--qntn-messages")
+        {
+            messages = value;
         }
         else if (name == "--qntn-connect")
         {
@@ -160,10 +167,15 @@ MakeTransport(int argc, char* argv[])
     {
         return std::make_unique<ShmTransport>(ToDescriptor("--qntn-control", control));
     }
+    if (!messages.empty())
+    {
+        EndWithPeerOf(ToDescriptor("--qntn-lifeline", lifeline));
+        return std::make_unique<MessageTransport>(
+            std::make_unique<ZmtpLink>(ToDescriptor("--qntn-messages", messages)));
+    }
     if (!endpoint.empty())
     {
-        const int fd = lifeline.empty() ? -1 : ToDescriptor("--qntn-lifeline", lifeline);
-        return std::make_unique<ZmqTransport>(endpoint, fd, keys);
+        return std::make_unique<MessageTransport>(std::make_unique<ZmqLink>(endpoint, keys));
     }
     if (!attach.empty())
     {

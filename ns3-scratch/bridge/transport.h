@@ -44,8 +44,10 @@ class Transport
 };
 
 /// The transport that the command line asks for: `--qntn-control=FD` (shared memory, control
-/// messages on an inherited socket) or `--qntn-connect=ENDPOINT` (ZMQ; `--qntn-lifeline=FD` closes
-/// when Python ends), or `--qntn-fake=POLICY` (no Python: see FakeAgent).
+/// messages on an inherited socket), `--qntn-messages=FD --qntn-lifeline=FD` (messages alone, on
+/// one inherited socket; the other closes when Python ends), `--qntn-connect=ENDPOINT
+/// --qntn-keys=FOLDER` (messages to another machine), `--qntn-attach=NAME` (to a Python that waits
+/// for it), or `--qntn-fake=POLICY` (no Python: see FakeAgent).
 std::unique_ptr<Transport> MakeTransport(int argc, char* argv[]);
 
 /// Ends the process by SIGIO when the peer of socket \p fd closes it, whatever the simulator is

@@ -56,16 +56,17 @@ struct Patience
         return longWaits < LONG_WAITS || longWaits % RETRY_PERIOD == 0;
     }
 
-    /// Stays awake until a sequence word leaves the value \p old, for \p limitNs at most.
-    /// \return whether it did
-    bool StayAwake(const std::atomic<uint32_t>& word, uint32_t old, int64_t limitNs);
+    /// Stays awake until \p changed() holds, for \p limitNs at most.
+    /// \return whether it does
+    template <typename Changed>
+    bool StayAwake(Changed&& changed, int64_t limitNs);
 };
 
-inline bool
-Patience::StayAwake(const std::atomic<uint32_t>& word, uint32_t old, int64_t limitNs)
+template <typename Changed>
+bool
+Patience::StayAwake(Changed&& changed, int64_t limitNs)
 {
     constexpr uint32_t PAUSES_PER_LOOK_AT_CLOCK = 32;
-    auto changed = [&] { return word.load(std::memory_order_acquire) != old; };
 
     if (!IsWorthIt())
     {
@@ -116,7 +117,7 @@ WaitForChange(const std::atomic<uint32_t>& word,
     {
         return true;
     }
-    if (patience.StayAwake(word, old, std::numeric_limits<int64_t>::max()))
+    if (patience.StayAwake(changed, std::numeric_limits<int64_t>::max()))
     {
         return true;
     }

@@ -178,7 +178,9 @@ Exchange::Await(uint32_t environment, uint32_t seat, int64_t deadlineNs)
         return outcome == Outcome::READY;
     };
 
-    if (place.patience.StayAwake(block.stateSequence, place.statesSeen, LOCKED_WAIT_NS))
+    if (place.patience.StayAwake(
+            [&] { return block.stateSequence.load(std::memory_order_acquire) != place.statesSeen; },
+            LOCKED_WAIT_NS))
     {
         ++place.statesSeen;
         return Outcome::READY;

@@ -97,6 +97,7 @@ NB_MODULE(_core, module)
     BindStepPath(module);
 
     BindPeer(module);
+    BindZmtp(module);
     auto models = module.def_submodule("models", "The formulas that the simulation itself uses.");
     BindModels(models);
 }

@@ -11,6 +11,8 @@ namespace qntn
 void BindModels(nanobind::module_& module);
 /// Adds what a step of a vector of environments goes through.
 void BindStepPath(nanobind::module_& module);
+/// Adds messages on a socket that a simulator inherits.
+void BindZmtp(nanobind::module_& module);
 /// Adds the simulator's half of the exchange, for fake simulators.
 void BindPeer(nanobind::module_& module);
 

@@ -46,7 +46,6 @@ class FakeSimulator(Simulator):
         self._hello: wire.Hello | None = None
         self._closed = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._connection = ours
         self._log = os.memfd_create("qntn-log")
         self.channel: Channel = SocketChannel(ours)
         self._process: Any = _Thread(scenario, theirs, self._log)

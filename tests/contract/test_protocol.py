@@ -24,10 +24,11 @@ import pybridge.channel
 from pybridge import _core
 from pybridge.catalogue import scenario
 from pybridge.channel import SocketChannel
-from pybridge.fleet import ZmqFleet
+from pybridge.fleet import MessageFleet
 from pybridge.hello import check_contract, contract_of
 from pybridge.layout import Layout
 from pybridge.schema import schema_from_hello
+from pybridge.waiting import patience
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "ns3-scratch" / "bridge" / "fuzz"))
@@ -110,17 +111,17 @@ def test_python_reads_or_refuses_any_state(changes: list[tuple[int, str, bytes]]
         assert set(np.unique(fleet.states[fleet.buffer].roles["worker"].acts)) <= {0, 1}
 
 
-_FLEETS: list[ZmqFleet] = []
+_FLEETS: list[MessageFleet] = []
 SCHEMA = schema_from_hello(HELLO, {}, {})
 STATE_BYTES = wire.State(
     sequence=0, status=wire.RUNNING, time_ns=10, block=bytes(Layout(SCHEMA, 1).state_bytes)
 ).SerializeToString()
 
 
-def state_fleet() -> ZmqFleet:
+def state_fleet() -> MessageFleet:
     """One for all cases."""
     if not _FLEETS:
-        _FLEETS.append(ZmqFleet(SCHEMA, 1))
+        _FLEETS.append(MessageFleet(SCHEMA, 1, patience("sleep", 1)))
     return _FLEETS[0]
 
 

@@ -21,7 +21,8 @@ mkdir -p "$folder/corpus" "$folder/seeds" "$folder/findings"
 protoc --proto_path=ns3-scratch/bridge --cpp_out="$folder" qntn.proto
 clang++-14 -std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
   -Ins3-scratch -isystem "$folder" -o "$folder/fuzz" \
-  ns3-scratch/bridge/fuzz/fuzz.cc ns3-scratch/bridge/fuzz/conversation.cc ns3-scratch/bridge/control-check.cc \
+  ns3-scratch/bridge/fuzz/fuzz.cc ns3-scratch/bridge/fuzz/conversation.cc ns3-scratch/bridge/fuzz/stream.cc \
+  ns3-scratch/bridge/control-check.cc ns3-scratch/bridge/zmtp-socket.cc \
   "$folder/qntn.pb.cc" -l:libprotobuf.a -lpthread
 .venv/bin/python ns3-scratch/bridge/fuzz/seeds.py "$folder/seeds"
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pybridge import _core
 from pybridge.layout import Layout
 from pybridge.schema import schema_from_hello
 
-CONFIGURE, START_SHM, START_ZMQ, ACTION = range(4)
+CONFIGURE, START_SHM, START_ZMQ, ACTION, STREAM = range(5)
 
 
 def example_hello() -> wire.Hello:
@@ -63,6 +64,20 @@ def messages() -> list[tuple[int, bytes]]:
     return seeds
 
 
+def streams() -> list[bytes]:
+    """What Python writes to a simulator's socket: ZMTP's greeting and handshake, then messages in frames."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, theirs:
+        link = _core.MessageSocket(ours.fileno())
+        written = [theirs.recv(1 << 16)]
+        for parts in ([messages()[0][1]], [b"action", bytes(300)], [b""]):
+            link.send(parts)
+            written.append(theirs.recv(1 << 16))
+    return [b"".join(written[: index + 1]) for index in range(len(written))]
+
+
 if __name__ == "__main__":
+    for number, data in enumerate(streams()):
+        (Path(sys.argv[1]) / f"stream-{number}").write_bytes(bytes([STREAM]) + data)
     for number, (turn, data) in enumerate(messages()):
         (Path(sys.argv[1]) / f"real-{number}").write_bytes(bytes([turn]) + data)
