@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from pybridge.guest.segment import Names
 
 _MAX_MESSAGE_BYTES = 1 << 26
 _LAST_MESSAGE_MS = 30
+_LOOK_MS = 20  # how often a wait looks whether the program is still there
 _REBIND_S = 2.0
 
 
@@ -49,6 +49,7 @@ class ZmqLink:
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REP)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE_BYTES)
+        self._socket.setsockopt(zmq.RCVTIMEO, _LOOK_MS)
         self._monitor: zmq.Socket[bytes] = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         try:
             self.port = self._bind(port)
@@ -58,25 +59,16 @@ class ZmqLink:
 
     def receive(self, what: str, timeout_s: float) -> bytes:
         """The simulation's message."""
-        poller = zmq.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._monitor, zmq.POLLIN)
-        poller.register(self.process.lifeline, zmq.POLLIN)
         deadline = time.monotonic() + timeout_s
         while True:
-            left_ms = math.ceil(max(0.0, deadline - time.monotonic()) * 1e3)
-            events = dict(poller.poll(left_ms))
-            gone = self.process.lifeline in events and self.process.ended
-            if self._monitor in events:
-                recv_monitor_message(self._monitor)
-                gone = gone or self.process.pid is None
-            if gone and self._socket not in events:
+            try:
+                return self._take()  # waits for _LOOK_MS at most
+            except zmq.Again:
+                pass
+            if self._is_peer_gone():
                 if not self._socket.poll(_LAST_MESSAGE_MS):
                     self.process.died()
-                return self._take()
-            if self._socket in events:
-                return self._take()
-            if time.monotonic() >= deadline:
+            elif time.monotonic() >= deadline:
                 self.process.late(what, timeout_s)
 
     def send(self, data: bytes) -> None:
@@ -88,6 +80,13 @@ class ZmqLink:
         if hasattr(self, "process"):
             self.process.close()
         self._close_socket()
+
+    def _is_peer_gone(self) -> bool:
+        disconnected = False
+        while self._monitor.poll(0):
+            recv_monitor_message(self._monitor)
+            disconnected = True
+        return self.process.ended or (disconnected and self.process.pid is None)
 
     def _take(self) -> bytes:
         parts: list[bytes] = self._socket.recv_multipart()
