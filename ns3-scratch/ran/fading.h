@@ -13,15 +13,17 @@ namespace qntn
 inline constexpr uint32_t NUM_SUBBANDS = 16; ///< of a carrier, each with fading of its own
 using Subbands = std::array<double, NUM_SUBBANDS>;
 
-/// Small-scale fading of one link: in each sub-band a sum of sinusoids whose Doppler shifts are
-/// those of arrivals all around (Clarke's spectrum; Zheng and Xiao, IEEE Trans. Commun. 51(6),
-/// 2003), and a direct path of K times their power.
+/// Small-scale fading of one link: in each sub-band the scattered waves of arrivals all around
+/// (Rayleigh, with Clarke's Doppler spectrum: autocorrelation J0(2 pi f t)), and a direct path of K
+/// times their power.
+///
+/// All links read one recording of 4096 turns of the largest Doppler shift, each sub-band from a
+/// place of its own; it was made as a Gaussian process with exactly that spectrum (Young and
+/// Beaulieu, IEEE Trans. Commun. 48(7), 2000), and it is periodic.
 class Fading
 {
   public:
-    static constexpr uint32_t NUM_WAVES = 8; ///< of a sub-band
-
-    /// Begins anew, with random phases and angles.
+    /// Begins anew, at random places.
     void Reset(NormalSource& random);
     /// Goes on by one step.
     /// \param turnsPerStep largest Doppler shift times the step
@@ -31,15 +33,8 @@ class Fading
     const Subbands& GetGains(double kFactor);
 
   private:
-    static constexpr uint32_t NUM_ALL = NUM_SUBBANDS * NUM_WAVES;
-    using Waves = std::array<double, NUM_ALL>; ///< [wave][sub-band]
-
-    Waves m_re{};
-    Waves m_im{};
-    Waves m_cosines{}; ///< of the angles of arrival
-    Waves m_turnRe{};  ///< what a step multiplies with
-    Waves m_turnIm{};
-    double m_turnsPerStep{-1};
+    std::array<uint32_t, NUM_SUBBANDS> m_places{}; ///< samples of the recording
+    double m_moved{0};                             ///< samples since Reset
     Subbands m_gains{};
 };
 

@@ -193,6 +193,11 @@ void
 RanNetwork::DoDispose()
 {
     m_nextSlot.Cancel();
+    for (auto& state : m_states)
+    {
+        state.reorderingEnds.Cancel();
+        state.reorderingEnds = {}; // its event holds this object
+    }
     m_channel.reset();
     m_delivered = {};
     m_dropped = {};
