@@ -104,7 +104,47 @@ GetRecording()
     return recording.data();
 }
 
+/// First PRB of a sub-band, or the end of the one before.
+uint32_t
+FirstPrb(uint32_t subband, uint32_t carrierPrbs)
+{
+    return (subband * carrierPrbs + NUM_SUBBANDS - 1) / NUM_SUBBANDS;
+}
+
 } // namespace
+
+void
+AddPrbs(Subbands& prbs, uint32_t firstPrb, uint32_t numPrbs, uint32_t carrierPrbs)
+{
+    const uint32_t end = firstPrb + numPrbs;
+    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+    {
+        const uint32_t low = FirstPrb(s, carrierPrbs);
+        const uint32_t high = FirstPrb(s + 1, carrierPrbs);
+        for (const uint32_t turn : {0U, carrierPrbs})
+        {
+            const uint32_t from = std::max(low + turn, firstPrb);
+            const uint32_t to = std::min(high + turn, end);
+            prbs[s] += to > from ? to - from : 0;
+        }
+    }
+}
+
+double
+MeanOverPrbs(const std::array<float, NUM_SUBBANDS>& values,
+             uint32_t firstPrb,
+             uint32_t numPrbs,
+             uint32_t carrierPrbs)
+{
+    Subbands prbs{};
+    AddPrbs(prbs, firstPrb, numPrbs, carrierPrbs);
+    double sum = 0;
+    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+    {
+        sum += prbs[s] * values[s];
+    }
+    return sum / numPrbs;
+}
 
 void
 Fading::Reset(NormalSource& random)

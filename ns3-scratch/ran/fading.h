@@ -13,6 +13,14 @@ namespace qntn
 inline constexpr uint32_t NUM_SUBBANDS = 16; ///< of a carrier, each with fading of its own
 using Subbands = std::array<double, NUM_SUBBANDS>;
 
+/// Adds to each sub-band the PRBs of a block that lie in it. Blocks go on at the carrier's start.
+void AddPrbs(Subbands& prbs, uint32_t firstPrb, uint32_t numPrbs, uint32_t carrierPrbs);
+/// Mean over a block's PRBs of something that each sub-band has.
+double MeanOverPrbs(const std::array<float, NUM_SUBBANDS>& values,
+                    uint32_t firstPrb,
+                    uint32_t numPrbs,
+                    uint32_t carrierPrbs);
+
 /// Small-scale fading of one link: in each sub-band the scattered waves of arrivals all around
 /// (Rayleigh, with Clarke's Doppler spectrum: autocorrelation J0(2 pi f t)), and a direct path of K
 /// times their power.

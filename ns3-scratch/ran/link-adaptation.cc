@@ -88,10 +88,29 @@ RateThresholds::ToMcs(double sinrDb) const
     return static_cast<uint32_t>(std::max<ptrdiff_t>(above - 1, 0));
 }
 
+double
+RateThresholds::DifferenceDb(uint32_t widebandCqi, double sinrDb) const
+{
+    if (widebandCqi == 0)
+    {
+        return 0;
+    }
+    const auto wideband = static_cast<int64_t>(widebandCqi);
+    const auto reported = std::clamp<int64_t>(ToCqi(sinrDb), wideband - 1, wideband + 2);
+    const auto cqi = std::clamp<int64_t>(reported, 1, NUM_CQIS);
+    return cqiDb[static_cast<size_t>(cqi - 1)] - cqiDb[widebandCqi - 1];
+}
+
 void
 LinkAdaptation::Report(uint32_t cqi, ns3::Time usable)
 {
     m_pending.push_back({cqi, UNKNOWN_DB, usable});
+}
+
+void
+LinkAdaptation::Report(uint32_t cqi, const SubbandsDb& subbandsDb, ns3::Time usable)
+{
+    m_pending.push_back({cqi, UNKNOWN_DB, usable, subbandsDb});
 }
 
 void
@@ -107,6 +126,7 @@ LinkAdaptation::Settle(ns3::Time now)
     {
         m_cqi = m_pending.front().cqi;
         m_sinrDb = m_pending.front().sinrDb;
+        m_subbandsDb = m_pending.front().subbandsDb;
         m_pending.pop_front();
     }
     while (!m_feedback.empty() && m_feedback.front().known <= now)
@@ -125,11 +145,24 @@ LinkAdaptation::GetCqi(ns3::Time now)
     return m_cqi;
 }
 
+const LinkAdaptation::SubbandsDb&
+LinkAdaptation::GetSubbandsDb(ns3::Time now)
+{
+    Settle(now);
+    return m_subbandsDb;
+}
+
 uint32_t
 LinkAdaptation::SelectMcs(const RateThresholds& thresholds, ns3::Time now)
 {
+    return SelectMcs(thresholds, now, 0);
+}
+
+uint32_t
+LinkAdaptation::SelectMcs(const RateThresholds& thresholds, ns3::Time now, double betterDb)
+{
     Settle(now);
-    return m_cqi == 0 ? 0 : thresholds.ToMcs(thresholds.cqiDb[m_cqi - 1] + m_offsetDb);
+    return m_cqi == 0 ? 0 : thresholds.ToMcs(thresholds.cqiDb[m_cqi - 1] + betterDb + m_offsetDb);
 }
 
 uint32_t

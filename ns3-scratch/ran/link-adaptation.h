@@ -2,8 +2,11 @@
 #ifndef QNTN_RAN_LINK_ADAPTATION_H
 #define QNTN_RAN_LINK_ADAPTATION_H
 
+#include "ran/fading.h"
+
 #include "ns3/nstime.h"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -24,6 +27,10 @@ struct RateThresholds
     uint32_t ToCqi(double sinrDb) const;
     /// Highest MCS that a SINR supports; 0 if none.
     uint32_t ToMcs(double sinrDb) const;
+    /// What a sub-band of this SINR can be reported to have beside the wideband CQI: the
+    /// thresholds' difference, of a CQI one lower to two higher (TS 38.214 V17, Table 5.2.2.1-1),
+    /// dB.
+    double DifferenceDb(uint32_t widebandCqi, double sinrDb) const;
 };
 
 /// Chooses the MCS of one user from its delayed CQI reports, corrected by what became of its blocks
@@ -31,14 +38,22 @@ struct RateThresholds
 class LinkAdaptation
 {
   public:
+    using SubbandsDb = std::array<float, NUM_SUBBANDS>;
+
     /// A report that the base station has from \p usable on.
     void Report(uint32_t cqi, ns3::Time usable);
+    /// The same with what each sub-band has beside the mean, as it can be reported: dB.
+    void Report(uint32_t cqi, const SubbandsDb& subbandsDb, ns3::Time usable);
     /// The same of the uplink, where the base station measures itself.
     void ReportSinr(double sinrDb, ns3::Time usable);
     /// The CQI that the base station knows at \p now; 0 before the first report.
     uint32_t GetCqi(ns3::Time now);
     /// The MCS for a new block at \p now.
     uint32_t SelectMcs(const RateThresholds& thresholds, ns3::Time now);
+    /// What the base station knows of the sub-bands beside their mean at \p now, dB.
+    const SubbandsDb& GetSubbandsDb(ns3::Time now);
+    /// The MCS for a new block in sub-bands that are \p betterDb better than the mean.
+    uint32_t SelectMcs(const RateThresholds& thresholds, ns3::Time now, double betterDb);
     /// The MCS for a new uplink block at \p now, sent \p changeDb stronger than what was measured.
     uint32_t SelectUplinkMcs(const RateThresholds& thresholds, ns3::Time now, double changeDb);
     /// What became of the first transmission of a block, as the base station knows from \p known
@@ -54,6 +69,7 @@ class LinkAdaptation
         uint32_t cqi;
         double sinrDb;
         ns3::Time usable;
+        SubbandsDb subbandsDb{};
     };
 
     struct Feedback
@@ -68,6 +84,7 @@ class LinkAdaptation
 
     uint32_t m_cqi{0};
     double m_sinrDb{UNKNOWN_DB};
+    SubbandsDb m_subbandsDb{};
     std::deque<Pending> m_pending;   ///< on their way, oldest first
     std::deque<Feedback> m_feedback; ///< on its way, oldest first
     double m_offsetDb{0};

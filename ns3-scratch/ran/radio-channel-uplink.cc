@@ -26,12 +26,26 @@ RadioChannel::SetPowerControl(double maxDbm, double p0Dbm, double alpha)
 }
 
 double
-RadioChannel::GetUplinkPowerMw(uint32_t cellIndex, uint32_t ueIndex, uint32_t numPrbs) const
+RadioChannel::AskedUplinkPowerMw(uint32_t cellIndex, uint32_t ueIndex) const
 {
     const double loss_db = -ToDb(GetLink(cellIndex, ueIndex).uplinkGain);
-    const double asked_dbm =
-        m_p0Dbm + 10 * std::log10(1U << m_cells[cellIndex].carrier.numerology) + m_alpha * loss_db;
-    return std::min(FromDb(asked_dbm), m_ueMaxMw / numPrbs);
+    return FromDb(m_p0Dbm + 10 * std::log10(1U << m_cells[cellIndex].carrier.numerology) +
+                  m_alpha * loss_db + m_ues[ueIndex].uplinkOffsetDb);
+}
+
+void
+RadioChannel::ChangeUplinkPower(uint32_t cellIndex, uint32_t ueIndex, double changeDb)
+{
+    if (changeDb < 0 || AskedUplinkPowerMw(cellIndex, ueIndex) < m_ueMaxMw)
+    {
+        m_ues[ueIndex].uplinkOffsetDb += changeDb;
+    }
+}
+
+double
+RadioChannel::GetUplinkPowerMw(uint32_t cellIndex, uint32_t ueIndex, uint32_t numPrbs) const
+{
+    return std::min(AskedUplinkPowerMw(cellIndex, ueIndex), m_ueMaxMw / numPrbs);
 }
 
 uint32_t

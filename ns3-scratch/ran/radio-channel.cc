@@ -42,13 +42,6 @@ LosCorrelationM(PathlossModel model)
     return model == PathlossModel::RMA ? 60 : 50;
 }
 
-/// First PRB of a sub-band, or the end of the one before.
-uint32_t
-FirstPrb(uint32_t subband, uint32_t carrierPrbs)
-{
-    return (subband * carrierPrbs + NUM_SUBBANDS - 1) / NUM_SUBBANDS;
-}
-
 } // namespace
 
 RadioChannel::RadioChannel() : m_keys(ns3::CreateObject<ns3::UniformRandomVariable>())
@@ -271,6 +264,7 @@ RadioChannel::ResetFading(uint32_t ueIndex, uint32_t cellIndex)
 {
     Ue& ue = m_ues[ueIndex];
     ue.process.Reset(m_scatter);
+    ue.uplinkOffsetDb = 0;
     ue.fading = ue.process.GetGains(GetLink(cellIndex, ueIndex).kFactor);
 }
 
@@ -289,23 +283,6 @@ RadioChannel::UpdateFading(const std::vector<uint32_t>& servingCells, double sec
             std::max(ns3::CalculateDistance(ue.mobility->GetVelocity(), {0, 0, 0}), SLOWEST_MPS);
         ue.process.Step(speed_mps * cell.carrier.frequencyHz / SPEED_OF_LIGHT_MPS * seconds);
         ue.fading = ue.process.GetGains(GetLink(servingCells[u], static_cast<uint32_t>(u)).kFactor);
-    }
-}
-
-void
-RadioChannel::AddPrbs(Subbands& prbs, uint32_t firstPrb, uint32_t numPrbs, uint32_t carrierPrbs)
-{
-    const uint32_t end = firstPrb + numPrbs;
-    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
-    {
-        const uint32_t low = FirstPrb(s, carrierPrbs);
-        const uint32_t high = FirstPrb(s + 1, carrierPrbs);
-        for (const uint32_t turn : {0U, carrierPrbs})
-        {
-            const uint32_t from = std::max(low + turn, firstPrb);
-            const uint32_t to = std::min(high + turn, end);
-            prbs[s] += to > from ? to - from : 0;
-        }
     }
 }
 
@@ -360,6 +337,19 @@ RadioChannel::MeasureSinrDb(uint32_t cellIndex, uint32_t ueIndex) const
         sum += std::log2(1 + link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw[s]);
     }
     return ToDb(std::exp2(sum / NUM_SUBBANDS) - 1);
+}
+
+Subbands
+RadioChannel::MeasureSubbandsDb(uint32_t cellIndex, uint32_t ueIndex) const
+{
+    const Link& link = GetLink(cellIndex, ueIndex);
+    const Subbands noise_mw = DisturbanceMw(cellIndex, ueIndex, true);
+    Subbands sinrs_db;
+    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+    {
+        sinrs_db[s] = ToDb(link.rxPerPrbMw * m_ues[ueIndex].fading[s] / noise_mw[s]);
+    }
+    return sinrs_db;
 }
 
 double

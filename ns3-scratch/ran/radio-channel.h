@@ -29,10 +29,6 @@ namespace qntn
 class RadioChannel
 {
   public:
-    /// Adds to each sub-band the PRBs of a block that lie in it. Blocks go on at the carrier's
-    /// start.
-    static void AddPrbs(Subbands& prbs, uint32_t firstPrb, uint32_t numPrbs, uint32_t carrierPrbs);
-
     RadioChannel();
 
     void AddGnb(const GnbConfig& config);
@@ -59,6 +55,8 @@ class RadioChannel
     /// Mean SINR over the carrier with fading and the recent mean interference, dB: what a user
     /// measures.
     double MeasureSinrDb(uint32_t cellIndex, uint32_t ueIndex) const;
+    /// The same in each sub-band.
+    Subbands MeasureSubbandsDb(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Effective SINR of PRBs in the present slot, linear: that of a flat channel with the same
     /// mean log2(1 + SINR) over these PRBs.
     double GetSinr(uint32_t cellIndex,
@@ -70,6 +68,9 @@ class RadioChannel
     /// Open-loop power control of users, TS 38.213 V17, 7.1.1: at most \p maxDbm, and in each PRB
     /// \p p0Dbm (of 15 kHz subcarriers) and the part \p alpha of the path loss.
     void SetPowerControl(double maxDbm, double p0Dbm, double alpha);
+    /// A power command has reached a user: its power changes by that much, up to its most in one
+    /// PRB (accumulation, TS 38.213 V17, 7.1.1).
+    void ChangeUplinkPower(uint32_t cellIndex, uint32_t ueIndex, double changeDb);
     /// What a user sends in each of so many PRBs, mW.
     double GetUplinkPowerMw(uint32_t cellIndex, uint32_t ueIndex, uint32_t numPrbs) const;
     /// How many PRBs a user's power is enough for: all that power control asks for, or that leave
@@ -141,9 +142,12 @@ class RadioChannel
     {
         ns3::Ptr<ns3::MobilityModel> mobility;
         Fading process;
-        Subbands fading; ///< power gain of the serving link
+        Subbands fading;          ///< power gain of the serving link
+        double uplinkOffsetDb{0}; ///< by power commands
     };
 
+    /// Of each PRB by power control, whatever the user has, mW.
+    double AskedUplinkPowerMw(uint32_t cellIndex, uint32_t ueIndex) const;
     Link MakeGnbLink(const Cell& cell, const Ue& ue) const;
     Link MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite) const;
     const Link& GetLink(uint32_t cellIndex, uint32_t ueIndex) const;

@@ -70,6 +70,7 @@ RanNetwork::Handover(uint32_t ueIndex, uint32_t target)
     Ue& ue = m_ues[ueIndex];
     const bool first = ue.servingCell == NO_CELL;
     ReturnBlocks(ueIndex);
+    ue.powerCommandDb = 0;
     ue.servingCell = target;
     if (target != NO_CELL)
     {
@@ -94,13 +95,31 @@ RanNetwork::MeasureCqi()
         const uint32_t cqi = thresholds.ToCqi(m_channel->MeasureSinrDb(ue.servingCell, u));
         const Time delay = CQI_DELAY_SLOTS * NanoSeconds(SlotNs(cell.carrier.numerology)) +
                            GetPropagationDelay(ue.servingCell, u);
-        ue.links[DOWNLINK].adaptation.Report(cqi, Simulator::Now() + delay);
+        if (m_subbandCqi)
+        {
+            const Subbands measured_db = m_channel->MeasureSubbandsDb(ue.servingCell, u);
+            LinkAdaptation::SubbandsDb subbands_db;
+            std::ranges::transform(measured_db,
+                                   subbands_db.begin(),
+                                   [&](double sinr_db)
+                                   { return thresholds.DifferenceDb(cqi, sinr_db); });
+            ue.links[DOWNLINK].adaptation.Report(cqi, subbands_db, Simulator::Now() + delay);
+        }
+        else
+        {
+            ue.links[DOWNLINK].adaptation.Report(cqi, Simulator::Now() + delay);
+        }
         if (ue.links[UPLINK].numFlows > 0)
         {
             // the base station measures itself; the grant has to come back
-            ue.links[UPLINK].adaptation.ReportSinr(
-                m_channel->MeasureUplinkSinrDb(ue.servingCell, u),
-                Simulator::Now() + cell.slot + GetGrantDelay(ue.servingCell, u));
+            const double sinr_db = m_channel->MeasureUplinkSinrDb(ue.servingCell, u);
+            ue.links[UPLINK].adaptation.ReportSinr(sinr_db,
+                                                   Simulator::Now() + cell.slot +
+                                                       GetGrantDelay(ue.servingCell, u));
+            if (m_uplinkClosedLoop)
+            {
+                ControlPower(ue.servingCell, u, sinr_db);
+            }
         }
     }
 }

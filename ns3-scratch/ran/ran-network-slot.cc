@@ -192,7 +192,7 @@ RanNetwork::Schedule(uint32_t cellIndex, Direction direction)
         side.reports[grant.candidate.sliceId].prbSlotsUsed += grant.numPrbs;
         if (direction == DOWNLINK)
         {
-            RadioChannel::AddPrbs(prbs, grant.firstPrb, grant.numPrbs, cell.numPrbs);
+            AddPrbs(prbs, grant.firstPrb, grant.numPrbs, cell.numPrbs);
         }
     }
     if (direction == DOWNLINK)
@@ -214,7 +214,7 @@ RanNetwork::AddRetransmissions(uint32_t cellIndex, Direction direction, uint32_t
     for (const auto& block : m_ues[ueIndex].links[direction].harq.GetWaiting())
     {
         const auto& quota = side.quotas[block.sliceId];
-        const uint32_t most = m_borrowing ? quota.maximum : quota.minimum;
+        const uint32_t most = side.scheduler.ToWhole(m_borrowing ? quota.maximum : quota.minimum);
         if (block.due > now || most == 0 || (slices >> block.sliceId & 1) != 0)
         {
             continue;
@@ -264,7 +264,9 @@ RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex)
     const auto& thresholds = RateThresholds::ForTable(cell.carrier.mcsTable);
     const auto& sizes = cell.sides[DOWNLINK].GetBlocks();
     const double slots_per_s = 1e9 / static_cast<double>(SlotNs(cell.carrier.numerology));
-    const uint32_t mcs = ue.links[DOWNLINK].adaptation.SelectMcs(thresholds, now);
+    auto& adaptation = ue.links[DOWNLINK].adaptation;
+    const uint32_t mcs = adaptation.SelectMcs(thresholds, now);
+    const auto* known = m_subbandCqi ? &adaptation.GetSubbandsDb(now) : nullptr;
     for (size_t i = 0; i < ue.flows.size() && free > 0; ++i)
     {
         const uint32_t f = ue.flows[(i + m_tickCount) % ue.flows.size()];
@@ -285,9 +287,22 @@ RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex)
                                 static_cast<uint32_t>(prbs),
                                 m_flows.GetOldest(f) + flow.delayBudget,
                                 sizes[mcs].back() * slots_per_s,
-                                m_states[f].averageRateBps});
+                                m_states[f].averageRateBps,
+                                known});
         --free;
     }
+}
+
+uint32_t
+RanNetwork::SelectSubbandMcs(uint32_t cellIndex, const SliceGrant& grant)
+{
+    const Cell& cell = m_cells[cellIndex];
+    const uint32_t ueIndex = m_flows.GetFlows()[grant.candidate.flow].ueIndex;
+    auto& adaptation = m_ues[ueIndex].links[DOWNLINK].adaptation;
+    const Time now = Simulator::Now();
+    const double better_db =
+        MeanOverPrbs(adaptation.GetSubbandsDb(now), grant.firstPrb, grant.numPrbs, cell.numPrbs);
+    return adaptation.SelectMcs(RateThresholds::ForTable(cell.carrier.mcsTable), now, better_db);
 }
 
 void
@@ -306,8 +321,9 @@ RanNetwork::Transmit(uint32_t cellIndex, Direction direction)
             Decode(cellIndex, direction, harq.TakeDue(candidate.sliceId, now), grant);
             continue;
         }
-        const uint32_t mcs =
-            direction == DOWNLINK ? candidate.mcs : SelectGrantMcs(cellIndex, grant);
+        const uint32_t mcs = direction == UPLINK ? SelectGrantMcs(cellIndex, grant)
+                             : m_subbandCqi      ? SelectSubbandMcs(cellIndex, grant)
+                                                 : candidate.mcs;
         TransportBlock block{.flow = candidate.flow,
                              .sliceId = candidate.sliceId,
                              .numPrbs = grant.numPrbs,

@@ -7,6 +7,7 @@
 #include "ns3/simulator.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace qntn
 {
@@ -130,6 +131,36 @@ RanNetwork::AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex)
              m_states[f].averageRateBps});
         --free;
     }
+}
+
+double
+RanNetwork::GetUplinkSinrDb(uint32_t ueIndex) const
+{
+    const uint32_t serving = m_ues[ueIndex].servingCell;
+    return serving == NO_CELL ? -std::numeric_limits<double>::infinity()
+                              : m_channel->MeasureUplinkSinrDb(serving, ueIndex);
+}
+
+void
+RanNetwork::ControlPower(uint32_t cellIndex, uint32_t ueIndex, double sinrDb)
+{
+    Ue& ue = m_ues[ueIndex];
+    const Time now = Simulator::Now();
+    if (ue.powerCommandDb != 0 && now >= ue.powerCommandDue)
+    {
+        m_channel->ChangeUplinkPower(cellIndex, ueIndex, ue.powerCommandDb);
+        ue.powerCommandDb = 0;
+    }
+    if (now < ue.nextPowerCommand)
+    {
+        return;
+    }
+    // TS 38.213 V17, Table 7.1.1-1, accumulated: -1, 0, 1 or 3 dB
+    const double missing_db = m_uplinkTargetSinrDb - sinrDb;
+    ue.powerCommandDb = missing_db >= 2 ? 3 : missing_db >= 0.5 ? 1 : missing_db <= -0.5 ? -1 : 0;
+    ue.powerCommandDue = now + GetGrantDelay(cellIndex, ueIndex);
+    ue.nextPowerCommand =
+        ue.powerCommandDue + m_cqiPeriod; // the next measurement shows what it did
 }
 
 uint32_t

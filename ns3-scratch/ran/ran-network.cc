@@ -102,6 +102,16 @@ RanNetwork::GetTypeId()
                                           "RoundRobin",
                                           SchedulingPolicy::EARLIEST_DEADLINE,
                                           "EarliestDeadline"))
+            .AddAttribute("ResourceUnit",
+                          "What grants are made of.",
+                          EnumValue(ResourceUnit::PRB),
+                          MakeEnumAccessor<ResourceUnit>(&RanNetwork::m_resourceUnit),
+                          MakeEnumChecker(ResourceUnit::PRB, "Prb", ResourceUnit::RBG, "Rbg"))
+            .AddAttribute("SubbandCqi",
+                          "Whether users report each sub-band, and blocks are placed by that.",
+                          BooleanValue(false),
+                          MakeBooleanAccessor(&RanNetwork::m_subbandCqi),
+                          MakeBooleanChecker())
             .AddAttribute("CqiPeriod",
                           "Time between two channel reports of a user.",
                           TimeValue(MilliSeconds(5)),
@@ -174,6 +184,17 @@ RanNetwork::GetTypeId()
                           DoubleValue(0.8),
                           MakeDoubleAccessor(&RanNetwork::m_uplinkAlpha),
                           MakeDoubleChecker<double>(0, 1))
+            .AddAttribute(
+                "UplinkClosedLoop",
+                "Whether base stations correct users' power by commands (TS 38.213, 7.1.1).",
+                BooleanValue(false),
+                MakeBooleanAccessor(&RanNetwork::m_uplinkClosedLoop),
+                MakeBooleanChecker())
+            .AddAttribute("UplinkTargetSinrDb",
+                          "Mean SINR of a PRB that these commands aim at.",
+                          DoubleValue(15),
+                          MakeDoubleAccessor(&RanNetwork::m_uplinkTargetSinrDb),
+                          MakeDoubleChecker<double>(-20, 40))
             .AddAttribute("UplinkLeastSnrDb",
                           "A user's power is spread over no more PRBs than keep this received SNR.",
                           DoubleValue(0),
@@ -336,10 +357,11 @@ RanNetwork::Start()
         cell.slot = NanoSeconds(SlotNs(cell.carrier.numerology));
         cell.uplinkWait = UplinkWaits(cell.carrier.slotPattern);
         MakeBlocks(cell);
+        const uint32_t unit = m_resourceUnit == ResourceUnit::RBG ? RbgPrbs(cell.numPrbs) : 1;
         for (auto& side : cell.sides)
         {
             side.reports.assign(m_numSlices, {});
-            side.scheduler.Configure(m_policy, m_borrowing);
+            side.scheduler.Configure(m_policy, m_borrowing, unit);
             for (const uint32_t prbs : LargestRemainder(equal, cell.numPrbs))
             {
                 side.quotas.push_back({0, prbs, cell.numPrbs});

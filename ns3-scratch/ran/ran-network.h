@@ -92,6 +92,8 @@ class RanNetwork : public ns3::Object
     uint64_t GetNumHandovers() const;
     /// SINR that a user last measured, dB.
     double GetSinrDb(uint32_t ueIndex) const;
+    /// The same that its base station measures of one PRB, dB.
+    double GetUplinkSinrDb(uint32_t ueIndex) const;
 
     /// What a slice did in a cell since the last call.
     SliceReport TakeReport(uint32_t cellIndex, uint32_t sliceId, Direction direction = DOWNLINK);
@@ -154,6 +156,9 @@ class RanNetwork : public ns3::Object
         ns3::Time interruptedUntil;
         std::vector<uint32_t> flows;
         std::array<Link, NUM_DIRECTIONS> links;
+        double powerCommandDb{0};   ///< on its way to the user
+        ns3::Time powerCommandDue;  ///< when it is there
+        ns3::Time nextPowerCommand; ///< not before the last one shows
     };
 
     /// A packet at PDCP's receiver that waits for those before it.
@@ -201,6 +206,10 @@ class RanNetwork : public ns3::Object
     void AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex);
     /// Bytes that an uplink flow may be granted now.
     uint64_t GetUplinkDemand(uint32_t cellIndex, uint32_t flow);
+    /// A downlink grant's MCS, now that its sub-bands are known.
+    uint32_t SelectSubbandMcs(uint32_t cellIndex, const SliceGrant& grant);
+    /// What a base station measured of a user may bring a power command.
+    void ControlPower(uint32_t cellIndex, uint32_t ueIndex, double sinrDb);
     /// An uplink grant's MCS, now that its PRBs and so its power are known.
     uint32_t SelectGrantMcs(uint32_t cellIndex, const SliceGrant& grant);
     /// An uplink block has been made, maybe of padding alone.
@@ -227,6 +236,8 @@ class RanNetwork : public ns3::Object
     uint32_t m_queueLimitBytes;
     bool m_borrowing;
     SchedulingPolicy m_policy;
+    ResourceUnit m_resourceUnit;
+    bool m_subbandCqi;
     ns3::Time m_cqiPeriod;
     ns3::Time m_handoverPeriod;
     ns3::Time m_handoverInterruption;
@@ -240,6 +251,8 @@ class RanNetwork : public ns3::Object
     double m_ueTxPowerDbm;
     double m_uplinkP0Dbm;
     double m_uplinkAlpha;
+    bool m_uplinkClosedLoop;
+    double m_uplinkTargetSinrDb;
     double m_uplinkLeastSnrDb;
 
     std::unique_ptr<RadioChannel> m_channel;

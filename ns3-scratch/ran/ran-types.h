@@ -79,8 +79,9 @@ struct ProtocolTimers
     ns3::Time statusProhibit; ///< least time between two status reports of a flow
     ns3::Time reordering;     ///< longest wait of a packet for those before it
 
-    /// For a HARQ process of four transmissions over a link of this length: up to 10 ms one way
-    /// are a low orbit, more a geostationary one.
+    /// For a HARQ process of four transmissions over a link of this length: below 30 ms one way
+    /// (both links of 1200 km at 10 degrees) are a low orbit, more a geostationary one. The values
+    /// are chosen so, among those that the standard offers.
     static ProtocolTimers For(bool isNtn, ns3::Time oneWayDelay);
 };
 

@@ -6,15 +6,39 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace qntn
 {
 
-void
-SliceScheduler::Configure(SchedulingPolicy policy, bool borrowing)
+uint32_t
+RbgPrbs(uint32_t bandwidthPartPrbs)
 {
+    if (bandwidthPartPrbs < 1 || bandwidthPartPrbs > 275)
+    {
+        throw std::invalid_argument("bandwidth_part_prbs: found " +
+                                    std::to_string(bandwidthPartPrbs) + ", expected 1 .. 275");
+    }
+    return bandwidthPartPrbs <= 36    ? 2
+           : bandwidthPartPrbs <= 72  ? 4
+           : bandwidthPartPrbs <= 144 ? 8
+                                      : 16;
+}
+
+void
+SliceScheduler::Configure(SchedulingPolicy policy, bool borrowing, uint32_t unit)
+{
+    m_unit = unit;
     m_policy = policy;
     m_borrowing = borrowing;
+}
+
+uint32_t
+SliceScheduler::ToWhole(uint32_t prbs) const
+{
+    return prbs / m_unit * m_unit;
 }
 
 bool
@@ -55,10 +79,13 @@ SliceScheduler::Schedule(std::vector<Candidate>& candidates,
     granted.assign(candidates.size(), 0);
     used.assign(quotas.size(), 0);
 
+    const auto whole = [this](uint32_t prbs) { return ToWhole(prbs); };
+    numPrbs = whole(numPrbs);
     auto serve = [&](size_t i, uint32_t available)
     {
         const auto& candidate = candidates[i];
-        const uint32_t missing = candidate.prbsWanted - granted[i];
+        const uint32_t wanted = whole(candidate.prbsWanted + m_unit - 1);
+        const uint32_t missing = std::max(wanted, granted[i]) - granted[i];
         if (candidate.retransmission && missing > available)
         {
             return 0U;
@@ -71,41 +98,74 @@ SliceScheduler::Schedule(std::vector<Candidate>& candidates,
     for (size_t i = 0; i < candidates.size(); ++i)
     {
         const uint32_t slice = candidates[i].sliceId;
-        serve(i, quotas[slice].minimum - used[slice]);
+        serve(i, whole(quotas[slice].minimum) - used[slice]);
     }
     if (m_borrowing)
     {
         uint32_t spare = numPrbs;
         for (size_t slice = 0; slice < quotas.size(); ++slice)
         {
-            spare -= std::max(used[slice], quotas[slice].dedicated);
+            spare -= std::max(used[slice], whole(quotas[slice].dedicated));
         }
         for (size_t i = 0; i < candidates.size() && spare > 0; ++i)
         {
             const uint32_t slice = candidates[i].sliceId;
-            const uint32_t most = std::max(quotas[slice].maximum, used[slice]) - used[slice];
-            const uint32_t kept = std::max(used[slice], quotas[slice].dedicated);
+            const uint32_t most = std::max(whole(quotas[slice].maximum), used[slice]) - used[slice];
+            const uint32_t kept = std::max(used[slice], whole(quotas[slice].dedicated));
             const uint32_t own = kept - used[slice]; // dedicated and unused: its own before others'
             const uint32_t given = serve(i, std::min(most, own + spare));
             spare -= given - std::min(given, own);
         }
     }
 
+    Place(candidates, numPrbs, whole(firstPrb));
+    return m_grants;
+}
+
+void
+SliceScheduler::Place(const std::vector<Candidate>& candidates, uint32_t numPrbs, uint32_t firstPrb)
+{
     m_grants.clear();
-    uint32_t next = firstPrb;
-    uint32_t total = 0;
+    m_order.clear();
+    bool selective = false;
     for (size_t i = 0; i < candidates.size(); ++i)
     {
-        if (granted[i] > 0)
+        if (m_granted[i] > 0)
         {
-            m_grants.push_back({candidates[i], granted[i], next % numPrbs});
-            next += granted[i];
-            total += granted[i];
+            m_order.push_back(i);
+            selective = selective || candidates[i].subbandsDb != nullptr;
+        }
+    }
+    uint32_t next = firstPrb;
+    uint32_t total = 0;
+    for (size_t k = 0; k < m_order.size(); ++k)
+    {
+        if (selective)
+        {
+            const auto gainDb = [&](size_t i)
+            {
+                const auto* known = candidates[i].subbandsDb;
+                return known ? MeanOverPrbs(*known, next % numPrbs, m_granted[i], numPrbs) : 0;
+            };
+            const auto best = std::ranges::max_element(m_order.begin() + static_cast<ptrdiff_t>(k),
+                                                       m_order.end(),
+                                                       {},
+                                                       gainDb);
+            std::swap(m_order[k], *best);
+        }
+        const size_t i = m_order[k];
+        m_grants.push_back({candidates[i], m_granted[i], next % numPrbs});
+        next += m_granted[i];
+        total += m_granted[i];
+    }
+    for (size_t i = 0; i < candidates.size(); ++i) // in the order of service
+    {
+        if (m_granted[i] > 0)
+        {
             m_turns[candidates[i].sliceId] = candidates[i].flow + 1;
         }
     }
     NS_ASSERT_MSG(total <= numPrbs, total << " PRBs are given of a carrier's " << numPrbs);
-    return m_grants;
 }
 
 void

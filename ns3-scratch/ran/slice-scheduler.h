@@ -2,15 +2,30 @@
 #ifndef QNTN_RAN_SLICE_SCHEDULER_H
 #define QNTN_RAN_SLICE_SCHEDULER_H
 
+#include "ran/fading.h"
 #include "ran/ran-types.h"
 
 #include "ns3/nstime.h"
 
+#include <array>
 #include <span>
 #include <vector>
 
 namespace qntn
 {
+
+/// What a grant is made of: single PRBs (resource allocation type 1) or whole resource block groups
+/// (type 0, TS 38.214 V17, 5.1.2.2.1).
+enum class ResourceUnit : uint8_t
+{
+    PRB,
+    RBG,
+};
+
+/// Nominal size of a resource block group in PRBs, configuration 1: TS 38.214 V17, Table
+/// 5.1.2.2.1-1.
+/// \throws std::invalid_argument for a bandwidth part outside 1 .. 275 PRBs
+uint32_t RbgPrbs(uint32_t bandwidthPartPrbs);
 
 /// Who goes first inside a slice.
 enum class SchedulingPolicy : uint8_t
@@ -31,6 +46,9 @@ struct Candidate
     ns3::Time deadline;
     double rateBps;    ///< on the whole carrier with its MCS
     double averageBps; ///< that its user has had
+    /// What is known of each sixteenth of the carrier beside its mean, dB; null without such
+    /// reports
+    const std::array<float, NUM_SUBBANDS>* subbandsDb = nullptr;
 };
 
 /// PRBs given to a candidate.
@@ -45,10 +63,18 @@ struct SliceGrant
 /// slice by a policy. Without borrowing a slice never has more than its minimum; with it, what
 /// others leave of their not dedicated PRBs goes to slices that still want some, up to their
 /// maximum.
+///
+/// Grants follow one another around the carrier. Where candidates know their sub-bands, the one
+/// that gains most from the PRBs that come next takes them.
 class SliceScheduler
 {
   public:
-    void Configure(SchedulingPolicy policy, bool borrowing);
+    /// \param unit PRBs that every grant is a multiple of; a slice's quota counts in whole units,
+    /// and what the carrier has beyond them stays empty
+    void Configure(SchedulingPolicy policy, bool borrowing, uint32_t unit = 1);
+
+    /// The PRBs of all whole units in so many.
+    uint32_t ToWhole(uint32_t prbs) const;
 
     /// \param candidates of all slices; reordered
     /// \param quotas by slice; their minima must fit into the carrier
@@ -61,12 +87,16 @@ class SliceScheduler
   private:
     /// Whether \p a goes before \p b in their slice.
     bool Before(const Candidate& a, const Candidate& b) const;
+    /// Makes grants of m_granted PRBs that follow one another from \p firstPrb on.
+    void Place(const std::vector<Candidate>& candidates, uint32_t numPrbs, uint32_t firstPrb);
 
     SchedulingPolicy m_policy{SchedulingPolicy::PROPORTIONAL_FAIR};
     bool m_borrowing{false};
+    uint32_t m_unit{1};
     std::vector<uint32_t> m_granted; ///< by candidate
     std::vector<uint32_t> m_used;    ///< by slice
     std::vector<SliceGrant> m_grants;
+    std::vector<size_t> m_order;   ///< of placement
     std::vector<uint32_t> m_turns; ///< by slice: the flow whose turn it is
 };
 

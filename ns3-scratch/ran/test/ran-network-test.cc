@@ -3,6 +3,9 @@
 #include "ran/tbs.h"
 #include "ran/test/ran-fixture.h"
 
+#include "ns3/boolean.h"
+#include "ns3/string.h"
+
 #include <algorithm>
 #include <doctest/doctest.h>
 
@@ -89,6 +92,45 @@ TEST_CASE("blocks fail as often as the outer loop aims at")
     const auto report = bench.ran->TakeReport(0, 0);
     CHECK(static_cast<double>(report.failedBlocks) / static_cast<double>(report.transportBlocks) ==
           doctest::Approx(0.1).epsilon(0.2));
+}
+
+TEST_CASE("reports of sub-bands raise what several users get together; groups of PRBs cost little")
+{
+    const auto megabits = [](bool subbands, const std::string& unit)
+    {
+        RanFixture bench(1);
+        bench.AddGnb(0, 0);
+        bench.ran->SetAttribute("SubbandCqi", BooleanValue(subbands));
+        bench.ran->SetAttribute("ResourceUnit", StringValue(unit));
+        bench.ran->SetAttribute("Policy", StringValue("RoundRobin"));
+        std::vector<uint32_t> flows;
+        for (uint32_t u = 0; u < 8; ++u)
+        {
+            const auto user = bench.AddUser(420, 12.0 * u, 0.5);
+            flows.push_back(bench.ran->AddFlow(user, 0, Seconds(10)));
+        }
+        bench.ran->AssignStreams(5);
+        bench.ran->Start();
+        bench.ran->SetPrbQuota(0, 0, {0, 106, 106});
+        double sum = 0;
+        for (const uint32_t flow : flows)
+        {
+            bench.Offer(flow, 4e6, 300); // so that a slot serves several
+        }
+        bench.Run(4);
+        const auto report = bench.ran->TakeReport(0, 0);
+        for (const uint32_t flow : flows)
+        {
+            sum += static_cast<double>(bench.deliveredBytes[flow]) * 8 / 4e6;
+        }
+        return std::pair{sum, static_cast<double>(report.prbSlotsUsed)};
+    };
+    const auto [plain_mbps, plain_prbs] = megabits(false, "Prb");
+    const auto [selective_mbps, selective_prbs] = megabits(true, "Prb");
+    const auto [group_mbps, group_prbs] = megabits(false, "Rbg");
+    CHECK(selective_mbps / selective_prbs > 1.2 * plain_mbps / plain_prbs);
+    CHECK(group_mbps == doctest::Approx(plain_mbps).epsilon(0.01));
+    CHECK(group_prbs > plain_prbs);
 }
 
 TEST_CASE("packets that are too old are discarded, none arrives much later")

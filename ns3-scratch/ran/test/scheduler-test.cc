@@ -94,6 +94,59 @@ TEST_CASE("whatever is asked for, no PRB is given twice and none beyond the carr
     }
 }
 
+TEST_CASE("resource block groups have the standard's sizes and are given whole")
+{
+    CHECK(RbgPrbs(36) == 2);
+    CHECK(RbgPrbs(37) == 4);
+    CHECK(RbgPrbs(72) == 4);
+    CHECK(RbgPrbs(106) == 8);
+    CHECK(RbgPrbs(144) == 8);
+    CHECK(RbgPrbs(273) == 16);
+    CHECK_THROWS_WITH_AS(RbgPrbs(276),
+                         "bandwidth_part_prbs: found 276, expected 1 .. 275",
+                         std::invalid_argument);
+    const std::vector<PrbQuota> quotas{{0, 60, 106}, {0, 46, 106}};
+    for (const bool borrowing : {false, true})
+    {
+        SliceScheduler scheduler;
+        scheduler.Configure(SchedulingPolicy::EARLIEST_DEADLINE, borrowing, RbgPrbs(106));
+        std::vector<Candidate> candidates{Wants(0, 0, 106), Wants(1, 1, 3), Wants(2, 1, 106)};
+        const auto grants = scheduler.Schedule(candidates, quotas, 106, 37);
+        REQUIRE(grants.size() == 3);
+        for (const auto& grant : grants)
+        {
+            CHECK(grant.numPrbs % 8 == 0);
+            CHECK(grant.firstPrb % 8 == 0);
+        }
+        // 13 groups: 7 and 5 by quota, the one between them by borrowing
+        CHECK(Granted(grants, 0) == (borrowing ? 64 : 56));
+        CHECK(Granted(grants, 1) == 40);
+        CHECK(grants[1].numPrbs == 8);
+    }
+}
+
+TEST_CASE("who knows the sub-bands is placed where they are best")
+{
+    SliceScheduler scheduler;
+    scheduler.Configure(SchedulingPolicy::EARLIEST_DEADLINE, false);
+    std::array<float, NUM_SUBBANDS> low{};
+    std::array<float, NUM_SUBBANDS> high{};
+    std::fill(low.begin(), low.begin() + 8, 3.0F);
+    std::fill(high.begin() + 8, high.end(), 3.0F);
+    std::vector<Candidate> candidates{Wants(0, 0, 53), Wants(1, 0, 53)};
+    candidates[0].subbandsDb = &high;
+    candidates[1].subbandsDb = &low;
+    const std::vector<PrbQuota> quotas{{0, 106, 106}};
+    const auto grants = scheduler.Schedule(candidates, quotas, 106, 0);
+    REQUIRE(grants.size() == 2);
+    CHECK(grants[0].candidate.flow == 1);
+    CHECK(grants[0].firstPrb == 0);
+    CHECK(grants[1].candidate.flow == 0);
+    CHECK(grants[1].firstPrb == 53);
+    CHECK(MeanOverPrbs(low, 0, 53, 106) == doctest::Approx(3));
+    CHECK(MeanOverPrbs(low, 53, 106, 106) == doctest::Approx(1.5));
+}
+
 TEST_CASE("retransmissions go first, then the policy")
 {
     SliceScheduler scheduler;

@@ -4,6 +4,7 @@
 #include "ran/tbs.h"
 #include "ran/test/ran-fixture.h"
 
+#include "ns3/boolean.h"
 #include "ns3/double.h"
 
 #include <numeric>
@@ -28,10 +29,9 @@ TEST_CASE("a saturated user near the antenna sends what its uplink slots allow")
 {
     RanFixture bench(1);
     bench.AddGnb(0, 0, "DDDSU");
-    bench.ran->SetAttribute("UeTxPowerDbm", DoubleValue(40)); // 20 dBm for each PRB
     bench.ran->SetAttribute("UplinkAlpha", DoubleValue(1));
     bench.ran->SetAttribute("UplinkP0Dbm", DoubleValue(-60));
-    const auto flow = bench.ran->AddFlow(bench.AddUser(40, 0), 0, Seconds(10), UP);
+    const auto flow = bench.ran->AddFlow(bench.AddUser(12, 0), 0, Seconds(10), UP);
     bench.ran->AssignStreams(1);
     bench.ran->Start();
     bench.ran->SetPrbQuota(0, 0, {0, 106, 106});
@@ -139,6 +139,47 @@ TEST_CASE("a far user's power limits how many PRBs it is given")
         CHECK((maxDbm < 20 || report.deliveredBytes > 10'000));
     }
     CHECK(bytes[1] < 0.5 * bytes[0]);
+}
+
+TEST_CASE("power commands bring a user to the SINR that its base station wants, as far as it can")
+{
+    struct Case
+    {
+        double distanceM;
+        double targetDb;
+        bool reached;
+    };
+
+    for (const auto& [distance_m, target_db, reached] :
+         {Case{100, 20, true}, Case{100, 8, true}, Case{250, 14, true}, Case{1500, 30, false}})
+    {
+        RanFixture bench(1);
+        bench.AddGnb(0, 0, "DDDSU");
+        bench.ran->SetAttribute("UplinkClosedLoop", BooleanValue(true));
+        bench.ran->SetAttribute("UplinkTargetSinrDb", DoubleValue(target_db));
+        const auto user = bench.AddUser(distance_m, 0);
+        const auto flow = bench.ran->AddFlow(user, 0, Seconds(1), UP);
+        bench.ran->AssignStreams(1);
+        bench.ran->Start();
+        bench.Offer(flow, 1e6, 1400);
+        bench.Run(1);
+        double sum_db = 0;
+        for (int i = 0; i < 100; ++i)
+        {
+            bench.Run(0.02);
+            sum_db += bench.ran->GetUplinkSinrDb(user) / 100;
+        }
+        CAPTURE(distance_m);
+        CAPTURE(target_db);
+        if (reached)
+        {
+            CHECK(sum_db == doctest::Approx(target_db).epsilon(0.08));
+        }
+        else
+        {
+            CHECK(sum_db < target_db - 3); // power class 3 is not enough
+        }
+    }
 }
 
 TEST_CASE("users of two cells disturb each other in the uplink")
