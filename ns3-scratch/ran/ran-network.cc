@@ -214,6 +214,13 @@ void
 RanNetwork::DoDispose()
 {
     m_nextSlot.Cancel();
+    for (auto& cell : m_cells)
+    {
+        for (auto& mini : cell.miniSlots)
+        {
+            mini.next.Cancel();
+        }
+    }
     for (auto& state : m_states)
     {
         state.reorderingEnds.Cancel();
@@ -311,6 +318,19 @@ RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const 
     return flow;
 }
 
+void
+RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols)
+{
+    NS_ABORT_MSG_IF(m_started, "mini-slots are set after Start");
+    NS_ABORT_MSG_IF(sliceId >= m_numSlices,
+                    "mini-slots: found slice " << sliceId << ", expected 0 .. " << m_numSlices - 1);
+    NS_ABORT_MSG_IF(symbols != 2 && symbols != 4 && symbols != 7,
+                    "mini-slots of slice " << sliceId << ": found " << symbols
+                                           << " symbols, expected 2, 4 or 7");
+    m_miniSymbols.resize(m_numSlices, 0);
+    m_miniSymbols[sliceId] = symbols;
+}
+
 int64_t
 RanNetwork::AssignStreams(int64_t stream)
 {
@@ -322,16 +342,24 @@ void
 RanNetwork::MakeBlocks(Cell& cell) const
 {
     const auto& carrier = cell.carrier;
-    auto& down = cell.sides[DOWNLINK];
-    auto& up = cell.sides[UPLINK];
-    down.fullBlocks = MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, carrier.numLayers);
-    down.specialBlocks =
-        MakeBlockSizes(carrier, cell.numPrbs, DownlinkSymbols('S'), carrier.numLayers);
+    auto& down = cell.sides[DOWNLINK].blocks;
+    auto& up = cell.sides[UPLINK].blocks;
+    std::vector<uint32_t> lengths{SYMBOLS_PER_SLOT, DownlinkSymbols('S')};
+    std::ranges::copy_if(m_miniSymbols,
+                         std::back_inserter(lengths),
+                         [](uint32_t symbols) { return symbols > 0; });
+    for (const uint32_t symbols : lengths)
+    {
+        if (down[symbols].empty())
+        {
+            down[symbols] = MakeBlockSizes(carrier, cell.numPrbs, symbols, carrier.numLayers);
+        }
+    }
     if (m_hasUplink) // users send one layer
     {
-        up.fullBlocks = carrier.numLayers == 1
-                            ? down.fullBlocks
-                            : MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, 1);
+        up[SYMBOLS_PER_SLOT] = carrier.numLayers == 1
+                                   ? down[SYMBOLS_PER_SLOT]
+                                   : MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, 1);
     }
 }
 
@@ -357,6 +385,7 @@ RanNetwork::Start()
         cell.slot = NanoSeconds(SlotNs(cell.carrier.numerology));
         cell.uplinkWait = UplinkWaits(cell.carrier.slotPattern);
         MakeBlocks(cell);
+        cell.miniSlots.resize(m_miniSymbols.size());
         const uint32_t unit = m_resourceUnit == ResourceUnit::RBG ? RbgPrbs(cell.numPrbs) : 1;
         for (auto& side : cell.sides)
         {
@@ -396,7 +425,13 @@ RanNetwork::Enqueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
     }
     m_cells[serving].sides[flow.config.direction].reports[flow.sliceId].offeredBytes +=
         packet->GetSize();
+    const bool mini = HasMiniSlots(flow.config.direction, flow.sliceId);
+    const uint32_t sliceId = flow.sliceId;
     m_flows.Push(flowId, std::move(packet), created);
+    if (mini)
+    {
+        PlanMiniSlot(serving, sliceId);
+    }
 }
 
 void

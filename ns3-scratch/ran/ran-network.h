@@ -56,6 +56,11 @@ class RanNetwork : public ns3::Object
                      ns3::Time delayBudget,
                      const FlowConfig& config = {});
 
+    /// Downlink blocks of a slice are 2, 4 or 7 symbols long (PDSCH mapping type B, TS 38.214 V17,
+    /// 5.1.2.1), several to a slot, and begin within it. Its minimum is kept for it in the whole
+    /// slot; it does not borrow.
+    void SetMiniSlots(uint32_t sliceId, uint32_t symbols);
+
     /// Begins with the first slot now. Each slice starts with an equal quota.
     void Start();
 
@@ -116,16 +121,23 @@ class RanNetwork : public ns3::Object
     /// One direction of a cell.
     struct Side
     {
-        std::vector<PrbQuota> quotas{};                  ///< by slice
-        bool quotasChanged{false};                       ///< and are to be checked
-        std::vector<std::vector<uint32_t>> fullBlocks{}; ///< TBS, bits, by MCS and PRBs, 14 symbols
-        std::vector<std::vector<uint32_t>> specialBlocks{}; ///< the same of slot `S`
-        std::vector<SliceReport> reports{};                 ///< by slice
-        std::vector<SliceGrant> grants{};                   ///< of the present slot
-        uint32_t symbols{0};                                ///< in the present slot
-        SliceScheduler scheduler{};
+        using BlockSizes = std::vector<std::vector<uint32_t>>; ///< TBS, bits, by MCS and PRBs
 
-        const std::vector<std::vector<uint32_t>>& GetBlocks() const;
+        std::vector<PrbQuota> quotas{};                        ///< by slice
+        bool quotasChanged{false};                             ///< and are to be checked
+        std::array<BlockSizes, SYMBOLS_PER_SLOT + 1> blocks{}; ///< by symbols, those that occur
+        std::vector<SliceReport> reports{};                    ///< by slice
+        std::vector<SliceGrant> grants{};                      ///< of the present slot
+        uint32_t symbols{0};                                   ///< in the present slot
+        SliceScheduler scheduler{};
+    };
+
+    /// Of a slice with mini-slots in a cell.
+    struct MiniSlots
+    {
+        uint32_t firstPrb{0};   ///< of what is kept for it in the present slot
+        uint32_t prbSymbols{0}; ///< used, less than a PRB times a slot
+        ns3::EventId next{};
     };
 
     struct Cell
@@ -140,6 +152,9 @@ class RanNetwork : public ns3::Object
         std::vector<uint32_t> uplinkWait{}; ///< by slot of the pattern: slots to the next uplink
         std::array<Side, NUM_DIRECTIONS> sides{};
         std::vector<uint32_t> users{}; ///< that it serves in the present slot
+        ns3::Time slotBegan{};
+        uint32_t downlinkSymbols{0};        ///< of the slot that began then
+        std::vector<MiniSlots> miniSlots{}; ///< by slice
     };
 
     /// One direction of a user.
@@ -201,8 +216,22 @@ class RanNetwork : public ns3::Object
     void Arrived(uint32_t cellIndex, Direction direction, const TransportBlock& block);
     void Failed(uint32_t cellIndex, Direction direction, TransportBlock&& block);
     uint32_t GetSlotSymbols(const Cell& cell, Direction direction) const;
+    /// Symbols of a slice's blocks in the present slot.
+    uint32_t GetBlockSymbols(const Side& side, Direction direction, uint32_t sliceId) const;
+    bool HasMiniSlots(Direction direction, uint32_t sliceId) const;
+    /// Adds the grants of a slice's present mini-slot.
+    void ScheduleMiniSlot(uint32_t cellIndex, uint32_t sliceId, std::vector<Candidate>& candidates);
+    /// Divides a slot's beginning between slices of which some have mini-slots.
+    void ScheduleBesideMiniSlots(uint32_t cellIndex, uint32_t firstPrb);
+    void RunMiniSlot(uint32_t cellIndex, uint32_t sliceId);
+    /// Sees to it that what waits in a slice goes with the next mini-slot, if the slot has one.
+    void PlanMiniSlot(uint32_t cellIndex, uint32_t sliceId);
+    void PlanMiniSlots();
+    /// How long a block is on the air.
+    ns3::Time GetDuration(const Cell& cell, Direction direction, const TransportBlock& block) const;
     void AddRetransmissions(uint32_t cellIndex, Direction direction, uint32_t ueIndex);
-    void AddCandidates(uint32_t cellIndex, uint32_t ueIndex);
+    static constexpr uint32_t ALL_SLICES = UINT32_MAX;
+    void AddCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t sliceId = ALL_SLICES);
     void AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex);
     /// Bytes that an uplink flow may be granted now.
     uint64_t GetUplinkDemand(uint32_t cellIndex, uint32_t flow);
@@ -219,7 +248,10 @@ class RanNetwork : public ns3::Object
     /// From an uplink report until the user acts on the grant that it brings, beside slot lengths.
     ns3::Time GetGrantDelay(uint32_t cellIndex, uint32_t ueIndex) const;
     /// When the base station knows what became of a block that is sent now, and may send again.
-    ns3::Time GetFeedbackTime(uint32_t cellIndex, Direction direction, uint32_t ueIndex) const;
+    ns3::Time GetFeedbackTime(uint32_t cellIndex,
+                              Direction direction,
+                              uint32_t ueIndex,
+                              ns3::Time duration) const;
     ProtocolTimers GetTimers(uint32_t ueIndex) const;
     void Deliver(uint32_t flowId, uint32_t ticket);
     /// Hands packets up in order, as far as none is missing or has been waited for too long.
@@ -265,6 +297,7 @@ class RanNetwork : public ns3::Object
     std::vector<FlowState> m_states;       ///< by flow
     std::vector<TransportBlock> m_missing; ///< lost by HARQ, until a status report tells
     bool m_hasUplink{false};
+    std::vector<uint32_t> m_miniSymbols; ///< by slice; 0: none, and no slice has any if it is empty
     ns3::Ptr<ns3::UniformRandomVariable> m_decoding;
     DeliveredCallback m_delivered;
     DroppedCallback m_dropped;
