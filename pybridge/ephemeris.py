@@ -86,8 +86,9 @@ def read_tles(path: str | PathLike[str]) -> list[Tle]:
             at += 1
         pair = lines[at : at + 2]
         if len(pair) < 2:
-            line = lines[-1][0]
-            raise EphemerisError(f"{path}, line {line}: the file ends within {name!r}, expected lines 1 and 2 of it")
+            raise EphemerisError(
+                f"{path}, line {lines[-1][0]}: the file ends within {name!r}, expected lines 1 and 2 of it"
+            )
         for kind, (number, line) in zip("12", pair, strict=True):
             _check_line(f"{path}, line {number}", kind, line)
         tles.append(_parse(f"{path}, line {pair[0][0]}", name, pair[0][1], pair[1][1]))

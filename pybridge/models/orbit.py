@@ -65,7 +65,7 @@ def elevation_deg(
 
 def ecef(latitude_deg: float, longitude_deg: float, altitude_m: float = 0.0) -> Point:
     """A place on or above the sphere, ECEF, m."""
-    return tuple(_orbit.ecef(latitude_deg, longitude_deg, altitude_m))  # type: ignore[return-value]
+    return tuple(_orbit.ecef(latitude_deg, longitude_deg, altitude_m))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,13 @@ class Trajectory:
             EphemerisError: a time that an ephemeris file does not have.
         """
         try:
-            return tuple(self._native.position(time_s))  # type: ignore[return-value]
+            return tuple(self._native.position(time_s))
         except ValueError as error:
             raise EphemerisError(str(error)) from None
 
     def velocity_mps(self, time_s: float) -> Point:
         """Relative to the turning Earth, ECEF, m/s."""
-        return tuple(self._native.velocity(time_s))  # type: ignore[return-value]
+        return tuple(self._native.velocity(time_s))
 
     def elevation_deg(self, ground: Point, time_s: float) -> float:
         """Above the horizontal plane of a place (ECEF, m), -90 to 90 degrees."""
