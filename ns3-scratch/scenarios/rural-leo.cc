@@ -83,7 +83,7 @@ ReadConstellation(Bridge& bridge)
     const std::string file =
         bridge.TextParameter("ephemeris_file",
                              {},
-                             "CSV of `qntn ephemeris`: a path, or a file of the data folder");
+                             "CSV of `qntn ephemeris`: a path, or a file of data/tle");
     const auto numSatellites =
         bridge.Parameter<uint32_t>("walker_satellites", 4, 2000, "1", "satellites of the shell");
     const auto numPlanes =
@@ -97,8 +97,9 @@ ReadConstellation(Bridge& bridge)
                                                           "inclination of the planes");
     if (kind == "file")
     {
+        const std::filesystem::path shipped = bridge.DataPath("tle");
         return Constellation::FromFile(std::filesystem::exists(file) ? file
-                                                                     : bridge.DataPath(file));
+                                                                     : (shipped / file).string());
     }
     return Constellation::Walker({.pattern = WalkerPattern::STAR,
                                   .inclinationDeg = inclination_deg,
