@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""rural-leo as a whole: deterministic, conforming, with satellites that come and go, and typed errors before it starts."""
+"""rural-leo as a whole: deterministic, conforming, satellites that come and go, typed errors before it starts."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 //
 // Delay and beams follow the satellite.
 #include "orbit/circular-orbit.h"
+#include "orbit/fixed-trajectory.h"
 #include "orbit/visibility.h"
 #include "ran-fixture.h"
 
@@ -204,6 +205,28 @@ TEST_CASE("a satellite that sees no gateway is off")
         ping.Run(1);
         CHECK(ping.m_fixture.ran->IsAvailable(0) == near);
         CHECK((ping.m_fixture.ran->GetServingCell(0) == 0) == near);
+    }
+}
+
+TEST_CASE("a platform and a geostationary satellite serve at the delay of their height")
+{
+    const Ecef user = HERE.ToEcef(100, 100, 1.5);
+    const std::vector<std::shared_ptr<const Trajectory>> fixed{
+        std::make_shared<FixedTrajectory>(40.4168, -3.7038, 20e3, 2000, 30),
+        std::make_shared<FixedTrajectory>(FixedTrajectory::Geostationary(-3.7))};
+    const std::vector<double> expected_s{20.1e3 / SPEED_OF_LIGHT_MPS, 0.1256};
+    const double own_s = MeasureOwnTime();
+    for (size_t i = 0; i < fixed.size(); ++i)
+    {
+        Ping ping;
+        auto cell = MakeCell(fixed[i]);
+        cell.eirpDensityDbwPerMhz = i == 0 ? 30 : 90;
+        cell.gOverTDbPerK = i == 0 ? 20 : 60;
+        ping.m_fixture.ran->AddNtnCell(cell);
+        const auto trips = ping.Run(4);
+        const double geometry_s = Norm(fixed[i]->PositionAt(2.5) - user) / SPEED_OF_LIGHT_MPS;
+        CHECK(geometry_s == doctest::Approx(expected_s[i]).epsilon(0.01));
+        CHECK(std::abs(trips[2] - own_s - 2 * geometry_s) < 0.01 * geometry_s);
     }
 }
 
