@@ -138,5 +138,8 @@ def test_a_file_of_ones_own_and_what_is_wrong_with_it(tmp_path: Path, nothing_le
     ephemeris.write_ephemeris(file, tles, start, duration_s=480, step_s=60)
     with pytest.raises(pybridge.ParameterError, match="make a longer file or lower episode_s"):
         metrics_of({**own, "episode_s": 600})
+    ephemeris.write_ephemeris(file, tles[:3], start, duration_s=1200, step_s=60)
+    with pytest.raises(pybridge.ParameterError, match="found 3 satellites, expected at least 4"):
+        metrics_of(own)
     with pytest.raises(pybridge.ParameterError, match=r"none\.csv: cannot be read"):
         metrics_of({**own, "ephemeris_file": str(tmp_path / "none.csv")})

@@ -62,6 +62,13 @@ inline Rural::Rural(const RuralConfig& config, Constellation constellation)
       m_frame(config.latitudeDeg, config.longitudeDeg),
       m_draws(ns3::CreateObject<ns3::UniformRandomVariable>())
 {
+    if (m_constellation.GetNumSatellites() < NUM_SATELLITES)
+    {
+        throw std::invalid_argument("ephemeris_file: found " +
+                                    std::to_string(m_constellation.GetNumSatellites()) +
+                                    " satellites, expected at least " +
+                                    std::to_string(NUM_SATELLITES) + "; take a larger shell");
+    }
     int64_t stream = 1;
     m_draws->SetStream(stream++);
     const double where = m_draws->GetValue();
