@@ -47,7 +47,7 @@ class Ephemeris final : public Trajectory
 
     const std::string& GetSatellite() const;
     double GetBeginS() const;
-    double GetEndS() const;
+    double GetEndS() const override;
     /// \throws EphemerisError unless the file has all of this time
     void RequireCovers(double fromS, double toS) const;
 

@@ -3,6 +3,7 @@
 
 #include "orbit/require.h"
 
+#include <limits>
 #include <utility>
 
 namespace qntn
@@ -23,6 +24,12 @@ Trajectory::VelocityAt(double timeS) const
     return {way.x / (2 * HALF_STEP_S), way.y / (2 * HALF_STEP_S), way.z / (2 * HALF_STEP_S)};
 }
 
+double
+Trajectory::GetEndS() const
+{
+    return std::numeric_limits<double>::infinity();
+}
+
 LaterTrajectory::LaterTrajectory(std::shared_ptr<const Trajectory> base, double offsetS)
     : m_base(std::move(base)), m_offset(offsetS)
 {
@@ -38,6 +45,12 @@ Ecef
 LaterTrajectory::VelocityAt(double timeS) const
 {
     return m_base->VelocityAt(timeS + m_offset);
+}
+
+double
+LaterTrajectory::GetEndS() const
+{
+    return m_base->GetEndS() - m_offset;
 }
 
 double

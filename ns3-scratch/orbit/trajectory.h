@@ -20,6 +20,9 @@ class Trajectory
 
     /// Relative to the turning Earth, m/s.
     virtual Ecef VelocityAt(double timeS) const;
+
+    /// Until when it is known; infinite for what is computed.
+    virtual double GetEndS() const;
 };
 
 /// Another trajectory, begun at its time \p offsetS.
@@ -30,6 +33,7 @@ class LaterTrajectory final : public Trajectory
 
     Ecef PositionAt(double timeS) const override;
     Ecef VelocityAt(double timeS) const override;
+    double GetEndS() const override;
 
   private:
     std::shared_ptr<const Trajectory> m_base;

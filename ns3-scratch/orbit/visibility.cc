@@ -73,6 +73,7 @@ FindPasses(const Trajectory& trajectory,
            double stepS)
 {
     Require(stepS > 0, "step_s", stepS, "above 0");
+    toS = std::min(toS, trajectory.GetEndS());
     const Elevation elevation = [&](double t)
     { return ElevationDeg(ground, trajectory.PositionAt(t)); };
     // times at which to look: steps and, between them, culminations

@@ -19,7 +19,7 @@ struct Pass
 };
 
 /// The passes over a place between two times, in order; rise, culmination and set within a
-/// millisecond.
+/// millisecond. The search ends where the trajectory does.
 /// \param stepS the search looks this often; a pass may be shorter, two culminations may not be
 /// nearer to each other
 /// \throws std::invalid_argument for a step that is not above 0

@@ -118,7 +118,8 @@ def test_positions_are_those_of_the_published_verification() -> None:
 
 
 def test_the_turn_to_ecef_is_that_of_the_worked_example() -> None:
-    # Vallado et al., AIAA 2006-6753, Appendix C: 2004-04-06 07:51:28.386009 UTC, UT1 - UTC = -0.439961 s
+    # Vallado, "Fundamentals of Astrodynamics", 4th ed., Example 3-15: 2004-04-06 07:51:28.386009 UTC,
+    # UT1 - UTC = -0.439961 s; from TEME to the pseudo Earth-fixed frame
     days = (datetime(2004, 4, 6, 7, 51, 28, 386009, tzinfo=UTC) - datetime(2000, 1, 1, 12, tzinfo=UTC)).total_seconds()
     teme_m = np.array([[5094180.16210, 6127644.65950, 6380344.53270]])
     ours = ephemeris.teme_to_ecef(teme_m, [2451545 + (days - 0.439961) / 86400])

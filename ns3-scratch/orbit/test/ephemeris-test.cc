@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "orbit/circular-orbit.h"
 #include "orbit/ephemeris.h"
+#include "orbit/visibility.h"
 
 #include <algorithm>
 #include <cmath>
@@ -188,6 +189,21 @@ TEST_CASE("a bad ephemeris file is refused with its line, what is wrong, and wha
     CHECK(Has(Refusal(MakeLines(60, 8)), "found 8 rows, expected at least 9"));
     CHECK(Has(Refusal({"time_s,satellite,x_m,y_m,z_m"}), "found no rows"));
     CHECK_THROWS_AS(ReadEphemeris("no-such-file.csv"), EphemerisError);
+}
+
+TEST_CASE("passes are looked for until the file ends, and not beyond")
+{
+    const CsvFile file(MakeLines(60, 20));
+    const auto track = ReadEphemeris(file.GetPath())[0];
+    const Ecef below = track->PositionAt(1000);
+    const double scale = EARTH_RADIUS_M / Norm(below);
+    const Ecef ground{below.x * scale, below.y * scale, below.z * scale};
+    const LaterTrajectory later(track, 500);
+    const auto passes = FindPasses(later, ground, 20, 0, 5000);
+    REQUIRE(passes.size() == 1);
+    CHECK(passes[0].culminationS == doctest::Approx(500).epsilon(1e-2));
+    CHECK(passes[0].setS == 640);
+    CHECK(LOW.GetEndS() > 1e300);
 }
 
 TEST_CASE("no position is made up outside the times of the file")
