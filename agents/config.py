@@ -69,6 +69,7 @@ class TrainConfig:
     num_envs: int = 2
     rollout_steps: int = 200  # steps per environment between updates
     segment_rollouts: int = 12  # rollouts between checkpoints; episodes restart there
+    overlap: bool = True  # sample while the update runs, with weights one update old (runners apart from the learner)
     final_lr_ratio: float = 0.1  # the learning rate decays linearly to this part of its start
     roles: Mapping[str, RoleConfig] = field(default_factory=dict)
 
@@ -161,6 +162,8 @@ def _checked(path: str, value: Any, wanted: Any) -> Any:
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if wanted is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if wanted in (bool, str) and isinstance(value, wanted):
         return value
     if get_origin(wanted) is tuple and isinstance(value, list | tuple):
         return tuple(_checked(path, item, int) for item in value)

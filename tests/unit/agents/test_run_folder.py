@@ -67,7 +67,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path, terminates):
 
     whole = start(tmp_path / "whole", segments=4, make_env=make_env)
     half = start(tmp_path / "parts", segments=4, stop_after_segments=1, make_env=make_env)
-    assert half["roles"]["planner"]["buffer"]["count"].min() > 0  # decisions that wait for an update go along
+    assert half["pools"]["planner"][0][0]["valid"].any()  # decisions that wait for an update go along
     parts = start(tmp_path / "parts", segments=4, resume=True, make_env=make_env)
     assert whole["env_steps"] == 4 * SEGMENT
     assert whole["roles"]["planner"]["optimiser"]["state"][0]["step"] > 0
@@ -84,10 +84,10 @@ def test_a_longer_run_equals_a_short_one_continued(tmp_path):
 
 def test_managers_keep_decisions_between_updates(tmp_path):
     state = start(tmp_path, segments=1, settings=["manager.min_decisions=1000"])
-    planner = state["roles"]["planner"]["buffer"]
-    assert planner["count"].min() >= 3 * ROLLOUT // PERIOD
-    assert not planner["open"].any()  # closed by the segment's end
-    assert state["roles"]["cell"]["buffer"]["count"].tolist() == [0, 0]
+    parts = state["pools"]["planner"][0]
+    assert sum(part["valid"].sum(axis=0) for part in parts).min() >= 3 * ROLLOUT // PERIOD
+    assert parts[-1]["last"][parts[-1]["valid"].sum(axis=0) - 1, [0, 1]].all()  # closed by the segment's end
+    assert state["pools"]["cell"] == {}
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
