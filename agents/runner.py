@@ -8,7 +8,6 @@ to the next, so that it can be anywhere and be started anew at any time.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,13 @@ if TYPE_CHECKING:
 
 FIRST_TRAINING_SEED = 2**20  # held-out seeds lie below
 FAILURES_IN_A_ROW = 5  # without an episode's end or a fragment's between them, and a runner gives up
+
+
+def close_envs(env: Environments) -> None:
+    """End environments that can be ended."""
+    close = getattr(env, "close", None)
+    if close is not None:
+        close()
 
 
 class RolePolicy:
@@ -219,8 +225,7 @@ class EnvRunner:
         tally.failures.append(str(error))
         if self.remake is None or self.failures_in_a_row >= FAILURES_IN_A_ROW:
             raise error
-        with contextlib.suppress(AttributeError):
-            self.env.close()  # type: ignore[attr-defined]
+        close_envs(self.env)
         self.env = self.remake()
 
     def _seed(self, use: str) -> int:

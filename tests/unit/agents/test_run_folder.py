@@ -23,6 +23,7 @@ SETTINGS = [
     "num_envs=2",
     "manager.min_decisions=18",
     "worker.epochs=2",
+    "backend=inline",
 ]
 SEGMENT = 3 * 2 * ROLLOUT
 
