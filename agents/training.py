@@ -80,16 +80,17 @@ def train(
                 f"({', '.join(sorted(PLACES))}) may be given with it"
             )
         recipe = checkpoint.read_recipe(run)
-        state = checkpoint.load(run)
+        if checkpoint.exists(run):  # else it was stopped before the first
+            state = checkpoint.load(run)
         scenario, params = recipe["scenario"], recipe["params"]
         config = from_dict(recipe["config"] | settings)
-    elif (run / checkpoint.LATEST).exists():
+    elif checkpoint.exists(run):
         raise checkpoint.CheckpointError(f"{run} has a checkpoint; go on with --resume, or name another --run")
     else:
         config = run_settings(settings)
     with rollouts.start(partial(_open, make_env, scenario, dict(params), transport), config) as runners:
         schema = runners.schema
-        if state is None:
+        if not resume:
             config = resolve(settings, schema.roles)
         learner = HierarchicalMappo(runners, config)
         if state is not None:
