@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 State = dict[str, Any]
 
 
-def _as_dict(view: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
-    return MappingProxyType, (dict(view),)
+def _view(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
 
 
-copyreg.pickle(MappingProxyType, _as_dict)  # a schema has some, and travels too
+copyreg.pickle(MappingProxyType, lambda view: (_view, (dict(view),)))  # a schema has some, and travels too
 
 
 @dataclass(frozen=True)
