@@ -10,6 +10,7 @@ a machine that has other work: a step's in simulators and in Python (inference, 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import time
@@ -125,7 +126,8 @@ def _family() -> list[Path]:
     found = [Path("/proc/self")]
     for process in found:  # grows meanwhile
         for thread in (process / "task").iterdir():
-            found += [Path("/proc") / pid for pid in (thread / "children").read_text().split()]
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+                found += [Path("/proc") / pid for pid in (thread / "children").read_text().split()]
     return found
 
 
