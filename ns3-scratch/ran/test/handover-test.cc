@@ -265,8 +265,10 @@ TEST_CASE("service goes on from the ground to a satellite and back")
     bench.AddSatellite(30, 2e9, 30);
     const auto mobility = bench.MakeMobility(300, 100);
     const auto user = bench.ran->AddUe(mobility);
-    const auto flow = bench.ran->AddFlow(
-        user, 0, Seconds(20), {.rlc = RlcMode::ACKNOWLEDGED, .maxRetransmissions = 32});
+    const auto flow = bench.ran->AddFlow(user,
+                                         0,
+                                         Seconds(20),
+                                         {.rlc = RlcMode::ACKNOWLEDGED, .maxRetransmissions = 32});
     bench.Start();
     REQUIRE(bench.ran->GetServingCell(user) == 0);
     bench.Offer(flow, 1e6, 1000);
