@@ -270,7 +270,7 @@ class DisasterArea
                                                                  HAPS_ALTITUDE_M),
                  .frame = frame,
                  .beamCentre = town,
-                 .carrier = {2.0e9, 10e6, 0, "D", 1},
+                 .carrier = {2.0e9, 5e6, 0, "D", 1},
                  .eirpDensityDbwPerMhz = 10,
                  .minElevationDeg = 10,
                  .coreDelay = ns3::Seconds(0),
@@ -291,9 +291,9 @@ class DisasterArea
                                                                                    overhead_s)),
                  .frame = frame,
                  .beamCentre = {town.x, -VILLAGE_M / 2, 0},
-                 .carrier = {2.02e9, 10e6, 0, "D", 1},
+                 .carrier = {2.02e9, 5e6, 0, "D", 1},
                  .eirpDensityDbwPerMhz = 34, // TR 38.821 V16.2, set 1, LEO-600
-                 .minElevationDeg = 70,
+                 .minElevationDeg = 78,
                  .coreDelay = ns3::Seconds(0),
                  .environment = "Suburban"});
         }
