@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "orbit/visibility.h"
+#include "ran/coverage.h"
+#include "ran/ran-kpis.h"
 #include "ran/test/mobility-fixture.h"
 
 #include "ns3/pointer.h"
@@ -9,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 using namespace qntn;
 using namespace ns3;
@@ -74,6 +77,10 @@ TEST_CASE("a user who drives from one gNB to another is handed over once and los
     const auto mobility = bench.MakeMobility(60, 40);
     const auto user = bench.ran->AddUe(mobility);
     const auto flow = bench.ran->AddFlow(user, 0, Seconds(5), LOSSLESS);
+    RanKpis kpis(bench.ran);
+    kpis.AddFlow(flow, user, 0, Seconds(5), DOWNLINK);
+    bench.ran->SetDroppedCallback(MakeCallback(&RanKpis::Dropped, &kpis));
+    bench.alsoDelivered = MakeCallback(&RanKpis::Delivered, &kpis);
     bench.Start();
     bench.Offer(flow, 8e6, 1000);
     const auto moves = bench.Follow(user, mobility, 12);
@@ -97,6 +104,16 @@ TEST_CASE("a user who drives from one gNB to another is handed over once and los
     CHECK(bench.GetDropped(flow) == 0);
     CHECK(bench.ran->GetAccount(flow).delivered > 0.99 * 12 * 1000);
     CHECK(std::ranges::is_sorted(bench.created));
+    const auto rows = kpis.GetRows();
+    const auto row = std::ranges::find(rows, "ue", &KpiRow::of);
+    REQUIRE(row != rows.end());
+    CHECK(row->mobility.handovers == 1);
+    CHECK(row->mobility.interruption == report.interruption);
+    std::ostringstream csv;
+    kpis.WriteCsv(csv);
+    CHECK(csv.str().find(",handovers,ping_pongs,radio_link_failures,interruption_s\r\n") !=
+          std::string::npos);
+    CHECK(csv.str().find(",1,0,0,0.03") != std::string::npos);
 }
 
 TEST_CASE("forwarded packets come as late as Xn takes, in order")
@@ -310,4 +327,31 @@ TEST_CASE("a link fails when hand-over comes too late, and another cell takes th
     CHECK(report.interruption >= MilliSeconds(200 + 250));
     CHECK(report.interruption < MilliSeconds(200 + 250 + 1));
     CHECK(bench.IsAccountedFor(flow));
+}
+
+TEST_CASE("a user outside every cell is named before anything runs")
+{
+    const GroundFrame frame(MobilityFixture::LATITUDE_DEG, 0);
+    const std::vector<GnbConfig> gnbs{
+        {"town", {0, 0, 25}, {3.5e9, 40e6, 1, "D"}, 46, 8},
+        {"country", {20e3, 0, 25}, {3.5e9, 40e6, 1, "D"}, 46, 8, "RMa"}};
+    const std::vector<NtnCellConfig> satellites{
+        {.name = "leo",
+         .trajectory = std::make_shared<CircularOrbit>(600e3, 90, 0, 0),
+         .frame = frame,
+         .beamCentre = {100e3, 0, 0},
+         .carrier = {2e9, 30e6, 0, "D", 1},
+         .eirpDensityDbwPerMhz = 34,
+         .minElevationDeg = 30,
+         .coreDelay = Seconds(0),
+         .environment = "Rural"}};
+    CHECK(BeamReachM(satellites[0]) == doctest::Approx(23'117).epsilon(0.001)); // 600 km tan(2.206)
+    std::vector<Vector> places{{5e3, 0, 1.5}, {29.9e3, 0, 1.5}, {100e3, 23e3, 1.5}};
+    CHECK_NOTHROW(RequireCoverage(places, gnbs, satellites));
+    CHECK_THROWS_AS(RequireCoverage(places, gnbs, {}), std::invalid_argument);
+    places[0].x = 5.2e3;
+    CHECK_THROWS_WITH_AS(RequireCoverage(places, gnbs, satellites),
+                         "user 0: found at (5200 m, 0 m), outside every cell; expected within "
+                         "5000 m of town, 10000 m of country, 23116 m of the centre of leo",
+                         std::invalid_argument);
 }

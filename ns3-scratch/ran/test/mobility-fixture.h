@@ -119,6 +119,7 @@ class MobilityFixture : public RanFixture
         return longest;
     }
 
+    RanNetwork::DeliveredCallback alsoDelivered;
     std::vector<double> deliveredAt;
     std::vector<ns3::Time> created; ///< of the delivered packets, in order of delivery
 
@@ -128,6 +129,7 @@ class MobilityFixture : public RanFixture
         deliveredBytes[flow] += packet->GetSize();
         deliveredAt.push_back(ns3::Simulator::Now().GetSeconds());
         created.push_back(made);
+        alsoDelivered.IsNull() ? void() : alsoDelivered(flow, packet, made);
     }
 };
 
