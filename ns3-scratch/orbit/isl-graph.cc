@@ -46,7 +46,9 @@ FindPlace(uint32_t satellite, const Trajectory& trajectory, double timeS)
                         v.y + EARTH_ROTATION_RAD_PER_S * r.x,
                         v.z};
     const Ecef normal = Cross(r, inertial);
-    const Ecef node{-normal.y, normal.x, 0};
+    // over the equator there is no node: any direction will do
+    const bool isLevel = std::hypot(normal.x, normal.y) < 1e-9 * Norm(normal);
+    const Ecef node = isLevel ? Ecef{1, 0, 0} : Ecef{-normal.y, normal.x, 0};
     const Ecef ahead = Cross(normal, node);
     return {satellite,
             std::atan2(node.y, node.x),

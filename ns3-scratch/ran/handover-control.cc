@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 
 namespace qntn
 {
@@ -26,6 +27,7 @@ const Time NEVER = Time::Max();
 const Time PING_PONG_TIME = Seconds(1); ///< minimum time of stay, TR 36.839 V11.1, 5.6
 const Time SOON_AFTER = Seconds(1);     ///< a failure so soon is the hand-over's
 constexpr double LOOK_AHEAD_S = 600;
+constexpr double LOOK_PART_S = 60; ///< looked at a time, so that no more of an ephemeris is asked for
 constexpr double LOOK_STEP_S = 5;
 constexpr double DEAD_DB = -100; ///< quality of a cell that does not send
 
@@ -318,6 +320,33 @@ HandoverControl::CheckConditional(uint32_t ueIndex, uint32_t serving) const
     return {};
 }
 
+void
+HandoverControl::LookAhead(Cell& cell)
+{
+    const double from_s = cell.lookedUntil.GetSeconds();
+    const double to_s = from_s + LOOK_PART_S;
+    cell.lookedUntil = Seconds(to_s);
+    try
+    {
+        const auto passes = FindPasses(*cell.trajectory,
+                                       cell.centre,
+                                       cell.minElevationDeg,
+                                       from_s,
+                                       to_s,
+                                       LOOK_STEP_S);
+        const bool isUp = !passes.empty() && passes.front().riseS <= from_s;
+        if (!isUp || passes.front().setS < to_s)
+        {
+            cell.sets = isUp ? Seconds(passes.front().setS) : Seconds(from_s);
+        }
+    }
+    catch (const std::exception&)
+    {
+        // an ephemeris that ends here; what lies behind its end is not known before it is needed
+        cell.lookedUntil += Seconds(LOOK_AHEAD_S);
+    }
+}
+
 Time
 HandoverControl::GetSetTime(uint32_t cellIndex)
 {
@@ -329,17 +358,12 @@ HandoverControl::GetSetTime(uint32_t cellIndex)
     }
     if (now >= std::min(cell.sets, cell.lookedUntil))
     {
-        const double now_s = now.GetSeconds();
-        const auto passes = FindPasses(*cell.trajectory,
-                                       cell.centre,
-                                       cell.minElevationDeg,
-                                       now_s,
-                                       now_s + LOOK_AHEAD_S,
-                                       LOOK_STEP_S);
-        const bool isUp = !passes.empty() && passes.front().riseS <= now_s;
-        const bool stays = isUp && passes.front().setS >= now_s + LOOK_AHEAD_S;
-        cell.sets = stays ? NEVER : isUp ? Seconds(passes.front().setS) : now;
-        cell.lookedUntil = now + Seconds(LOOK_AHEAD_S / 2);
+        cell.lookedUntil = now;
+        cell.sets = NEVER;
+        while (cell.sets == NEVER && cell.lookedUntil < now + Seconds(LOOK_AHEAD_S))
+        {
+            LookAhead(cell);
+        }
     }
     return cell.sets;
 }

@@ -103,6 +103,8 @@ class HandoverControl : public ns3::Object
     uint32_t SelectCell(uint32_t ueIndex) const;
     FailureCause FindFailureCause(const Ue& ue, uint32_t source, uint32_t target) const;
     void Forget(uint32_t ueIndex);
+    /// Looks for the set a minute farther than before.
+    static void LookAhead(Cell& cell);
     size_t At(uint32_t ueIndex, uint32_t cellIndex) const;
 
     // attributes

@@ -103,6 +103,8 @@ class RadioChannel
     bool IsAvailable(uint32_t cellIndex) const;
     double GetElevationDeg(uint32_t cellIndex) const;
     double GetSlantRangeM(uint32_t cellIndex, uint32_t ueIndex) const;
+    /// Between a gateway and the satellite, as it was when last reached; 0 for what has none.
+    double GetGatewayDelayS(uint32_t cellIndex) const;
 
   private:
     struct Cell
@@ -121,6 +123,8 @@ class RadioChannel
         double elevationDeg{90};
         bool available{true};
         bool down{false};
+        Ecef beamAxis{};         ///< from the satellite to where its beam looks
+        double gatewayDelayS{0}; ///< between a gateway and the satellite
         std::vector<CorrelatedField>
             fields; ///< line of sight, shadowing with it, shadowing without
         Subbands subbandPrbs{};
@@ -153,6 +157,8 @@ class RadioChannel
     };
 
     Link MakeGnbLink(const Cell& cell, const Ue& ue) const;
+    /// Follows a satellite. \return where it is
+    Ecef FollowSatellite(Cell& cell, double nowS) const;
     Link MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite) const;
     const Link& GetLink(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Noise and interference of a PRB in each sub-band, mW.

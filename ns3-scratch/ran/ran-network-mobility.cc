@@ -207,9 +207,16 @@ RanNetwork::GetElevationDeg(uint32_t cellIndex) const
 Time
 RanNetwork::GetPropagationDelay(uint32_t cellIndex, uint32_t ueIndex) const
 {
-    const double light_ns =
-        m_channel->GetSlantRangeM(cellIndex, ueIndex) / SPEED_OF_LIGHT_MPS * 1e9;
-    return NanoSeconds(static_cast<int64_t>(light_ns)) + m_cells[cellIndex].coreDelay;
+    const Cell& cell = m_cells[cellIndex];
+    const double service_s = m_channel->GetSlantRangeM(cellIndex, ueIndex) / SPEED_OF_LIGHT_MPS;
+    const double feeder_s = cell.gnbOnBoard ? 0 : m_channel->GetGatewayDelayS(cellIndex);
+    return NanoSeconds(static_cast<int64_t>((service_s + feeder_s) * 1e9)) + cell.coreDelay;
+}
+
+Time
+RanNetwork::GetBackhaulDelay(uint32_t cellIndex) const
+{
+    return m_cells[cellIndex].gnbOnBoard ? Seconds(m_channel->GetGatewayDelayS(cellIndex)) : Time();
 }
 
 uint32_t

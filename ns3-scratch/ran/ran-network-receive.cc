@@ -162,7 +162,8 @@ RanNetwork::Arrived(uint32_t cellIndex, Direction direction, const TransportBloc
     const auto& flow = m_flows.GetFlows()[block.flow];
     FlowState& state = m_states[block.flow];
     auto& report = m_cells[cellIndex].sides[direction].reports[block.sliceId];
-    const Time arrival = cell.slot + GetPropagationDelay(cellIndex, flow.ueIndex);
+    const Time arrival =
+        cell.slot + GetPropagationDelay(cellIndex, flow.ueIndex) + GetBackhaulDelay(cellIndex);
     state.sentBits += block.bits;
     if (direction == UPLINK && flow.config.configuredGrantBytes == 0)
     {

@@ -14,6 +14,7 @@
 #include "ns3/uinteger.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace qntn
@@ -235,12 +236,18 @@ RanNetwork::AddNtnCell(const NtnCellConfig& config)
     NS_ABORT_MSG_IF(!(config.minElevationDeg >= 0 && config.minElevationDeg <= 90),
                     "satellite " << config.name << ": found min_elevation_deg "
                                  << config.minElevationDeg << ", expected 0 .. 90");
+    NS_ABORT_MSG_IF(
+        !(std::abs(config.beamOffset.aheadDeg) <= 60 && std::abs(config.beamOffset.leftDeg) <= 60),
+        "satellite " << config.name << ": found a beam offset of " << config.beamOffset.aheadDeg
+                     << " and " << config.beamOffset.leftDeg << " degrees, expected -60 .. 60");
     m_channel->AddNtnCell(config);
     m_handover->AddNtnCell(config);
-    m_cells.push_back({.name = config.name,
-                       .carrier = config.carrier,
-                       .isNtn = true,
-                       .coreDelay = config.coreDelay});
+    m_cells.push_back(
+        {.name = config.name,
+         .carrier = config.carrier,
+         .isNtn = true,
+         .coreDelay = config.coreDelay,
+         .gnbOnBoard = config.gateway && config.gateway->GetPayload() == Payload::REGENERATIVE});
     m_cells.back().numPrbs = CountPrbs(config.carrier);
     return static_cast<uint32_t>(m_cells.size() - 1);
 }

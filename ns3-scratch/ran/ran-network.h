@@ -86,8 +86,12 @@ class RanNetwork : public ns3::Object
     bool IsAvailable(uint32_t cellIndex) const;
     /// Of a satellite above its beam's centre, degrees; 90 for a gNB.
     double GetElevationDeg(uint32_t cellIndex) const;
-    /// From where traffic enters to the user: of light on the service link, and the feeder's.
+    /// Between a user and its gNB: of light on the service link and, where the gNB stands at the
+    /// gateway of a transparent payload, on the feeder link.
     ns3::Time GetPropagationDelay(uint32_t cellIndex, uint32_t ueIndex) const;
+    /// Between a gateway and a gNB on board, over links between satellites too. Packets take it
+    /// beside the propagation delay; HARQ does not.
+    ns3::Time GetBackhaulDelay(uint32_t cellIndex) const;
     /// The cell that serves a user, or NO_CELL.
     uint32_t GetServingCell(uint32_t ueIndex) const;
     uint64_t GetNumHandovers() const;
@@ -144,6 +148,7 @@ class RanNetwork : public ns3::Object
         CarrierConfig carrier;
         bool isNtn;
         ns3::Time coreDelay{};
+        bool gnbOnBoard{false}; ///< of a satellite whose traffic comes from a gateway
         uint32_t numPrbs{0};
         uint32_t slotTicks{1};              ///< ticks a slot; the shortest slot is a tick
         ns3::Time slot{};                   ///< its length

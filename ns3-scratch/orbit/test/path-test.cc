@@ -70,6 +70,9 @@ TEST_CASE("planes and neighbours are found from positions alone")
     std::ranges::sort(found);
     CHECK(found == expected);
     const WalkerShell delta{WalkerPattern::DELTA, 53, 72, 8, 0, 550e3};
+    // a ring over the equator is one plane
+    const WalkerShell ring{WalkerPattern::DELTA, 0, 12, 1, 0, 8000e3};
+    CHECK(FindPlusGrid(Fly(ring), 0) == MakePlusGrid(ring));
     CHECK(FindPlusGrid(Fly(delta), 0).size() == MakePlusGrid(delta).size());
 }
 
