@@ -27,7 +27,8 @@ const Time NEVER = Time::Max();
 const Time PING_PONG_TIME = Seconds(1); ///< minimum time of stay, TR 36.839 V11.1, 5.6
 const Time SOON_AFTER = Seconds(1);     ///< a failure so soon is the hand-over's
 constexpr double LOOK_AHEAD_S = 600;
-constexpr double LOOK_PART_S = 60; ///< looked at a time, so that no more of an ephemeris is asked for
+constexpr double LOOK_PART_S =
+    60; ///< looked at a time, so that no more of an ephemeris is asked for
 constexpr double LOOK_STEP_S = 5;
 constexpr double DEAD_DB = -100; ///< quality of a cell that does not send
 

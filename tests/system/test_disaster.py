@@ -86,8 +86,6 @@ def test_decisions_matter(nothing_left: object) -> None:
         ({"satellite": 0}, r"user 20: found at \(.*\), outside every cell; expected within 5000 m of gnb_0"),
     ],
 )
-def test_wrong_input_is_named_before_anything_runs(
-    params: dict[str, Any], message: str, nothing_left: object
-) -> None:
+def test_wrong_input_is_named_before_anything_runs(params: dict[str, Any], message: str, nothing_left: object) -> None:
     with pytest.raises(pybridge.ParameterError, match=message):
         pybridge.make_vec("disaster", num_envs=1, params=params)
