@@ -334,6 +334,13 @@ RadioChannel::DisturbanceMw(uint32_t cellIndex, uint32_t ueIndex, bool mean) con
 }
 
 double
+RadioChannel::GetRsrpDbm(uint32_t cellIndex, uint32_t ueIndex) const
+{
+    constexpr double ELEMENTS_OF_PRB = 12; // in a symbol
+    return ToDb(GetLink(cellIndex, ueIndex).rxPerPrbMw / ELEMENTS_OF_PRB);
+}
+
+double
 RadioChannel::GetSnrDb(uint32_t cellIndex, uint32_t ueIndex) const
 {
     const Link& link = GetLink(cellIndex, ueIndex);
@@ -389,10 +396,24 @@ RadioChannel::GetSinr(uint32_t cellIndex,
     return std::exp2(sum / numPrbs) - 1;
 }
 
+void
+RadioChannel::SetDown(uint32_t cellIndex, bool isDown)
+{
+    Cell& cell = m_cells[cellIndex];
+    cell.down = isDown;
+    cell.activity = cell.meanActivity = {};
+}
+
+bool
+RadioChannel::IsDown(uint32_t cellIndex) const
+{
+    return m_cells[cellIndex].down;
+}
+
 bool
 RadioChannel::IsAvailable(uint32_t cellIndex) const
 {
-    return m_cells[cellIndex].available;
+    return m_cells[cellIndex].available && !m_cells[cellIndex].down;
 }
 
 double

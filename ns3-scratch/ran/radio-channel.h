@@ -50,6 +50,9 @@ class RadioChannel
     /// measure, is that of such slots
     void SetActivity(uint32_t cellIndex, const Subbands& prbs, bool isDownlink);
 
+    /// Received power of one reference element without fading, dBm (SS-RSRP, TS 38.215 V17, 5.1.1);
+    /// of a satellite for a receiver of 290 K, as its G/T stands for noise and antenna together.
+    double GetRsrpDbm(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Received power over noise without fading and interference, dB.
     double GetSnrDb(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Mean SINR over the carrier with fading and the recent mean interference, dB: what a user
@@ -94,6 +97,10 @@ class RadioChannel
     /// PRB, dB.
     double MeasureUplinkSinrDb(uint32_t cellIndex, uint32_t ueIndex) const;
 
+    /// A cell fails, or works again.
+    void SetDown(uint32_t cellIndex, bool isDown);
+    bool IsDown(uint32_t cellIndex) const;
+    /// Whether a cell works and, of a satellite, is high enough.
     bool IsAvailable(uint32_t cellIndex) const;
     double GetElevationDeg(uint32_t cellIndex) const;
     double GetSlantRangeM(uint32_t cellIndex, uint32_t ueIndex) const;
@@ -116,6 +123,7 @@ class RadioChannel
         NtnEnvironment environment{NtnEnvironment::URBAN};
         double elevationDeg{90};
         bool available{true};
+        bool down{false};
         Ecef beamAxis{};         ///< from the satellite to where its beam looks
         double gatewayDelayS{0}; ///< between a gateway and the satellite
         std::vector<CorrelatedField>

@@ -245,13 +245,19 @@ RanNetwork::RetransmitMissing()
 }
 
 void
-RanNetwork::ReturnBlocks(uint32_t ueIndex)
+RanNetwork::ReturnBlocks(uint32_t ueIndex, bool lost)
 {
     Ue& ue = m_ues[ueIndex];
     for (auto& link : ue.links)
     {
         for (const auto& block : link.harq.Flush())
         {
+            const auto rlc = m_flows.GetFlows()[block.flow].config.rlc;
+            if (lost && rlc == RlcMode::UNACKNOWLEDGED) // TS 38.323 V17, 5.1.2
+            {
+                Lose(block, DropCause::RADIO);
+                continue;
+            }
             m_flows.Return(block.segments); // the new cell sends them
         }
         link.adaptation.Reset();

@@ -119,26 +119,11 @@ RanNetwork::GetTypeId()
                           MakeTimeAccessor(&RanNetwork::m_cqiPeriod),
                           MakeTimeChecker(MicroSeconds(500)))
             .AddAttribute("HandoverPeriod",
-                          "Time between two looks at which cell serves a user best.",
+                          "Time between two measurements of all cells, and looks at which serves a "
+                          "user; HandoverControl has what they lead to.",
                           TimeValue(MilliSeconds(40)),
                           MakeTimeAccessor(&RanNetwork::m_handoverPeriod),
                           MakeTimeChecker(MilliSeconds(1)))
-            .AddAttribute("HandoverInterruption",
-                          "How long a user receives nothing when it changes its cell.",
-                          TimeValue(MilliSeconds(30)),
-                          MakeTimeAccessor(&RanNetwork::m_handoverInterruption),
-                          MakeTimeChecker(Seconds(0)))
-            .AddAttribute(
-                "HandoverHysteresisDb",
-                "By how much another gNB must be stronger (event A3, TS 38.331, 5.5.4.4).",
-                DoubleValue(3),
-                MakeDoubleAccessor(&RanNetwork::m_handoverHysteresisDb),
-                MakeDoubleChecker<double>(0, 30))
-            .AddAttribute("NtnThresholdDb",
-                          "A user goes to a satellite when no gNB reaches it with this SNR.",
-                          DoubleValue(-6),
-                          MakeDoubleAccessor(&RanNetwork::m_ntnThresholdDb),
-                          MakeDoubleChecker<double>(-30, 60))
             .AddAttribute("TargetBler",
                           "Block error rate that link adaptation aims at.",
                           DoubleValue(0.1),
@@ -205,7 +190,9 @@ RanNetwork::GetTypeId()
 }
 
 RanNetwork::RanNetwork()
-    : m_channel(std::make_unique<RadioChannel>()), m_decoding(CreateObject<UniformRandomVariable>())
+    : m_channel(std::make_unique<RadioChannel>()),
+      m_handover(CreateObject<HandoverControl>()),
+      m_decoding(CreateObject<UniformRandomVariable>())
 {
 }
 
@@ -268,6 +255,7 @@ RanNetwork::AddGnb(const GnbConfig& config)
                     "gNB " << config.name << ": found scenario \"" << config.scenario
                            << "\", expected UMa, UMi or RMa");
     m_channel->AddGnb(config);
+    m_handover->AddGnb(config);
     m_cells.push_back({.name = config.name, .carrier = config.carrier, .isNtn = false});
     m_cells.back().numPrbs = CountPrbs(config.carrier);
     return static_cast<uint32_t>(m_cells.size() - 1);
@@ -286,6 +274,7 @@ RanNetwork::AddNtnCell(const NtnCellConfig& config)
         "satellite " << config.name << ": found a beam offset of " << config.beamOffset.aheadDeg
                      << " and " << config.beamOffset.leftDeg << " degrees, expected -60 .. 60");
     m_channel->AddNtnCell(config);
+    m_handover->AddNtnCell(config);
     m_cells.push_back(
         {.name = config.name,
          .carrier = config.carrier,
@@ -301,6 +290,7 @@ RanNetwork::AddUe(Ptr<MobilityModel> mobility)
 {
     NS_ABORT_MSG_IF(m_started, "a user is added after Start");
     m_channel->AddUe(mobility);
+    m_handover->AddUe(mobility);
     m_ues.emplace_back();
     return static_cast<uint32_t>(m_ues.size() - 1);
 }
@@ -406,14 +396,14 @@ RanNetwork::Start()
         RateThresholds::ForTable(cell.carrier.mcsTable);
     }
     m_channel->Start();
+    m_handover->Start(m_channel.get(), m_handoverPeriod);
     UpdateServingCells();
     m_nextSlot = Simulator::ScheduleNow(&RanNetwork::RunSlot, this);
 }
 
 void
-RanNetwork::Enqueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
+RanNetwork::EnterQueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
 {
-    NS_ASSERT_MSG(m_started && flowId < m_flows.GetFlows().size(), "no flow " << flowId);
     const auto& flow = m_flows.GetFlows()[flowId];
     const uint32_t serving = m_ues[flow.ueIndex].servingCell;
     const bool full = flow.queueBytes + packet->GetSize() > m_queueLimitBytes;

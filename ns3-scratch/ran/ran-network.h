@@ -4,6 +4,7 @@
 
 #include "ran/buffer-status.h"
 #include "ran/flow-queue.h"
+#include "ran/handover-control.h"
 #include "ran/harq.h"
 #include "ran/link-adaptation.h"
 #include "ran/radio-channel.h"
@@ -99,6 +100,17 @@ class RanNetwork : public ns3::Object
     /// The cell that serves a user, or NO_CELL.
     uint32_t GetServingCell(uint32_t ueIndex) const;
     uint64_t GetNumHandovers() const;
+    /// What moves users between cells: its attributes are set before Start.
+    HandoverControl& GetHandoverControl() const;
+    /// What mobility did to a user, or to all, since the start.
+    MobilityReport GetMobility(uint32_t ueIndex) const;
+    MobilityReport GetMobility() const;
+
+    /// A cell fails, or works again: it loses what is on the air, and its users notice by
+    /// themselves.
+    void SetOutage(uint32_t cellIndex, bool fails);
+    /// The same at two times to come.
+    void ScheduleOutage(uint32_t cellIndex, ns3::Time start, ns3::Time end);
     /// SINR that a user last measured, dB.
     double GetSinrDb(uint32_t ueIndex) const;
     /// The same that its base station measures of one PRB, dB.
@@ -174,6 +186,7 @@ class RanNetwork : public ns3::Object
     {
         uint32_t servingCell{NO_CELL};
         ns3::Time interruptedUntil;
+        ns3::Time forwardedUntil; ///< what comes before is sent on to the new cell
         std::vector<uint32_t> flows;
         std::array<Link, NUM_DIRECTIONS> links;
         double powerCommandDb{0};   ///< on its way to the user
@@ -193,6 +206,7 @@ class RanNetwork : public ns3::Object
     {
         double averageRateBps{1}; ///< for proportional fairness
         double sentBits{0};       ///< in the present slot
+        uint32_t forwarded{0};    ///< packets on the way from an old cell to the new one
         BufferStatus buffer;      ///< uplink: what the base station knows
         ns3::Time nextConfiguredGrant;
         ns3::Time lastStatus;            ///< acknowledged mode: when a report was sent
@@ -206,9 +220,14 @@ class RanNetwork : public ns3::Object
     void MakeBlocks(Cell& cell) const;
     void RunSlot();
     void UpdateServingCells();
-    void Handover(uint32_t ueIndex, uint32_t target);
+    void Move(uint32_t ueIndex, const HandoverControl::Decision& decision);
     /// All blocks that a user still has on the air go back to their queues, for another cell.
-    void ReturnBlocks(uint32_t ueIndex);
+    /// \param lost whether the cell could not end them: what is not acknowledged is lost
+    void ReturnBlocks(uint32_t ueIndex, bool lost);
+    /// A packet enters the queue of the cell that serves its user.
+    void EnterQueue(uint32_t flowId, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
+    /// A packet has come from the old cell to the new one.
+    void Forwarded(uint32_t flowId, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
     void MeasureCqi();
     void Schedule(uint32_t cellIndex, Direction direction);
     void Transmit(uint32_t cellIndex, Direction direction);
@@ -277,9 +296,6 @@ class RanNetwork : public ns3::Object
     bool m_subbandCqi;
     ns3::Time m_cqiPeriod;
     ns3::Time m_handoverPeriod;
-    ns3::Time m_handoverInterruption;
-    double m_handoverHysteresisDb;
-    double m_ntnThresholdDb;
     double m_targetBler;
     uint32_t m_maxTransmissions;
     HarqCombining m_combining;
@@ -293,6 +309,7 @@ class RanNetwork : public ns3::Object
     double m_uplinkLeastSnrDb;
 
     std::unique_ptr<RadioChannel> m_channel;
+    ns3::Ptr<HandoverControl> m_handover;
     std::vector<Cell> m_cells;
     std::vector<Ue> m_ues;
     FlowQueues m_flows;
@@ -309,7 +326,6 @@ class RanNetwork : public ns3::Object
     ns3::Time m_tick;
     ns3::Time m_begin; ///< of the first slot
     uint64_t m_tickCount{0};
-    uint64_t m_numHandovers{0};
     bool m_started{false};
     ns3::EventId m_nextSlot;
     SlotProfile m_profile;

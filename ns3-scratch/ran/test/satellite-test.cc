@@ -46,7 +46,7 @@ class Ping
     Ping()
     {
         m_fixture.ran->SetDeliveredCallback(MakeCallback(&Ping::Delivered, this));
-        m_fixture.ran->SetAttribute("NtnThresholdDb", DoubleValue(-20));
+        m_fixture.ran->GetHandoverControl().SetAttribute("NtnThresholdDb", DoubleValue(-20));
         m_fixture.ran->SetAttribute("TargetBler", DoubleValue(1e-6));
     }
 
