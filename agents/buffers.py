@@ -8,8 +8,9 @@ R = sum gamma^i r_i over the h steps that it lasts, and its discount becomes gam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -54,7 +55,8 @@ class Decisions:
     next_own: Array  # [K, E, A, D'] and
     next_state: Array  # [K, E, S]: what was seen after it, at the final state where the episode ended
     dead: Array  # [K, E, A] the agent left during it, while the episode went on
-    last: Array  # [K, E] the episode ended with it
+    begins: Array  # [K, E] it is the first of its episode, or the one before it was thrown away
+    last: Array  # [K, E] the episode ended with it, or (after `chain`) its successor is not among the rows
     terminated: Array  # [K, E] and not by the clock
     valid: Array  # [K, E]
 
@@ -69,6 +71,7 @@ class DecisionBuffer:
         self.gamma = gamma
         self.count = np.zeros(num_envs, dtype=np.int64)
         self.open = np.zeros(num_envs, dtype=bool)
+        self.fresh = np.ones(num_envs, dtype=bool)  # the next decision has no predecessor
         rows, agents = (capacity, num_envs), role.num_agents
         f32 = np.float32
         self.data: dict[str, Array] = {
@@ -82,6 +85,7 @@ class DecisionBuffer:
             "rewards": np.zeros((*rows, agents)),
             "discounts": np.ones(rows),
             "dead": np.zeros((*rows, agents), bool),
+            "begins": np.zeros(rows, bool),
             "last": np.zeros(rows, bool),
             "terminated": np.zeros(rows, bool),
             "final_own": np.zeros((*rows, agents, own_size), f32),
@@ -96,10 +100,12 @@ class DecisionBuffer:
         self.data["rewards"][rows, who] = 0.0
         self.data["discounts"][rows, who] = 1.0
         self.data["dead"][rows, who] = False
+        self.data["begins"][rows, who] = self.fresh[who]
         self.data["last"][rows, who] = False
         self.data["terminated"][rows, who] = False
         self.count[who] += 1
         self.open[who] = True
+        self.fresh[who] = False
 
     def reward(self, rewards: Array, died: Array | None = None) -> None:
         """Add one step's rewards [E, A] to the open decisions; `died` [E, A]: agents that left in this step."""
@@ -112,6 +118,7 @@ class DecisionBuffer:
 
     def end(self, environment: int, own: Array, state: Array, *, terminated: bool) -> None:
         """Close the open decision of an environment: its episode ended in `own` [A, D'], `state` [S]."""
+        self.fresh[environment] = True
         if not self.open[environment]:
             return
         row = self.count[environment] - 1
@@ -119,6 +126,22 @@ class DecisionBuffer:
         self.data["terminated"][row, environment] = terminated
         self.data["final_own"][row, environment] = own
         self.data["final_state"][row, environment] = state
+        self.open[environment] = False
+
+    def drop(self, environment: int) -> None:
+        """Throw away the open decision of an environment: its episode broke off.
+
+        The decision before it is complete; it keeps what was seen after it.
+        """
+        self.fresh[environment] = True
+        if not self.open[environment]:
+            return
+        row = self.count[environment] - 1
+        if row > 0 and not self.data["last"][row - 1, environment]:
+            self.data["last"][row - 1, environment] = True
+            self.data["final_own"][row - 1, environment] = self.data["own"][row, environment]
+            self.data["final_state"][row - 1, environment] = self.data["state"][row, environment]
+        self.count[environment] = row
         self.open[environment] = False
 
     def num_complete(self, due: Array) -> Array:
@@ -130,14 +153,14 @@ class DecisionBuffer:
         complete = self.num_complete(due)
         size = int(complete.max())
         data = {name: values[:size].copy() for name, values in self.data.items()}
-        next_own, next_state = data.pop("final_own"), data.pop("final_state")
-        for env, count in enumerate(complete):
-            for row in range(count):
-                if data["last"][row, env]:
-                    continue
-                follower_is_stored = row + 1 < self.count[env]
-                next_own[row, env] = self.data["own"][row + 1, env] if follower_is_stored else own[env]
-                next_state[row, env] = self.data["state"][row + 1, env] if follower_is_stored else view.state[env]
+        final_own, final_state = data.pop("final_own"), data.pop("final_state")
+        next_own, next_state = np.empty_like(final_own), np.empty_like(final_state)
+        followers = min(size, len(self.data["own"]) - 1)  # the rows that can have one
+        next_own[:followers], next_state[:followers] = (self.data[k][1 : followers + 1] for k in ("own", "state"))
+        for env in map(int, np.flatnonzero((complete > 0) & (self.count == complete))):
+            next_own[complete[env] - 1, env], next_state[complete[env] - 1, env] = own[env], view.state[env]
+        ended = data["last"]
+        next_own[ended], next_state[ended] = final_own[ended], final_state[ended]
         valid = np.arange(size)[:, None] < complete
         data["active"] &= valid[:, :, None]
 
@@ -149,15 +172,50 @@ class DecisionBuffer:
             self.count[env] = self.open[env] = unfinished
         return Decisions(next_own=next_own, next_state=next_state, valid=valid, **data)
 
-    def state_dict(self) -> dict[str, Any]:
-        """The decisions in hand (between updates managers have some)."""
-        used = int(self.count.max())
-        rows = {name: values[:used].copy() for name, values in self.data.items()}
-        return {"count": self.count.copy(), "open": self.open.copy(), "data": rows}
+    def clear(self) -> None:
+        """Forget everything."""
+        self.count[:] = 0
+        self.open[:] = False
+        self.fresh[:] = True
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a `state_dict`."""
-        self.count[:] = state["count"]
-        self.open[:] = state["open"]
-        for name, values in state["data"].items():
-            self.data[name][: len(values)] = values
+
+def chain(parts: Sequence[Decisions]) -> Decisions:
+    """One environment after the other, the rows of all `parts` in order: later decisions of the same environments.
+
+    The last row of each environment, and each row whose successor is missing, becomes `last`, so that no advantage
+    runs on into rows that do not follow.
+    """
+    counts = np.stack([part.valid.sum(axis=0) for part in parts])
+    ends = counts.cumsum(axis=0)
+    size = int(ends[-1].max())
+    valid = np.arange(size)[:, None] < ends[-1]
+    if len(parts) == 1:
+        data = {item.name: getattr(parts[0], item.name)[:size] for item in fields(Decisions)}
+        data["last"] = data["last"].copy()
+    else:
+        data = {}
+        for item in fields(Decisions):
+            first = getattr(parts[0], item.name)
+            whole = data[item.name] = np.zeros((size, *first.shape[1:]), first.dtype)
+            for part, count, end in zip(parts, counts, ends, strict=True):
+                for env in np.flatnonzero(count):
+                    whole[end[env] - count[env] : end[env], env] = getattr(part, item.name)[: count[env], env]
+    data["valid"] = valid
+    follows = np.zeros_like(valid)
+    follows[:-1] = valid[1:] & ~data["begins"][1:]
+    data["last"] |= valid & ~follows
+    return Decisions(**data)
+
+
+def beside(parts: Sequence[Decisions]) -> Decisions:
+    """The decisions of different environments side by side, [max K, sum E, ...]."""
+    if len(parts) == 1:
+        return parts[0]
+    size = max(len(part.valid) for part in parts)
+
+    def padded(values: Array) -> Array:
+        rows = np.zeros((size - len(values), *values.shape[1:]), values.dtype)
+        return np.concatenate([values, rows])
+
+    names = [item.name for item in fields(Decisions)]
+    return Decisions(**{name: np.concatenate([padded(getattr(p, name)) for p in parts], axis=1) for name in names})

@@ -33,6 +33,16 @@ def save(folder: Path, state: dict[str, Any]) -> None:
     if (folder / LATEST).exists():
         (folder / LATEST).replace(folder / PREVIOUS)
     temporary.replace(folder / LATEST)
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # the names too outlive a power cut
+    finally:
+        os.close(directory)
+
+
+def exists(folder: Path) -> bool:
+    """Whether a run has come as far as its first checkpoint."""
+    return any((folder / name).exists() for name in (LATEST, PREVIOUS))
 
 
 def load(folder: Path) -> dict[str, Any]:

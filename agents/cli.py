@@ -89,6 +89,11 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, such as role.cell.lr=3e-4; repeatable.")
     ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Where simulators are stepped: inline, local or ray. [default: local]")
+    ] = None,
+    num_runners: Annotated[int | None, typer.Option(help="Processes that share the simulators. [default: 1]")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster. [default: one of its own here]")] = None,
     transport: TransportName = "shm",
 ) -> None:
     """Train all roles of a scenario by hierarchical MAPPO."""
@@ -101,7 +106,16 @@ def train(
         name,
         folder,
         params=parse_params(param),
-        settings=read(config, override or (), steps=steps, seed=seed, num_envs=num_envs),
+        settings=read(
+            config,
+            override or (),
+            steps=steps,
+            seed=seed,
+            num_envs=num_envs,
+            backend=backend,
+            num_runners=num_runners,
+            ray_address=ray_address,
+        ),
         resume=resume,
         transport=transport,
         console=console,
@@ -338,6 +352,23 @@ def bench_learner(
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     console.print(table)
+
+
+@bench.command("training")
+def bench_training(
+    name: Annotated[str, typer.Argument(metavar="[SCENARIO]")] = "metaverse-city",
+    steps: Annotated[int, typer.Option(min=1, help="Environment steps of each row, in whole rollouts.")] = 2400,
+    override: Annotated[list[str] | None, typer.Option("--set", help="A setting, such as worker.epochs=2.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Speed of training with 1 and 2 simulators, where the time goes, and memory."""
+    from agents import bench_training as measure
+
+    rows = measure.training(name, steps, override or ())
+    if as_json:
+        print_json(rows)
+        return
+    Console().print(measure.as_table(rows))
 
 
 @bench.command("ran")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pybridge import Role
 
 Toml = dict[str, Any]
+PLACES = {"backend", "ray_address", "fragment_timeout_s"}  # settings on which the result does not depend
 TABLES = ("worker", "manager", "role")
 T = TypeVar("T", "RoleConfig", "TrainConfig")
 
@@ -69,6 +70,11 @@ class TrainConfig:
     num_envs: int = 2
     rollout_steps: int = 200  # steps per environment between updates
     segment_rollouts: int = 12  # rollouts between checkpoints; episodes restart there
+    backend: str = "local"  # where runners are: inline (the learner's process), local (processes), ray (rollouts.py)
+    num_runners: int = 1  # that share the environments
+    ray_address: str = ""  # of a running cluster; empty = one of its own on this machine
+    fragment_timeout_s: float = 600.0  # a round goes on without the runners that take longer
+    overlap: bool = True  # sample while the update runs, with weights one update old (runners apart from the learner)
     final_lr_ratio: float = 0.1  # the learning rate decays linearly to this part of its start
     roles: Mapping[str, RoleConfig] = field(default_factory=dict)
 
@@ -161,6 +167,8 @@ def _checked(path: str, value: Any, wanted: Any) -> Any:
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if wanted is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if wanted in (bool, str) and isinstance(value, wanted):
         return value
     if get_origin(wanted) is tuple and isinstance(value, list | tuple):
         return tuple(_checked(path, item, int) for item in value)

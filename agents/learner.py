@@ -3,8 +3,9 @@
 
 Each role learns with networks of its own, shared by its agents, and a critic that sees all roles. Workers decide at
 every step; managers decide once an epoch and are semi-Markov agents: their reward is the discounted sum over the epoch
-and they bootstrap with gamma^H. Read from the bottom up: `HierarchicalMappo` runs environments and feeds decisions
-to one `RoleLearner` per role, whose `update` is PPO.
+and they bootstrap with gamma^H. Read from the bottom up: `HierarchicalMappo` orders fragments from runners
+(`runner.py` samples them, here or elsewhere) and feeds their decisions to one `RoleLearner` per role, whose `update`
+is PPO.
 
 Training is a sequence of *segments*. A segment begins with fresh episodes, seeded by (run seed, segment number), and
 ends with a checkpoint; what is unfinished there is truncated and bootstrapped. So a run that was stopped continues
@@ -22,18 +23,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.buffers import DecisionBuffer, Decisions, gae
+from agents.buffers import Decisions, gae
 from agents.config import RoleConfig, TrainConfig
-from agents.environment import deaths
+from agents.fragments import DecisionPool, Fragment, Order, Tally, Weights, merge_statistics
 from agents.networks import Actor, Critic
 from agents.normalise import Array, ValueNormaliser
-from agents.observer import Observer, View
+from agents.observer import Observer
+from agents.rollouts import Here, Rollouts
 
 if TYPE_CHECKING:
     from agents.environment import Environments
-    from pybridge import Batch, Role, Schema
-
-FIRST_TRAINING_SEED = 2**20  # held-out seeds lie below
+    from pybridge import Role, Schema
 
 
 @dataclass
@@ -47,13 +47,16 @@ class RolloutReport:
     metrics: dict[str, float] = field(default_factory=dict)
     episode_utilities: list[float] = field(default_factory=list)  # of the episodes that ended
     updates: dict[str, dict[str, float]] = field(default_factory=dict)  # by role; only roles that updated
-    simulate_s: float = 0.0
+    failures: list[str] = field(default_factory=list)  # simulators and runners that died, one text each
+    dropped: int = 0  # fragments that came too late
+    simulate_s: float = 0.0  # in the runner, as is
     act_s: float = 0.0
     update_s: float = 0.0
+    wait_s: float = 0.0  # of the learner, for fragments
 
 
 class RoleLearner:
-    """Actor, critic, optimiser and decisions of one role."""
+    """Actor, critic and optimiser of one role."""
 
     def __init__(
         self,
@@ -61,11 +64,9 @@ class RoleLearner:
         observer: Observer,
         config: RoleConfig,
         *,
-        num_envs: int,
-        rollout_steps: int,
         generator: torch.Generator,
     ) -> None:
-        """Networks are initialised from `generator`, which also drives sampling and shuffling."""
+        """Networks are initialised from `generator`, which also drives shuffling."""
         self.role, self.config, self.generator = role, config, generator
         own_size = observer.own_size(role)
         self.actor = Actor(role, own_size, config.actor_hidden, config.initial_std, generator)
@@ -73,50 +74,14 @@ class RoleLearner:
         self.parameters = [*self.actor.parameters(), *self.critic.parameters()]
         self.optimiser = torch.optim.Adam(self.parameters, lr=config.lr, eps=1e-5, fused=True)
         self.values = ValueNormaliser()
-        self.buffer = DecisionBuffer(
-            role,
-            own_size,
-            observer.state_size,
-            self.actor.num_outputs,
-            num_envs,
-            capacity=config.min_decisions * num_envs + rollout_steps + 1,
-            gamma=config.gamma,
-        )
-        self.actions = np.zeros((num_envs, role.num_agents, role.action_size), dtype=np.float32)
 
-    def decide(self, view: View, batch: Batch) -> Array:
-        """Actions [E, A, action_size]; rows of environments where the role does not act are left as they were."""
-        who = np.flatnonzero(self.due(batch))
-        if who.size:
-            own, masks = view.own[self.role.name][who], batch.action_masks[self.role.name][who]
-            prior = self.actor.prior(batch.observations[self.role.name][who], self.config.prior)
-            latents, self.actions[who] = self.actor.act(own, prior, masks, self.generator)
-            self.buffer.decide(
-                who,
-                own=own,
-                state=view.state[who],
-                prior=prior,
-                masks=masks,
-                latents=latents,
-                log_probs=np.nan,  # scored in bulk, by the same policy, when the update comes
-                active=batch.acts[self.role.name][who],
-            )
-        return self.actions
+    def policy_state(self) -> dict[str, Any]:
+        """Weights that `runner.RolePolicy.load` takes, as arrays of their own."""
+        return {name: values.numpy().copy() for name, values in self.actor.state_dict().items()}
 
-    def due(self, batch: Batch) -> Array:
-        """Environments where the role acts now, [E] bool."""
-        return np.asarray(batch.acts[self.role.name].any(axis=1))
-
-    def ready(self, batch: Batch) -> bool:
-        """Whether enough decisions are complete for an update."""
-        complete = self.buffer.num_complete(self.due(batch))
-        return int(complete.sum()) >= self.config.min_decisions * len(complete)
-
-    def update(self, view: View, batch: Batch, lr_ratio: float) -> dict[str, float]:
-        """PPO on the complete decisions; returns the figures to log."""
+    def update(self, data: Decisions, lr_ratio: float) -> dict[str, float]:
+        """PPO on complete decisions; returns the figures to log."""
         config = self.config
-        self._score_new_decisions()
-        data = self.buffer.take(view, view.own[self.role.name], self.due(batch))
         advantages, returns = self._advantages(data)
         self.values.update(returns[data.active])
 
@@ -180,14 +145,6 @@ class RoleLearner:
             "explained_variance": _explained_variance(returns - advantages, returns, data.active),
         }
 
-    def _score_new_decisions(self) -> None:
-        """Log-probabilities of all decisions since the last update, the open ones among them."""
-        stored = self.buffer.data
-        new = np.nonzero(np.isnan(stored["log_probs"]))
-        with torch.inference_mode():
-            inputs = (torch.from_numpy(stored[name][new]) for name in ("own", "prior", "masks", "latents"))
-            stored["log_probs"][new] = self.actor.score(*inputs)[0].numpy()
-
     def _advantages(self, data: Decisions) -> tuple[Array, Array]:
         """Advantages and returns [K, E, A], in the reward's unit."""
         values = self._values(data.own, data.state)
@@ -211,8 +168,6 @@ class RoleLearner:
             "critic": self.critic.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "values": self.values.state_dict(),
-            "buffer": self.buffer.state_dict(),
-            "actions": self.actions.copy(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -221,8 +176,6 @@ class RoleLearner:
         self.critic.load_state_dict(state["critic"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.values.load_state_dict(state["values"])
-        self.buffer.load_state_dict(state["buffer"])
-        self.actions[:] = state["actions"]
 
 
 def _explained_variance(values: Array, returns: Array, active: Array) -> float:
@@ -231,112 +184,108 @@ def _explained_variance(values: Array, returns: Array, active: Array) -> float:
 
 
 class HierarchicalMappo:
-    """The run: environments, observation statistics, and a learner for each role."""
+    """The run: runners, observation statistics, and a learner for each role."""
 
-    def __init__(self, env: Environments, config: TrainConfig) -> None:
-        """`env`: pybridge.make_vec(...) or other `Environments`, config.num_envs of them; the caller closes it."""
-        self.env, self.config = env, config
-        self.schema: Schema = env.schema
+    def __init__(self, source: Environments | Rollouts, config: TrainConfig) -> None:
+        """`source`: config.num_envs environments to be stepped right here, or runners; the caller closes it."""
+        self.rollouts: Rollouts = source if isinstance(source, Rollouts) else Here(source)
+        self.config = config
+        self.schema: Schema = self.rollouts.schema
         self.generator = torch.Generator().manual_seed(config.seed)
         self.observer = Observer(self.schema, config.num_envs)
         self.learners = {
-            role.name: RoleLearner(
-                role,
-                self.observer,
-                config.roles[role.name],
-                num_envs=config.num_envs,
-                rollout_steps=config.rollout_steps,
-                generator=self.generator,
-            )
+            role.name: RoleLearner(role, self.observer, config.roles[role.name], generator=self.generator)
             for role in self.schema.roles
         }
+        self.pools = {name: DecisionPool(config.roles[name].min_decisions) for name in self.learners}
         self.segments = 0  # completed
+        self.rounds = 0  # of fragments
         self.env_steps = 0
-        self.utility_weights = self.schema.utility_weights
 
     def train_segment(self, on_rollout: Callable[[RolloutReport], None] = lambda report: None) -> None:
         """Train from fresh episodes to the next checkpoint boundary."""
-        seed = np.random.SeedSequence([self.config.seed, self.segments]).generate_state(1)[0]
-        batch = self.env.reset(seed=FIRST_TRAINING_SEED + int(seed) % 2**30)
-        view = self.observer.observe(batch, learn=True)
-        self.episode_utility = np.zeros(self.config.num_envs)
-        self.episode_steps = np.zeros(self.config.num_envs, dtype=np.int64)
+        last = self.config.segment_rollouts - 1
+        overlap = self.config.overlap and self.rollouts.apart
+        self._launch(closes=last == 0)
         for rollout in range(self.config.segment_rollouts):
-            report = RolloutReport()
-            batch, view = self._collect(batch, view, report)
-            if rollout == self.config.segment_rollouts - 1:
-                for learner in self.learners.values():
-                    own = view.own[learner.role.name]
-                    for env in range(self.config.num_envs):
-                        learner.buffer.end(env, own[env], view.state[env], terminated=False)
             began = time.perf_counter()
-            done = min(self.env_steps / self.config.steps, 1.0)
-            lr_ratio = 1.0 - (1.0 - self.config.final_lr_ratio) * done
-            for name, learner in self.learners.items():
-                if learner.ready(batch):
-                    report.updates[name] = learner.update(view, batch, lr_ratio)
-            report.update_s = time.perf_counter() - began
+            arrived = self.rollouts.collect()
+            report = self._report(arrived, time.perf_counter() - began)
+            self._take_in(arrived)
+            if overlap and rollout < last:  # the next is sampled by the old weights, while they improve
+                self._launch(closes=rollout + 1 == last)
+            self._update(report)
             on_rollout(report)
+            if not overlap and rollout < last:
+                self._launch(closes=rollout + 1 == last)
         self.segments += 1
 
-    def _collect(self, batch: Batch, view: View, report: RolloutReport) -> tuple[Batch, View]:
-        """`rollout_steps` steps in every environment; fills `report` and returns where they ended."""
+    def _launch(self, *, closes: bool) -> None:
+        """Order the next fragments, sampled with the present weights."""
+        weights = Weights(
+            version=self.rounds,
+            policies={name: learner.policy_state() for name, learner in self.learners.items()},
+            observer=self.observer.state_dict(),
+        )
+        self.rollouts.launch(Order(self.config, self.segments, self.rounds, closes), weights)
+        self.rounds += 1
+
+    def _take_in(self, fragments: list[Fragment]) -> None:
+        """Decisions into the pools, and what was seen into the statistics."""
+        for fragment in fragments:
+            for name, pool in self.pools.items():
+                pool.add(fragment.runner, fragment.decisions[name])
+        grown = [fragment.observer for fragment in fragments]
+        self.observer.load_state_dict(merge_statistics(self.observer.state_dict(), grown))
+
+    def _update(self, report: RolloutReport) -> None:
         began = time.perf_counter()
-        rewards = {name: np.zeros(learner.actions.shape[:2]) for name, learner in self.learners.items()}
-        terms = {name: np.zeros_like(batch.terms[name]) for name in self.learners}
-        metrics = np.zeros_like(batch.metrics)
-        for _ in range(self.config.rollout_steps):
-            actions = {name: learner.decide(view, batch) for name, learner in self.learners.items()}
-            called = time.perf_counter()
-            batch = self.env.step(actions)
-            report.simulate_s += time.perf_counter() - called
+        done = min(self.env_steps / self.config.steps, 1.0)
+        lr_ratio = 1.0 - (1.0 - self.config.final_lr_ratio) * done
+        for name, learner in self.learners.items():
+            if self.pools[name].ready:
+                report.updates[name] = learner.update(self.pools[name].take(), lr_ratio)
+        report.update_s = time.perf_counter() - began
 
-            for name, learner in self.learners.items():
-                learner.buffer.reward(batch.rewards[name], deaths(batch, name))
-                rewards[name] += batch.rewards[name]
-                terms[name] += batch.terms[name]
-            metrics += batch.metrics
-            self.episode_utility += batch.metrics @ self.utility_weights
-            self.episode_steps += 1
-            for env in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
-                last = self.observer.final(batch, env)
-                for name, learner in self.learners.items():
-                    learner.buffer.end(env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env]))
-                report.episode_utilities.append(float(self.episode_utility[env] / self.episode_steps[env]))
-                self.episode_utility[env] = self.episode_steps[env] = 0
-            view = self.observer.observe(batch, learn=True)
-
-        steps = self.config.rollout_steps
-        self.env_steps += steps * self.config.num_envs
-        report.env_steps = self.env_steps
-        report.act_s = time.perf_counter() - began - report.simulate_s
-        report.rewards = {name: float(total.mean()) / steps for name, total in rewards.items()}
-        report.terms = {
-            f"{role.name}/{term.name}": float(total) / steps
-            for role in self.schema.roles
-            for term, total in zip(role.terms, terms[role.name].mean(axis=(0, 1)), strict=True)
-        }
-        mean_metrics = metrics.mean(axis=0) / steps
-        report.metrics = {
-            metric.name: float(mean) for metric, mean in zip(self.schema.metrics, mean_metrics, strict=True)
-        }
-        report.utility = float(mean_metrics @ self.utility_weights)
-        return batch, view
+    def _report(self, fragments: list[Fragment], wait_s: float) -> RolloutReport:
+        tally = Tally.total([fragment.tally for fragment in fragments])
+        self.env_steps += tally.steps
+        metrics = tally.metrics / tally.steps
+        return RolloutReport(
+            env_steps=self.env_steps,
+            utility=float(metrics @ self.schema.utility_weights),
+            rewards={name: total / tally.steps for name, total in tally.rewards.items()},
+            terms={
+                f"{role.name}/{term.name}": float(total) / tally.steps
+                for role in self.schema.roles
+                for term, total in zip(role.terms, tally.terms[role.name], strict=True)
+            },
+            metrics={item.name: float(mean) for item, mean in zip(self.schema.metrics, metrics, strict=True)},
+            episode_utilities=tally.episode_utilities,
+            failures=[*tally.failures, *self.rollouts.take_deaths()],
+            dropped=self.rollouts.take_dropped(),
+            simulate_s=tally.simulate_s,
+            act_s=tally.act_s,
+            wait_s=wait_s,
+        )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that decides how training goes on from a segment's end."""
+        """Everything that decides how training goes on from a segment's end; runners keep nothing beyond it."""
         return {
             "segments": self.segments,
+            "rounds": self.rounds,
             "env_steps": self.env_steps,
             "generator": self.generator.get_state(),
             "observer": self.observer.state_dict(),
             "roles": {name: learner.state_dict() for name, learner in self.learners.items()},
+            "pools": {name: pool.state_dict() for name, pool in self.pools.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a `state_dict`."""
-        self.segments, self.env_steps = int(state["segments"]), int(state["env_steps"])
+        self.segments, self.rounds, self.env_steps = (int(state[key]) for key in ("segments", "rounds", "env_steps"))
         self.generator.set_state(state["generator"])
         self.observer.load_state_dict(state["observer"])
         for name, learner in self.learners.items():
             learner.load_state_dict(state["roles"][name])
+            self.pools[name].load_state_dict(state["pools"][name])

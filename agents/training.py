@@ -7,6 +7,7 @@ import csv
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from torch.utils.tensorboard import SummaryWriter
 
 import pybridge
-from agents import checkpoint
-from agents.config import ConfigError, Toml, TrainConfig, from_dict, resolve, run_settings, to_dict
+from agents import checkpoint, rollouts
+from agents.config import PLACES, ConfigError, Toml, TrainConfig, from_dict, resolve, run_settings, to_dict
 from agents.learner import HierarchicalMappo, RolloutReport
 from agents.trained import check_shapes, fingerprint
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     MakeEnv = Callable[[str, int, Mapping[str, Value], Transport], VectorEnv]
 
 CURVE = "rollouts.csv"
+FAILURES = "failures.log"
 
 
 def make_vec(scenario: str, num_envs: int, params: Mapping[str, Value], transport: Transport) -> VectorEnv:
@@ -72,32 +74,43 @@ def train(
     torch.set_num_threads(1)  # the simulators need the cores, and small networks gain nothing from more
     state = None
     if resume:
-        if settings.keys() - {"steps"} or params:
-            raise ConfigError("--resume goes on with the run's own settings; only --steps may be given with it")
+        if settings.keys() - {"steps", *PLACES} or params:
+            raise ConfigError(
+                "--resume goes on with the run's own settings; only --steps and where the runners are "
+                f"({', '.join(sorted(PLACES))}) may be given with it"
+            )
         recipe = checkpoint.read_recipe(run)
-        state = checkpoint.load(run)
+        if checkpoint.exists(run):  # else it was stopped before the first
+            state = checkpoint.load(run)
         scenario, params = recipe["scenario"], recipe["params"]
         config = from_dict(recipe["config"] | settings)
-    elif (run / checkpoint.LATEST).exists():
+    elif checkpoint.exists(run):
         raise checkpoint.CheckpointError(f"{run} has a checkpoint; go on with --resume, or name another --run")
     else:
         config = run_settings(settings)
-    with make_env(scenario, config.num_envs, params, transport) as env:
-        if state is None:
-            config = resolve(settings, env.schema.roles)
-        learner = HierarchicalMappo(env, config)
+    with rollouts.start(partial(_open, make_env, scenario, dict(params), transport), config) as runners:
+        schema = runners.schema
+        if not resume:
+            config = resolve(settings, schema.roles)
+        learner = HierarchicalMappo(runners, config)
         if state is not None:
-            check_shapes(env.schema, state)
+            check_shapes(schema, state)
             learner.load_state_dict(state)
         recipe = {
             "scenario": scenario,
-            "params": env.schema.params,
-            "utility": dict(env.schema.utility),
+            "params": schema.params,
+            "utility": dict(schema.utility),
             "config": to_dict(config),
             "command": sys.argv,
         }
         checkpoint.write_recipe(run, recipe)
         _run_segments(learner, run, console, stop_after_segments)
+
+
+def _open(
+    make_env: MakeEnv, scenario: str, params: Mapping[str, Value], transport: Transport, num_envs: int
+) -> VectorEnv:
+    return make_env(scenario, num_envs, params, transport)
 
 
 def _run_segments(learner: HierarchicalMappo, run: Path, console: Console, stop_after: int | None) -> None:
@@ -122,13 +135,16 @@ class Recorder:
         """Go on after `env_steps`: what an interrupted run wrote beyond its checkpoint is dropped."""
         self.file = run / CURVE
         self.started = time.perf_counter()
+        self.run = run
         self.earlier_s = 0.0
+        self.failures = self.dropped = 0
         rows: list[dict[str, str]] = []
         if env_steps:
             with self.file.open(newline="") as file:
                 whole = (row for row in csv.DictReader(file) if None not in row.values())  # the last may be cut
                 rows = [row for row in whole if int(row["env_steps"]) <= env_steps]
             self.earlier_s = float(rows[-1]["wall_s"])
+            self.failures, self.dropped = (int(rows[-1].get(key, 0)) for key in ("failures", "dropped_fragments"))
         self.rows = self.file.open("w", newline="")
         self.table: csv.DictWriter[str] | None = None
         for row in rows:
@@ -150,11 +166,23 @@ class Recorder:
             "time/simulate_s": report.simulate_s,
             "time/act_s": report.act_s,
             "time/update_s": report.update_s,
+            "time/wait_s": report.wait_s,
         }
-        self._write_row({"env_steps": report.env_steps, "wall_s": round(wall_s, 2), **figures, **times})
-        scalars = figures | updates | times | ({} if episode is None else {"utility/episode": episode})
+        self._count(report)
+        counts = {"failures": self.failures, "dropped_fragments": self.dropped}
+        self._write_row({"env_steps": report.env_steps, "wall_s": round(wall_s, 2), **figures, **counts, **times})
+        scalars = figures | updates | counts | times | ({} if episode is None else {"utility/episode": episode})
         for name, value in scalars.items():
             self.board.add_scalar(name, value, report.env_steps)
+
+    def _count(self, report: RolloutReport) -> None:
+        """Count failures, and keep what was said of them."""
+        self.failures += len(report.failures)
+        self.dropped += report.dropped
+        if report.failures:
+            with (self.run / FAILURES).open("a") as file:
+                for text in report.failures:
+                    file.write(f"before environment step {report.env_steps}: {text}\n")
 
     def _write_row(self, row: Mapping[str, Any]) -> None:
         if self.table is None:

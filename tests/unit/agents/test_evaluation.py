@@ -43,7 +43,9 @@ def test_an_episode_depends_on_its_seed_alone(num_envs):
 
 
 def test_managers_and_workers_learn(tmp_path):
-    settings = read(None, ["worker.prior=0.0", "manager.prior=0.0", "rollout_steps=100"], steps=12_000)
+    settings = read(
+        None, ["worker.prior=0.0", "manager.prior=0.0", "rollout_steps=100", "backend=inline"], steps=12_000
+    )
     train("toy", tmp_path, params={}, settings=settings, console=Console(quiet=True), make_env=make_env)
     env = SliceBudget(2)
     policies = [TrainedPolicy(env.schema, tmp_path, num_envs=2), *baselines(env)]

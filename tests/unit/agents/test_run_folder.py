@@ -3,7 +3,11 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +27,7 @@ SETTINGS = [
     "num_envs=2",
     "manager.min_decisions=18",
     "worker.epochs=2",
+    "backend=inline",
 ]
 SEGMENT = 3 * 2 * ROLLOUT
 
@@ -67,7 +72,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path, terminates):
 
     whole = start(tmp_path / "whole", segments=4, make_env=make_env)
     half = start(tmp_path / "parts", segments=4, stop_after_segments=1, make_env=make_env)
-    assert half["roles"]["planner"]["buffer"]["count"].min() > 0  # decisions that wait for an update go along
+    assert half["pools"]["planner"][0][0]["valid"].any()  # decisions that wait for an update go along
     parts = start(tmp_path / "parts", segments=4, resume=True, make_env=make_env)
     assert whole["env_steps"] == 4 * SEGMENT
     assert whole["roles"]["planner"]["optimiser"]["state"][0]["step"] > 0
@@ -84,10 +89,10 @@ def test_a_longer_run_equals_a_short_one_continued(tmp_path):
 
 def test_managers_keep_decisions_between_updates(tmp_path):
     state = start(tmp_path, segments=1, settings=["manager.min_decisions=1000"])
-    planner = state["roles"]["planner"]["buffer"]
-    assert planner["count"].min() >= 3 * ROLLOUT // PERIOD
-    assert not planner["open"].any()  # closed by the segment's end
-    assert state["roles"]["cell"]["buffer"]["count"].tolist() == [0, 0]
+    parts = state["pools"]["planner"][0]
+    assert sum(part["valid"].sum(axis=0) for part in parts).min() >= 3 * ROLLOUT // PERIOD
+    assert parts[-1]["last"][parts[-1]["valid"].sum(axis=0) - 1, [0, 1]].all()  # closed by the segment's end
+    assert state["pools"]["cell"] == {}
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
@@ -101,6 +106,70 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
     (tmp_path / checkpoint.PREVIOUS).unlink()
     with pytest.raises(checkpoint.CheckpointError, match=r"checkpoint\.pt is missing"):
         checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize("call", [0, 1, 2])
+def test_a_death_while_saving_leaves_a_good_checkpoint(tmp_path, monkeypatch, call):
+    for number in (1, 2):
+        checkpoint.save(tmp_path, {"number": number})
+    calls = []
+    with monkeypatch.context() as patch:
+
+        def dies(function):
+            def counted(*args):
+                calls.append(function)
+                if len(calls) > call:
+                    raise KeyboardInterrupt
+                return function(*args)
+
+            return counted
+
+        patch.setattr(os, "fsync", dies(os.fsync))
+        patch.setattr(Path, "replace", dies(Path.replace))
+        with pytest.raises(KeyboardInterrupt):
+            checkpoint.save(tmp_path, {"number": 3})
+    assert checkpoint.load(tmp_path)["number"] == 2
+    checkpoint.save(tmp_path, {"number": 4})
+    assert checkpoint.load(tmp_path)["number"] == 4
+
+
+def test_a_run_that_is_killed_again_and_again_equals_one_that_never_was(tmp_path):
+    """A process of its own forks before it has used PyTorch, which makes each life short."""
+    program = f"""
+import os, random, signal, sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_run_folder import SEGMENT, checkpoint, curve, start
+
+run, rng, kills = Path({str(tmp_path / "killed")!r}), random.Random(7), 0
+while True:
+    child = os.fork()
+    if not child:
+        start(run, segments=6, resume=(run / checkpoint.RECIPE).exists())
+        os._exit(0)
+    if kills < 10:
+        time.sleep(rng.uniform(0.02, 0.8))
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if status == 0:
+        break
+    assert os.WIFSIGNALED(status), status
+    kills += 1
+    begun = (run / "rollouts.csv").exists()
+    lines = (run / "rollouts.csv").read_text().splitlines()[1:-1] if begun else []
+    done = [int(line.split(",")[0]) for line in lines]
+    kept = checkpoint.load(run)["env_steps"] if checkpoint.exists(run) else 0
+    assert not done or done[-1] - kept <= SEGMENT, (done, kept)
+print(kills)
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    siege = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert siege.returncode == 0, siege.stderr
+    assert int(siege.stdout) >= 2
+    assert_same(start(tmp_path / "whole", segments=6), checkpoint.load(tmp_path / "killed"))
+    assert curve(tmp_path / "whole") == curve(tmp_path / "killed")
 
 
 def test_a_run_carries_its_recipe(tmp_path):

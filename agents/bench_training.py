@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`qntn bench training`: how fast a scenario trains, where the time goes, and what it takes of the memory.
+
+Each row trains in a process of its own. Its first rollout is the warm-up that `first_update_s` tells of; the others are
+measured. Shares are of what the rollouts took. `bridge_ratio` is an estimate: steps, times what an exchange costs Python
+and simulator with the scenario `echo`, which simulates nothing.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+import pybridge
+from agents.config import read, resolve, run_settings
+from agents.learner import HierarchicalMappo, RolloutReport
+from agents.policies import EqualShare
+from agents.rollouts import start
+
+Row = dict[str, Any]
+ECHO_STEPS = 3000
+CASES = (("inline", 1), ("inline", 2), ("local", 2))
+
+
+def training(name: str, steps: int, overrides: Iterable[str] = ()) -> list[Row]:
+    """A row for each back end and number of simulators, after at least `steps` measured environment steps."""
+    context = multiprocessing.get_context("spawn")
+    rows = []
+    for backend, num_envs in CASES:
+        with context.Pool(1) as pool:
+            rows.append(pool.apply(_measure, (name, backend, num_envs, steps, tuple(overrides))))
+    alone = {row["backend"]: row for row in rows if row["simulators"] == 1}["inline"]["env_steps_per_s"]
+    for row in rows:
+        row["speed_up"] = round(row["env_steps_per_s"] / alone, 2)
+    return rows
+
+
+def as_table(rows: Sequence[Row]) -> Table:
+    """Figures down, cases across: there are too many figures for columns."""
+    table = Table("", *(f"{row['backend']}, {row['simulators']}" for row in rows))
+    for figure in rows[0]:
+        if figure not in ("backend", "simulators"):
+            table.add_row(figure, *(str(row[figure]) for row in rows))
+    return table
+
+
+def _measure(name: str, backend: str, num_envs: int, steps: int, overrides: tuple[str, ...]) -> Row:
+    import torch
+
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    settings = read(None, [f"num_envs={num_envs}", f"backend={backend}", *overrides])
+    first_update_s = 0.0
+    reports: list[tuple[float, RolloutReport]] = []
+
+    def on_rollout(report: RolloutReport) -> None:
+        reports.append((time.perf_counter(), report))
+
+    with start(partial(_open, name), run_settings(settings)) as rollouts:
+        config = resolve(settings, rollouts.schema.roles)
+        rounds = 1 + -(-steps // (config.rollout_steps * config.num_envs))
+        config = resolve({**settings, "segment_rollouts": rounds}, rollouts.schema.roles)
+        learner = HierarchicalMappo(rollouts, config)
+        learner.train_segment(on_rollout)
+        first_update_s = reports[0][0] - began
+        memory = _family_memory_bytes()
+        step_ns = rollouts.schema.step_ns
+    seconds = reports[-1][0] - reports[0][0]
+    measured = [report for _, report in reports[1:]]
+    taken = reports[-1][1].env_steps - reports[0][1].env_steps
+    simulate, act, update = (sum(getattr(report, key) for report in measured) for key in _TIMES)
+    return {
+        "backend": backend,
+        "simulators": num_envs,
+        "env_steps_per_s": round(taken / seconds, 1),
+        "simulated_s_per_s": round(taken / seconds * step_ns * 1e-9, 1),
+        "simulator_ratio": round(simulate / seconds, 3),
+        "inference_ratio": round(act / seconds, 3),
+        "update_ratio": round(update / seconds, 3),
+        "inference_and_update_ratio": round((act + update) / seconds, 3),
+        "bridge_ratio": round(_echo_step_s(num_envs) * taken / num_envs / seconds, 4),
+        "first_update_s": round(first_update_s, 2),
+        "memory_mb": round(sum(memory.values()) / 2**20, 1),
+        "learner_memory_mb": round(memory["learner"] / 2**20, 1),
+    }
+
+
+_TIMES = ("simulate_s", "act_s", "update_s")
+
+
+def _open(name: str, num_envs: int) -> pybridge.VectorEnv:
+    return pybridge.make_vec(name, num_envs=num_envs)
+
+
+def _echo_step_s(num_envs: int) -> float:
+    """Seconds of one exchange with simulators that simulate nothing."""
+    with pybridge.make_vec("echo", num_envs=num_envs, seed=1) as env:
+        batch = env.reset()
+        actions = EqualShare(env.schema).act(batch, np.random.default_rng(0))
+        took = []
+        for _ in range(ECHO_STEPS):
+            called = time.perf_counter()
+            env.step(actions)
+            took.append(time.perf_counter() - called)
+    return float(np.median(took))  # a busy machine and the ends of episodes would spoil the mean
+
+
+def _family_memory_bytes() -> dict[str, int]:
+    """Proportional set size of this process and of all that descend from it, by name; shared pages count once."""
+    sizes = {"learner": _proportional_bytes(Path("/proc/self"))}
+    waiting = [Path("/proc/self")]
+    while waiting:
+        process = waiting.pop()
+        for thread in (process / "task").iterdir():
+            for pid in (thread / "children").read_text().split():
+                child = Path("/proc") / pid
+                sizes[pid] = _proportional_bytes(child)
+                waiting.append(child)
+    return sizes
+
+
+def _proportional_bytes(process: Path) -> int:
+    for line in (process / "smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"{process}/smaps_rollup has no line 'Pss:'")

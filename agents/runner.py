@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sampling: an `EnvRunner` owns environments and copies of the policies, and turns orders into fragments.
+
+It knows nothing of losses and optimisers, and the learner knows nothing of environments. Whatever a fragment holds is a
+function of the run's seed, the segment, the runner's number and the weights: a runner keeps nothing from one segment
+to the next, so that it can be anywhere and be started anew at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from agents.buffers import DecisionBuffer, Decisions
+from agents.environment import deaths
+from agents.fragments import Fragment, Order, Tally, Weights
+from agents.networks import Actor
+from agents.normalise import Array
+from agents.observer import Observer, View
+from pybridge import SimulatorError
+
+if TYPE_CHECKING:
+    from agents.config import RoleConfig, TrainConfig
+    from agents.environment import Environments
+    from pybridge import Batch, Role
+
+FIRST_TRAINING_SEED = 2**20  # held-out seeds lie below
+FAILURES_IN_A_ROW = 5  # without an episode's end or a fragment's between them, and a runner gives up
+
+
+def close_envs(env: Environments) -> None:
+    """End environments that can be ended."""
+    close = getattr(env, "close", None)
+    if close is not None:
+        close()
+
+
+class RolePolicy:
+    """The policy of one role at work: its actor, and the decisions that it has made."""
+
+    def __init__(self, role: Role, observer: Observer, config: RoleConfig, num_envs: int, rollout_steps: int) -> None:
+        """For fragments of `rollout_steps` steps; the weights come with `load`."""
+        self.role, self.config = role, config
+        own_size = observer.own_size(role)
+        self.actor = Actor(role, own_size, config.actor_hidden, config.initial_std, torch.Generator())
+        self.buffer = DecisionBuffer(
+            role,
+            own_size,
+            observer.state_size,
+            self.actor.num_outputs,
+            num_envs,
+            capacity=rollout_steps + 2,
+            gamma=config.gamma,
+        )
+        self.actions = np.zeros((num_envs, role.num_agents, role.action_size), dtype=np.float32)
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over the weights of `RoleLearner.policy_state`."""
+        self.actor.load_state_dict({name: torch.as_tensor(values) for name, values in state.items()})
+
+    def clear(self) -> None:
+        """Forget all decisions."""
+        self.buffer.clear()
+        self.actions[:] = 0.0
+
+    def due(self, batch: Batch) -> Array:
+        """Environments where the role acts now, [E] bool."""
+        return np.asarray(batch.acts[self.role.name].any(axis=1))
+
+    def decide(self, view: View, batch: Batch, generator: torch.Generator) -> Array:
+        """Actions [E, A, action_size]; rows of environments where the role does not act are left as they were."""
+        who = np.flatnonzero(self.due(batch))
+        if who.size:
+            own, masks = view.own[self.role.name][who], batch.action_masks[self.role.name][who]
+            prior = self.actor.prior(batch.observations[self.role.name][who], self.config.prior)
+            latents, self.actions[who] = self.actor.act(own, prior, masks, generator)
+            self.buffer.decide(
+                who,
+                own=own,
+                state=view.state[who],
+                prior=prior,
+                masks=masks,
+                latents=latents,
+                log_probs=np.nan,  # scored in bulk, by the same policy, when the fragment is complete
+                active=batch.acts[self.role.name][who],
+            )
+        return self.actions
+
+    def take(self, view: View, batch: Batch) -> Decisions:
+        """Remove the complete decisions; `view` and `batch` are the state now."""
+        stored = self.buffer.data
+        new = np.nonzero(np.isnan(stored["log_probs"]))
+        with torch.inference_mode():
+            inputs = (torch.from_numpy(stored[name][new]) for name in ("own", "prior", "masks", "latents"))
+            stored["log_probs"][new] = self.actor.score(*inputs)[0].numpy()
+        return self.buffer.take(view, view.own[self.role.name], self.due(batch))
+
+
+class EnvRunner:
+    """Environments, and the policies that act in them."""
+
+    def __init__(
+        self,
+        env: Environments,
+        config: TrainConfig,
+        *,
+        index: int = 0,
+        remake: Callable[[], Environments] | None = None,
+    ) -> None:
+        """The caller closes `env`; with `remake`, a runner whose simulator died opens another and goes on."""
+        self.env, self.config, self.index, self.remake = env, config, index, remake
+        self.schema = env.schema
+        self.num_envs = env.num_envs
+        self.observer = Observer(self.schema, self.num_envs)
+        self.policies = {
+            role.name: RolePolicy(role, self.observer, config.roles[role.name], self.num_envs, config.rollout_steps)
+            for role in self.schema.roles
+        }
+        self.generator = torch.Generator()
+        self.place: tuple[int, int] | None = None  # segment and attempt
+        self.failures = 0  # in this segment
+        self.failures_in_a_row = 0
+        self.episode_utility = np.zeros(self.num_envs)
+        self.episode_steps = np.zeros(self.num_envs, dtype=np.int64)
+
+    def sample(self, order: Order, weights: Weights) -> Fragment:
+        """One fragment: `rollout_steps` steps in every environment.
+
+        Raises:
+            SimulatorError: a simulator died and there is no `remake`, or they die again and again.
+        """
+        began = time.perf_counter()
+        self.observer.load_state_dict(weights.observer)
+        for name, policy in self.policies.items():
+            policy.load(weights.policies[name])
+        tally = Tally(
+            rewards=dict.fromkeys(self.policies, 0.0),
+            terms={role.name: np.zeros(len(role.terms)) for role in self.schema.roles},
+            metrics=np.zeros(len(self.schema.metrics)),
+        )
+        if self.place != (order.segment, order.attempt):
+            self.place, self.failures = (order.segment, order.attempt), 0
+            for policy in self.policies.values():
+                policy.clear()
+            self.generator.manual_seed(self._seed("sampling"))
+            self._begin(tally)
+        while tally.steps < self.config.rollout_steps * self.num_envs:
+            try:
+                self._step(tally)
+            except SimulatorError as error:
+                self._recover(error, tally)
+        if order.closes:
+            for name, policy in self.policies.items():
+                for env in range(self.num_envs):
+                    policy.buffer.end(env, self.view.own[name][env], self.view.state[env], terminated=False)
+        decisions = {name: policy.take(self.view, self.batch) for name, policy in self.policies.items()}
+        if not tally.failures:
+            self.failures_in_a_row = 0
+        tally.act_s = time.perf_counter() - began - tally.simulate_s
+        return Fragment(
+            runner=self.index,
+            round=order.round,
+            version=weights.version,
+            decisions=decisions,
+            observer=self.observer.state_dict(),
+            tally=tally,
+        )
+
+    def _begin(self, tally: Tally) -> None:
+        """Fresh episodes everywhere."""
+        called = time.perf_counter()
+        while True:
+            try:
+                self.batch = self.env.reset(seed=FIRST_TRAINING_SEED + self._seed("episodes") % 2**30)
+                break
+            except SimulatorError as error:
+                self._reopen(error, tally)
+        tally.simulate_s += time.perf_counter() - called
+        self.view = self.observer.observe(self.batch, learn=True)
+        self.episode_utility[:] = 0.0
+        self.episode_steps[:] = 0
+
+    def _step(self, tally: Tally) -> None:
+        """One step of every environment."""
+        actions = {name: policy.decide(self.view, self.batch, self.generator) for name, policy in self.policies.items()}
+        called = time.perf_counter()
+        batch = self.batch = self.env.step(actions)
+        tally.simulate_s += time.perf_counter() - called
+        tally.steps += self.num_envs
+        for name, policy in self.policies.items():
+            rewards = batch.rewards[name]
+            policy.buffer.reward(rewards, deaths(batch, name))
+            tally.rewards[name] += float(rewards.sum()) / rewards.shape[1]
+            tally.terms[name] += batch.terms[name].sum(axis=(0, 1)) / rewards.shape[1]
+        tally.metrics += batch.metrics.sum(axis=0)
+        self.episode_utility += batch.metrics @ self.schema.utility_weights
+        self.episode_steps += 1
+        for env in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
+            last = self.observer.final(batch, env)
+            for name, policy in self.policies.items():
+                policy.buffer.end(env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env]))
+            tally.episode_utilities.append(float(self.episode_utility[env] / self.episode_steps[env]))
+            self.episode_utility[env] = self.episode_steps[env] = 0
+            self.failures_in_a_row = 0
+        self.view = self.observer.observe(batch, learn=True)
+
+    def _recover(self, error: SimulatorError, tally: Tally) -> None:
+        """Go on after a simulator has died: what was unfinished is thrown away, and fresh episodes begin.
+
+        The environments share one vector, which ends with the first of them, so all of them begin anew.
+        """
+        for policy in self.policies.values():
+            for env in range(self.num_envs):
+                policy.buffer.drop(env)
+        self._reopen(error, tally)
+        self._begin(tally)
+
+    def _reopen(self, error: SimulatorError, tally: Tally) -> None:
+        self.failures += 1
+        self.failures_in_a_row += 1
+        tally.failures.append(str(error))
+        if self.remake is None or self.failures_in_a_row >= FAILURES_IN_A_ROW:
+            raise error
+        close_envs(self.env)
+        self.env = self.remake()
+
+    def _seed(self, use: str) -> int:
+        """Of the place where the runner is: run, segment, runner, starts, failures."""
+        assert self.place is not None
+        segment, attempt = self.place
+        words = [self.config.seed, segment]
+        if self.index or attempt or self.failures or use != "episodes":
+            words += [self.index, attempt, self.failures, ("episodes", "sampling").index(use)]
+        return int(np.random.SeedSequence(words).generate_state(1)[0])

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where runners are does not matter to what is learned, and neither do runners and simulators that die."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+import warnings
+from multiprocessing import resource_tracker
+
+import numpy as np
+import pytest
+import torch
+from fake_env import PERIOD, SliceBudget
+
+from agents.buffers import DecisionBuffer, beside, chain
+from agents.config import ConfigError, read, resolve
+from agents.fragments import merge_statistics
+from agents.learner import HierarchicalMappo
+from agents.normalise import RunningNormaliser
+from agents.observer import View
+from agents.rollouts import RunnerError, start
+from pybridge import SimulatorDied
+
+SETTINGS = ["rollout_steps=23", "segment_rollouts=3", "steps=276", "manager.min_decisions=6", "worker.epochs=2"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As in training; and multiprocessing's own helper, which stays for good, is there from the beginning."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    resource_tracker.ensure_running()
+    yield
+    torch.set_num_threads(before)
+
+
+class Mortal(SliceBudget):
+    """Episodes whose seed ends in a fatal digit break off at step 7."""
+
+    def __init__(self, num_envs, fatal=(), terminates=False):
+        super().__init__(num_envs, terminates=terminates)
+        self.fatal = fatal
+
+    def step(self, actions):
+        if any(int(seed) % 10 in self.fatal and step == 7 for seed, step in zip(self.seeds, self.steps, strict=True)):
+            raise SimulatorDied("toy", -9, seed=int(self.seeds[0]), command="", stderr="")
+        return super().step(actions)
+
+
+class Late(SliceBudget):
+    """The second runner's environments (of which it has one) take their time in the second fragment."""
+
+    def step(self, actions):
+        if self.num_envs == 1:
+            self.done = getattr(self, "done", 0) + 1
+            if self.done == 30:
+                time.sleep(2.0)
+        return super().step(actions)
+
+
+class Killed(SliceBudget):
+    """The process that steps it is killed, once: `mark` remembers."""
+
+    def __init__(self, num_envs, mark):
+        super().__init__(num_envs)
+        self.mark = mark
+
+    def step(self, actions):
+        if self.num_envs == 1 and self.steps[0] == 30 and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().step(actions)
+
+
+def train(make, *settings, segments=2):
+    """Reports, and the state at the end."""
+    tree = read(None, [*SETTINGS, *settings])
+    config = resolve(tree, SliceBudget(1).schema.roles)
+    reports = []
+    with start(make, config) as rollouts:
+        run = HierarchicalMappo(rollouts, config)
+        for _ in range(segments):
+            run.train_segment(reports.append)
+        return reports, run.state_dict()
+
+
+def weights(state):
+    return {
+        f"{role}.{net}.{name}": values
+        for role, learner in state["roles"].items()
+        for net in ("actor", "critic")
+        for name, values in learner[net].items()
+    }
+
+
+def assert_equal_weights(a, b):
+    a, b = weights(a), weights(b)
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+def test_processes_learn_what_the_learners_own_process_does(nothing_left):
+    _, here = train(SliceBudget, "backend=inline")
+    _, there = train(SliceBudget, "backend=local", "overlap=false")
+    assert_equal_weights(here, there)
+
+
+@pytest.mark.slow
+def test_ray_learns_the_same_and_survives_the_death_of_an_actor(tmp_path, monkeypatch):
+    (tmp_path / "token").write_text(secrets.token_hex(32))  # else Ray writes one into the home folder
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # noqa: PTH120
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    ray = pytest.importorskip("ray")
+    _, here = train(SliceBudget, "backend=inline")
+    mark = tmp_path / "killed"
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # Ray's own
+        ray.init(address="local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+        try:
+            _, there = train(SliceBudget, "backend=ray", "overlap=false")
+            settings = ("backend=ray", "num_runners=2", "num_envs=3")
+            reports, _ = train(lambda n: Killed(n, mark), *settings, segments=1)
+        finally:
+            ray.shutdown()
+    assert_equal_weights(here, there)
+    failures = [text for report in reports for text in report.failures]
+    assert len(failures) == 1
+    assert failures[0].startswith("runner 1: ")
+    assert reports[-1].env_steps == 3 * 23 * 3
+
+
+def test_overlap_is_one_version_stale_and_repeats(nothing_left):
+    settings = ("backend=local", "num_runners=2", "num_envs=3")
+    reports, first = train(SliceBudget, *settings)
+    _, second = train(SliceBudget, *settings)
+    assert_equal_weights(first, second)
+    assert [report.env_steps for report in reports] == [23 * 3 * (k + 1) for k in range(6)]
+    _, in_step = train(SliceBudget, *settings, "overlap=false")
+    assert any((a != b).any() for a, b in zip(weights(first).values(), weights(in_step).values(), strict=True))
+
+
+def test_a_runner_that_is_late_misses_its_round_and_is_dropped(nothing_left):
+    settings = ("backend=local", "num_runners=2", "num_envs=3", "fragment_timeout_s=0.7", "overlap=false")
+    reports, _ = train(Late, *settings, segments=1)
+    per_round = np.diff([0, *(report.env_steps for report in reports)]).tolist()
+    assert per_round[:2] == [23 * 3, 23 * 2]  # the second round went on without the runner of one environment
+    assert sum(report.dropped for report in reports) <= 1
+    assert all(np.isfinite(list(update.values())).all() for r in reports for update in r.updates.values())
+
+
+def test_a_runner_that_is_killed_is_started_anew(tmp_path, nothing_left):
+    mark = tmp_path / "killed"
+    settings = ("backend=local", "num_runners=2", "num_envs=3", "overlap=false")
+    reports, _ = train(lambda n: Killed(n, mark), *settings, segments=1)
+    assert mark.exists()
+    failures = [text for report in reports for text in report.failures]
+    assert failures == ["runner 1: its process ended with exit code -9"]
+    assert reports[-1].env_steps == 3 * 23 * 3
+
+
+def test_a_runner_that_dies_at_every_start_stops_the_run(nothing_left):
+    def make(num_envs):
+        os._exit(3)
+
+    with pytest.raises(RunnerError, match="runner 0 ended before"):
+        train(make, "backend=local")
+
+
+def test_an_error_of_the_environments_reaches_the_learner(nothing_left):
+    def make(num_envs):
+        raise ValueError("no such scenario")
+
+    with pytest.raises(ValueError, match="no such scenario"):
+        train(make, "backend=local")
+
+
+def test_settings_that_do_not_fit_are_refused():
+    with pytest.raises(ConfigError, match="num_runners = 3: expected 1 to num_envs = 2"):
+        train(SliceBudget, "num_runners=3")
+    with pytest.raises(ConfigError, match="the back end inline has one"):
+        train(SliceBudget, "num_runners=2", "backend=inline")
+    with pytest.raises(ConfigError, match="backend = 'rya': expected one of inline, local, ray"):
+        train(SliceBudget, "backend=rya")
+
+
+def test_a_simulator_that_dies_is_replaced_and_its_unfinished_decisions_are_gone():
+    reports, state = train(lambda n: Mortal(n, fatal=(3, 7)), "backend=inline", segments=6)
+    failures = [text for report in reports for text in report.failures]
+    assert failures
+    assert all("toy was ended by SIGKILL" in text for text in failures)
+    assert reports[-1].env_steps == 6 * 3 * 2 * 23  # what broke off is made up for
+    for values in weights(state).values():
+        assert torch.isfinite(values).all()
+
+
+def test_simulators_that_die_always_stop_the_run():
+    with pytest.raises(SimulatorDied):
+        train(lambda n: Mortal(n, fatal=range(10)), "backend=inline")
+    with pytest.raises(SimulatorDied):  # nobody could open others
+        env = Mortal(2, fatal=range(10))
+        HierarchicalMappo(env, resolve(read(None, SETTINGS), env.schema.roles)).train_segment()
+
+
+@pytest.fixture
+def buffer():
+    role = SliceBudget(1).schema.role("planner")
+    return DecisionBuffer(role, 1, 1, num_outputs=3, num_envs=1, capacity=8, gamma=0.5)
+
+
+def decide(buffer, number, reward):
+    seen = np.full((1, 1, 1), number, np.float32)
+    buffer.decide(np.array([0]), own=seen, state=seen[0], active=np.ones((1, 1)), log_probs=0.0)
+    if reward is not None:
+        buffer.reward(np.array([[reward]], float))
+
+
+def take(buffer, number, due=True):
+    own = np.full((1, 1, 1), number, np.float32)
+    return buffer.take(View({}, own[0]), own, np.array([due]))
+
+
+def test_a_batch_never_mixes_an_episode_that_broke_off_with_the_next(buffer):
+    decide(buffer, 1, 10)
+    decide(buffer, 2, None)  # the step that should have answered it never came
+    buffer.drop(0)
+    decide(buffer, 5, 20)
+    data = chain([take(buffer, 6)])
+    assert data.own.ravel().tolist() == [1, 5]
+    assert data.rewards.ravel().tolist() == [10, 20]
+    assert data.next_own.ravel().tolist() == [2, 6]  # not 5, which is of another episode
+    assert data.begins.ravel().tolist() == [True, True]
+    assert data.last.ravel().tolist() == [True, True]
+    assert not data.terminated.any()
+
+
+def test_a_drop_across_fragments_cuts_the_chain(buffer):
+    decide(buffer, 1, 10)
+    first = take(buffer, 2)
+    decide(buffer, 2, None)
+    buffer.drop(0)
+    decide(buffer, 5, 20)
+    data = chain([first, take(buffer, 6)])
+    assert data.next_own.ravel().tolist() == [2, 6]
+    assert data.last.ravel().tolist() == [True, True]
+
+
+def test_a_chain_of_fragments_equals_one_long_fragment(buffer):
+    parts = []
+    for start_at in (1, 3):
+        decide(buffer, start_at, start_at)
+        decide(buffer, start_at + 1, start_at + 1)
+        parts.append(take(buffer, start_at + 2, due=start_at == 3))  # the last of the first stays open
+    data = chain(parts)
+    assert [len(part.valid) for part in parts] == [1, 3]
+    assert data.own.ravel().tolist() == [1, 2, 3, 4]
+    assert data.next_own.ravel().tolist() == [2, 3, 4, 5]
+    assert data.last.ravel().tolist() == [False, False, False, True]
+
+
+def test_runners_stand_side_by_side():
+    role = SliceBudget(1).schema.role("planner")
+    parts = []
+    for count in (1, 2):
+        one = DecisionBuffer(role, 1, 1, num_outputs=3, num_envs=1, capacity=8, gamma=0.5)
+        for number in range(count):
+            decide(one, number, number)
+        parts.append(chain([take(one, 9)]))
+    data = beside(parts)
+    assert data.valid.tolist() == [[True, True], [False, True]]
+    assert data.last.tolist() == [[True, False], [False, True]]
+
+
+def test_statistics_of_several_runners_are_those_of_all_they_saw():
+    rng = np.random.default_rng(1)
+    base, all_of_it = RunningNormaliser(3), RunningNormaliser(3)
+    before = rng.normal(5, 2, (40, 3))
+    base.update(before)
+    all_of_it.update(before)
+    grown = []
+    for shift in (0, 10):
+        own = RunningNormaliser(3)
+        own.load_state_dict(base.state_dict())
+        seen = rng.normal(shift, 3, (60, 3))
+        own.update(seen)
+        all_of_it.update(seen)
+        grown.append({"a": own.state_dict()})
+    merged = merge_statistics({"a": base.state_dict()}, grown)["a"]
+    assert merged["count"] == 160
+    np.testing.assert_allclose(merged["mean"], all_of_it.mean, rtol=1e-12)
+    np.testing.assert_allclose(merged["variance"], all_of_it.variance, rtol=1e-10)
+    assert merge_statistics({"a": base.state_dict()}, grown[:1]) is grown[0]
+
+
+def test_managers_of_several_fragments_are_trained_on_once():
+    reports, state = train(SliceBudget, "backend=inline", "manager.min_decisions=1000", segments=1)
+    assert not any("planner" in report.updates for report in reports)
+    parts = state["pools"]["planner"][0]
+    assert sum(part["valid"].sum() for part in parts) == 2 * sum(1 for step in range(69) if step % 40 % PERIOD == 0)
