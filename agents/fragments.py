@@ -6,9 +6,11 @@ All of it is plain values and NumPy arrays, so that it goes through a pipe and t
 
 from __future__ import annotations
 
+import copyreg
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
     from agents.config import TrainConfig
 
 State = dict[str, Any]
+
+
+def _view(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
+
+
+copyreg.pickle(MappingProxyType, lambda view: (_view, (dict(view),)))  # a schema has some, and travels too
 
 
 @dataclass(frozen=True)
