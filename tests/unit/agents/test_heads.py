@@ -9,11 +9,21 @@ import pytest
 import torch
 from fake_env import SliceBudget, action_fields
 
-from agents.networks import Actor, BoxHead, CategoricalHead, SimplexHead
+from agents.config import RoleConfig
+from agents.heads import BoxHead, CategoricalHead, SimplexHead
+from agents.networks import Actor
+
+NO_MEMORY = np.zeros((1, 1, 0), np.float32)
 
 
 def generator():
     return torch.Generator().manual_seed(5)
+
+
+def outputs(actor, own):
+    """Of the network alone, without prior."""
+    with torch.no_grad():
+        return actor.body(torch.from_numpy(own), torch.from_numpy(own[..., :0]))[0].numpy()
 
 
 def field(**item):
@@ -71,24 +81,24 @@ def test_box_actions_stay_in_their_range():
 
 def test_a_new_policy_is_the_heuristic():
     role = SliceBudget(1).schema.role("cell")
-    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())
     observations = np.array([[[6.0, 3.0, 1.0, 0.0, 0.0]]], np.float32)
     masks = np.ones((1, 1, role.mask_size), np.uint8)
     prior = actor.prior(observations, 1.0)
-    _, action = actor.act(np.zeros((1, 1, 7), np.float32), prior, masks, None)
+    _, action, _ = actor.act(np.zeros((1, 1, 7), np.float32), prior, masks, NO_MEMORY, None)
     assert action[0, 0] == pytest.approx([0.6, 0.3, 0.1, 0], abs=1e-6)
-    _, action = actor.act(np.zeros((1, 1, 7), np.float32), actor.prior(observations, 0.0), masks, None)
+    _, action, _ = actor.act(np.zeros((1, 1, 7), np.float32), actor.prior(observations, 0.0), masks, NO_MEMORY, None)
     assert action[0, 0, :3] == pytest.approx([1 / 3] * 3)
 
 
 def test_what_was_sampled_scores_the_same_in_the_update():
     role = SliceBudget(1).schema.role("cell")
-    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())
     own = np.random.default_rng(0).standard_normal((1, 2, 7)).astype(np.float32)
     masks = np.array([[[1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]]], np.uint8)
     prior = np.zeros((1, 2, actor.num_outputs), np.float32)
-    latents, actions = actor.act(own, prior, masks, generator())
-    log_prob, entropy = actor.score(*(torch.from_numpy(array[0]) for array in (own, prior, masks, latents)))
+    latents, actions, _ = actor.act(own, prior, masks, own[..., :0], generator())
+    log_prob, entropy = actor.score(*(torch.from_numpy(array[0]) for array in (outputs(actor, own), masks, latents)))
     assert log_prob.shape == entropy.shape == (2,)
     assert actions[0, 0, 2] == 0
     assert torch.isfinite(log_prob).all()
@@ -98,11 +108,11 @@ def test_a_role_that_only_sets_numbers_has_an_empty_mask():
     role = dataclasses.replace(
         SliceBudget(1).schema.role("cell"), actions=action_fields({"name": "rate", "kind": "box", "size": 2})
     )
-    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())
     own, masks = np.zeros((3, 2, 7), np.float32), np.ones((3, 2, 0), np.uint8)
     prior = np.zeros((3, 2, actor.num_outputs), np.float32)
-    latents, actions = actor.act(own, prior, masks, generator())
+    latents, actions, _ = actor.act(own, prior, masks, own[..., :0], generator())
     assert actions.shape == (3, 2, 2)
     assert ((actions >= 0) & (actions <= 1)).all()
-    log_prob, _ = actor.score(*(torch.from_numpy(array) for array in (own, prior, masks, latents)))
+    log_prob, _ = actor.score(*(torch.from_numpy(array) for array in (outputs(actor, own), masks, latents)))
     assert log_prob.shape == (3, 2)
