@@ -27,13 +27,13 @@ def stage(config: TrainConfig, roles: Sequence[Role], segment: int) -> dict[str,
     parts: dict[str, Part] = {}
     if config.curriculum and (len(config.curriculum) != 2 or not 0 <= sum(config.curriculum) <= 1):
         raise ConfigError(f"curriculum = {list(config.curriculum)}: expected two parts of the run, such as [0.3, 0.2]")
-    done = segment / config.num_segments
     first, second = config.curriculum or (0.0, 0.0)
+    ends = round(first * config.num_segments), round((first + second) * config.num_segments)
     for role in roles:
         manager = role.period > 1
-        if config.roles[role.name].heuristic or (manager and done < first):
+        if config.roles[role.name].heuristic or (manager and segment < ends[0]):
             parts[role.name] = "heuristic"
-        elif not manager and first <= done < first + second:
+        elif not manager and ends[0] <= segment < ends[1]:
             parts[role.name] = "frozen"
         else:
             parts[role.name] = "learn"

@@ -10,6 +10,7 @@ straight-through Gumbel-softmax for choices, shares and clipped means elsewhere.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from agents.algorithms import Algorithm
 from agents.buffers import Decisions
-from agents.config import ConfigError, RoleConfig
+from agents.config import MANAGER, WORKER, ConfigError, RoleConfig
 from agents.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, Head, SimplexHead
 from agents.networks import Actor, Body
 from agents.normalise import Array, ValueNormaliser
@@ -35,7 +36,10 @@ OUTPUT_PENALTY = 1e-3  # of the actor's squared outputs
 
 
 class Maddpg(Algorithm):
-    """Another learner for the same policies."""
+    """Another learner for the same policies, with more noise and more gradient steps."""
+
+    worker = replace(WORKER, lr=1e-3, epochs=8, minibatches=8, initial_std=1.0)
+    manager = replace(MANAGER, lr=1e-3, epochs=8, minibatches=8, initial_std=1.0)
 
     def learner(self, role: Role, observer: Observer, config: RoleConfig, *, generator: torch.Generator) -> Any:
         """See `Algorithm.learner`."""
