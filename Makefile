@@ -22,6 +22,7 @@ bench: setup
 	$(BIN)/qntn bench bridge
 	$(BIN)/qntn bench starts
 	$(BIN)/qntn bench steps
+	$(BIN)/qntn bench training
 	$(BIN)/qntn bench ran
 	$(BIN)/qntn bench qkd
 

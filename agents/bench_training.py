@@ -4,12 +4,15 @@
 Each row trains in a process of its own. Its first rollout is the warm-up that `first_update_s` tells of, from the
 process's start; the others are measured. Shares are of the wall time of these; where sampling and learning overlap they
 may add up to more than 1. `bridge_ratio` is an estimate: steps, times what an exchange costs Python and simulator with
-the scenario `echo`, which simulates nothing. `cpu_us_per_step` counts the learner's process alone, simulators apart.
+the scenario `echo`, which simulates nothing. CPU times (`..._cpu_...`) are of the same rollouts and are what counts on
+a machine that has other work: a step's in simulators and in Python (inference, updates), and Python's part of the sum.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,6 +26,7 @@ from rich.table import Table
 import pybridge
 from agents.config import read, resolve, run_settings
 from agents.learner import HierarchicalMappo, RolloutReport
+from agents.normalise import Array
 from agents.policies import EqualShare
 from agents.rollouts import start
 
@@ -59,10 +63,10 @@ def _measure(name: str, backend: str, num_envs: int, steps: int, overrides: tupl
 
     torch.set_num_threads(1)
     settings = read(None, [f"num_envs={num_envs}", f"backend={backend}", *overrides])
-    reports: list[tuple[float, float, RolloutReport]] = []
+    reports: list[tuple[float, Array, RolloutReport]] = []
 
     def on_rollout(report: RolloutReport) -> None:
-        reports.append((time.perf_counter(), time.process_time(), report))
+        reports.append((time.perf_counter(), _family_cpu_s(), report))
 
     with start(partial(_open, name), run_settings(settings)) as rollouts:
         config = resolve(settings, rollouts.schema.roles)
@@ -71,11 +75,12 @@ def _measure(name: str, backend: str, num_envs: int, steps: int, overrides: tupl
         learner = HierarchicalMappo(rollouts, config)
         learner.train_segment(on_rollout)
         first_update_s = reports[0][0] - began
-        memory = _family_memory_bytes()
+        memory = [_proportional_bytes(process) for process in _family()]
         step_ns = rollouts.schema.step_ns
     seconds = reports[-1][0] - reports[0][0]
     measured = [report for _, _, report in reports[1:]]
     taken = reports[-1][2].env_steps - reports[0][2].env_steps
+    python, simulators = reports[-1][1] - reports[0][1]
     simulate, act, update = (sum(getattr(report, key) for report in measured) for key in _TIMES)
     return {
         "backend": backend,
@@ -86,11 +91,13 @@ def _measure(name: str, backend: str, num_envs: int, steps: int, overrides: tupl
         "inference_ratio": round(act / seconds, 3),
         "update_ratio": round(update / seconds, 3),
         "inference_and_update_ratio": round((act + update) / seconds, 3),
-        "cpu_us_per_step": round((reports[-1][1] - reports[0][1]) / taken * 1e6, 1),
+        "python_cpu_ms_per_step": round(float(python) / taken * 1e3, 3),
+        "simulator_cpu_ms_per_step": round(float(simulators) / taken * 1e3, 3),
+        "python_cpu_ratio": round(float(python / (python + simulators)), 3),
         "bridge_ratio": round(_echo_step_s(num_envs) * taken / num_envs / seconds, 4),
         "first_update_s": round(first_update_s, 2),
-        "memory_mb": round(sum(memory.values()) / 2**20, 1),
-        "learner_memory_mb": round(memory["learner"] / 2**20, 1),
+        "memory_mb": round(sum(memory) / 2**20, 1),
+        "learner_memory_mb": round(memory[0] / 2**20, 1),
     }
 
 
@@ -114,21 +121,33 @@ def _echo_step_s(num_envs: int) -> float:
     return float(np.median(took))  # a busy machine and the ends of episodes would spoil the mean
 
 
-def _family_memory_bytes() -> dict[str, int]:
-    """Proportional set size of this process and of all that descend from it, by name; shared pages count once."""
-    sizes = {"learner": _proportional_bytes(Path("/proc/self"))}
-    waiting = [Path("/proc/self")]
-    while waiting:
-        process = waiting.pop()
+def _family() -> list[Path]:
+    """This process in /proc, and all that descend from it."""
+    found = [Path("/proc/self")]
+    for process in found:  # grows meanwhile
         for thread in (process / "task").iterdir():
-            for pid in (thread / "children").read_text().split():
-                child = Path("/proc") / pid
-                sizes[pid] = _proportional_bytes(child)
-                waiting.append(child)
-    return sizes
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+                found += [Path("/proc") / pid for pid in (thread / "children").read_text().split()]
+    return found
+
+
+def _family_cpu_s() -> Array:
+    """CPU seconds so far of the Python processes and of simulators, those that have ended among them."""
+    python = simulators = 0.0
+    interpreter = Path("/proc/self/exe").readlink()
+    for process in _family():
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        own, ended = (sum(map(int, fields[at : at + 2])) / os.sysconf("SC_CLK_TCK") for at in (11, 13))
+        if (process / "exe").readlink() == interpreter:
+            python += own
+        else:
+            simulators += own
+        simulators += ended
+    return np.array([python, simulators])
 
 
 def _proportional_bytes(process: Path) -> int:
+    """Resident memory, of which shared pages count in part."""
     for line in (process / "smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024

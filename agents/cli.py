@@ -129,6 +129,34 @@ def train(
 
 
 @app.command()
+def sweep(
+    name: ScenarioName,
+    grid: Annotated[list[str], typer.Option(help="key=value,value, such as worker.lr=1e-4,3e-4; repeatable.")],
+    samples: Annotated[int, typer.Option(min=1, help="Runs of each combination, with the seeds 1, 2, ...")] = 1,
+    steps: Annotated[int | None, typer.Option(help="Environment steps of each run. [default: 200000]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the runs. [default: runs/sweep-SCENARIO]")] = None,
+    param: Params = None,
+    override: Annotated[list[str] | None, typer.Option("--set", help="A setting of all runs.")] = None,
+    ray_address: Annotated[str, typer.Option(help="Of a Ray cluster. [default: one of its own here]")] = "",
+    as_json: Json = False,
+) -> None:
+    """Train with every combination of some settings, by Ray Tune."""
+    from agents import sweep as tuning
+
+    rows = tuning.sweep(
+        name,
+        grid,
+        out or Path("runs") / f"sweep-{name}",
+        seeds=samples,
+        steps=steps,
+        overrides=override or (),
+        params=parse_params(param),
+        address=ray_address,
+    )
+    _print_rows(rows, as_json)
+
+
+@app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
     episodes: Annotated[int, typer.Option(min=2)] = 20,

@@ -41,6 +41,8 @@ class Observer:
         self.managers = [role for role in self.roles if role.period > 1]
         self.normalisers = {role.name: RunningNormaliser(role.observation_size) for role in self.roles}
         self.since_decision = np.zeros((num_envs, len(self.managers)))  # steps since each manager acted
+        self.own_sizes = {role.name: self.own_size(role) for role in self.roles}
+        self.ids = {role.name: np.eye(role.num_agents, dtype=np.float32) for role in self.roles}
         self.state_size = sum(role.num_agents * role.observation_size for role in self.roles)
 
     def own_size(self, role: Role) -> int:
@@ -75,11 +77,11 @@ class Observer:
         for role in self.roles:
             normal = self.normalisers[role.name](observations[role.name])
             num_envs, num_agents, size = normal.shape
-            features = np.zeros((num_envs, num_agents, self.own_size(role)), dtype=np.float32)
+            features = np.empty((num_envs, num_agents, self.own_sizes[role.name]), dtype=np.float32)
             features[:, :, :size] = normal
             if role.name in self.phased:
                 features[:, :, size:-num_agents] = phases[:, None, :]
-            features[:, :, -num_agents:] = np.eye(num_agents, dtype=np.float32)
+            features[:, :, -num_agents:] = self.ids[role.name]
             own[role.name] = features
             states.append(normal.reshape(num_envs, -1))
         return View(own, np.concatenate(states, axis=1))

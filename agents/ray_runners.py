@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runners as Ray actors, spread over the nodes of a cluster; `pip install 'qntn[ray]'`.
 
-One call makes one fragment. Weights are put into the object store once, and each node fetches them once. Ray starts an
-actor anew that died with its node; the order that it had is given again (see `rollouts.Apart`).
+One call makes one fragment. Weights are put into the object store once, and each node fetches them once. For an actor
+that died, with its node perhaps, Ray places another where there is room, and the order that it had is given again (see
+`rollouts.Apart`). Ray's own restarts are not used: until one is complete, every call to the actor fails.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class RayRunners(Apart):
         program has called `ray.init` before.
         """
         super().__init__(len(numbers), timeout_s)
+        self.make, self.numbers = cloudpickle.dumps(make), numbers
         self.pending: dict[Any, int] = {}
         self.actors: list[Any] = []
         self.owns_ray = not ray.is_initialized()
@@ -49,10 +51,7 @@ class RayRunners(Apart):
             own = {} if address else {"num_cpus": max(sum(numbers), os.cpu_count() or 1), "include_dashboard": False}
             ray.init(address=address or "local", log_to_driver=False, **own)
         try:
-            made = cloudpickle.dumps(make)
-            for index, num_envs in enumerate(numbers):
-                placed = ray.remote(_Actor).options(num_cpus=num_envs, scheduling_strategy="SPREAD", max_restarts=-1)
-                self.actors.append(placed.remote(made, index, num_envs))
+            self.actors = [self._place(index) for index in range(len(numbers))]
             schemas = [_got(actor.schema.remote(), START_TIMEOUT_S) for actor in self.actors]
         except ray.exceptions.GetTimeoutError:
             cores = ray.cluster_resources().get("CPU", 0)
@@ -87,7 +86,14 @@ class RayRunners(Apart):
         return answers
 
     def revive(self, index: int) -> None:
-        """Ray does it."""
+        """See `Apart.revive`."""
+        ray.kill(self.actors[index])  # if it was only out of reach, it must not come back
+        self.actors[index] = self._place(index)
+
+    def _place(self, index: int) -> Any:
+        num_envs = self.numbers[index]
+        placed = ray.remote(_Actor).options(num_cpus=num_envs, scheduling_strategy="SPREAD", max_restarts=0)
+        return placed.remote(self.make, index, num_envs)
 
     def close(self) -> None:
         """End the actors, and the cluster if it was made here."""
@@ -133,7 +139,7 @@ class _Actor:
         """A fragment as bytes, or the error that prevented it."""
         try:
             if self.runner is None:
-                env = self._open() if self.env is None else self.env  # none where Ray has started this anew
+                env = self._open() if self.env is None else self.env  # none after a death
                 self.runner = EnvRunner(env, order.config, index=self.index, remake=self._open)
             fragment = self.runner.sample(order, pickle.loads(weights))
             return pickle.dumps(fragment, pickle.HIGHEST_PROTOCOL)

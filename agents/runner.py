@@ -60,6 +60,10 @@ class EnvRunner:
             )
             for role in self.schema.roles
         }
+        shapes = {role.name: (self.num_envs, role.num_agents) for role in self.schema.roles}
+        self.rewards = {name: np.zeros(shape) for name, shape in shapes.items()}  # sums over a fragment, as these are
+        self.terms = {role.name: np.zeros((*shapes[role.name], len(role.terms))) for role in self.schema.roles}
+        self.metrics = np.zeros((self.num_envs, len(self.schema.metrics)))
         self.generator = torch.Generator()
         self.place: tuple[int, int] | None = None  # segment and attempt
         self.failures = 0  # in this segment
@@ -78,11 +82,9 @@ class EnvRunner:
         self.multipliers = weights.multipliers
         for name, policy in self.policies.items():
             policy.load(weights.policies[name])
-        tally = Tally(
-            rewards=dict.fromkeys(self.policies, 0.0),
-            terms={role.name: np.zeros(len(role.terms)) for role in self.schema.roles},
-            metrics=np.zeros(len(self.schema.metrics)),
-        )
+        tally = Tally()
+        for sums in (*self.rewards.values(), *self.terms.values(), self.metrics):
+            sums[:] = 0.0
         if self.place != (order.segment, order.attempt):
             self.place, self.failures = (order.segment, order.attempt), 0
             now = stage(self.config, self.schema.roles, order.segment)
@@ -95,6 +97,10 @@ class EnvRunner:
                 self._step(tally)
             except SimulatorError as error:
                 self._recover(error, tally)
+        for name, total in self.rewards.items():
+            tally.rewards[name] = float(total.mean(axis=1).sum())
+            tally.terms[name] = self.terms[name].mean(axis=1).sum(axis=0)
+        tally.metrics = self.metrics.sum(axis=0)
         if order.closes:
             for name, policy in self.policies.items():
                 for env in range(self.num_envs):
@@ -134,11 +140,10 @@ class EnvRunner:
         tally.simulate_s += time.perf_counter() - called
         tally.steps += self.num_envs
         for name, policy in self.policies.items():
-            rewards = batch.rewards[name]
             policy.reward(batch, self.multipliers, deaths(batch, name))
-            tally.rewards[name] += float(rewards.sum()) / rewards.shape[1]
-            tally.terms[name] += batch.terms[name].sum(axis=(0, 1)) / rewards.shape[1]
-        tally.metrics += batch.metrics.sum(axis=0)
+            self.rewards[name] += batch.rewards[name]
+            self.terms[name] += batch.terms[name]
+        self.metrics += batch.metrics
         self.episode_utility += batch.metrics @ self.schema.utility_weights
         self.episode_steps += 1
         for env in map(int, np.flatnonzero(batch.terminated | batch.truncated)):

@@ -50,6 +50,7 @@ def train(
     stop_after_segments: int | None = None,
     console: Console,
     make_env: MakeEnv = make_vec,
+    on_rollout: Callable[[RolloutReport], None] = lambda report: None,
 ) -> None:
     """Train, or go on with a stopped run.
 
@@ -67,6 +68,7 @@ def train(
         stop_after_segments: end early at a checkpoint, as an interrupt would.
         console: for the progress.
         make_env: opens the environments.
+        on_rollout: is told of every rollout.
 
     Raises:
         ConfigError, CheckpointError: before anything is written.
@@ -104,7 +106,7 @@ def train(
             "command": sys.argv,
         }
         checkpoint.write_recipe(run, recipe)
-        _run_segments(learner, run, console, stop_after_segments)
+        _run_segments(learner, run, console, stop_after_segments, on_rollout)
 
 
 def _open(
@@ -113,7 +115,13 @@ def _open(
     return make_env(scenario, num_envs, params, transport)
 
 
-def _run_segments(learner: HierarchicalMappo, run: Path, console: Console, stop_after: int | None) -> None:
+def _run_segments(
+    learner: HierarchicalMappo,
+    run: Path,
+    console: Console,
+    stop_after: int | None,
+    tell: Callable[[RolloutReport], None],
+) -> None:
     config = learner.config
     last = config.num_segments if stop_after is None else min(config.num_segments, learner.segments + stop_after)
     with Recorder(run, learner.env_steps) as recorder, TrainingProgress(config, learner.env_steps, console) as shown:
@@ -121,6 +129,7 @@ def _run_segments(learner: HierarchicalMappo, run: Path, console: Console, stop_
         def on_rollout(report: RolloutReport) -> None:
             recorder.write(report)
             shown.update(report)
+            tell(report)
 
         while learner.segments < last:
             learner.train_segment(on_rollout)

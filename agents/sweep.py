@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`qntn sweep`: one training run for each combination of settings and each seed, side by side, by Ray Tune.
+
+Every run has a folder of its own, such as `qntn train` writes, and can be evaluated like any other. The table
+`sweep.csv` holds a row for each: its settings, its seed, and `utility`, the mean utility of a step over the last
+quarter of its rollouts.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from agents.config import ConfigError, parse_value, read, run_settings
+from agents.learner import RolloutReport
+from agents.training import make_vec, train
+
+if TYPE_CHECKING:
+    from agents.training import MakeEnv
+    from pybridge.schema import Value
+
+Row = dict[str, Any]
+TABLE = "sweep.csv"
+LAST_RATIO = 0.25  # of the rollouts counts
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What all runs of a sweep share."""
+
+    scenario: str
+    params: Mapping[str, Value]
+    overrides: tuple[str, ...]  # key=value
+    steps: int | None
+    out: Path
+    make_env: MakeEnv
+
+
+def sweep(
+    scenario: str,
+    grid: Iterable[str],
+    out: Path,
+    *,
+    seeds: int = 1,
+    steps: int | None = None,
+    overrides: Iterable[str] = (),
+    params: Mapping[str, Value] | None = None,
+    address: str = "",
+    make_env: MakeEnv = make_vec,
+) -> list[Row]:
+    """Train with every combination of `grid` ("worker.lr=1e-4,3e-4") and seeds 1..`seeds`; rows, best first.
+
+    A run takes as many cores as it has environments; as many runs as fit go at the same time.
+
+    Raises:
+        ConfigError: a setting or a list of values cannot be understood.
+        RuntimeError: Ray Tune is not installed, or a run has failed.
+    """
+    values = dict(parse_grid(text) for text in grid)
+    if "seed" in values:
+        raise ConfigError("--grid seed=...: seeds are told by --samples N, which takes 1 to N")
+    study = Study(scenario, dict(params or {}), tuple(overrides), steps, out.resolve(), make_env)
+    cores = run_settings(_settings(study, {key: choices[0] for key, choices in values.items()}, 1)).num_envs
+    try:
+        import ray
+        from ray import tune
+    except ImportError:
+        raise RuntimeError("qntn sweep needs Ray Tune: pip install 'qntn[ray]'") from None
+    out.mkdir(parents=True, exist_ok=True)
+    owns_ray = not ray.is_initialized()
+    if owns_ray:
+        own = {} if address else {"num_cpus": max(cores, os.cpu_count() or 1), "include_dashboard": False}
+        ray.init(address=address or "local", log_to_driver=False, **own)
+    try:
+        space = {key: tune.grid_search(choices) for key, choices in values.items()}
+        results = tune.Tuner(
+            tune.with_resources(tune.with_parameters(_trial, study=study), {"cpu": cores}),
+            param_space={**space, "seed": tune.grid_search(list(range(1, seeds + 1)))},
+            run_config=tune.RunConfig(name="tune", storage_path=str(study.out), verbose=0),
+        ).fit()
+    finally:
+        if owns_ray:
+            ray.shutdown()
+    for error in results.errors:
+        raise RuntimeError(f"a run of the sweep failed: {error}")
+    rows = sorted(
+        (
+            {**result.config, **{key: result.metrics[key] for key in ("utility", "env_steps", "run")}}
+            for result in results
+        ),
+        key=lambda row: -float(row["utility"]),
+    )
+    with (out / TABLE).open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return rows
+
+
+def parse_grid(text: str) -> tuple[str, list[Any]]:
+    """Key and values of "worker.lr=1e-4,3e-4"; text and lists as in TOML.
+
+    Raises:
+        ConfigError: there is no key, or no value.
+    """
+    key, _, listed = text.partition("=")
+    values = parse_value(f"[{listed}]")
+    if isinstance(values, str):
+        values = [parse_value(value) for value in listed.split(",")]
+    if not key.strip() or not listed.strip() or not values:
+        raise ConfigError(f"--grid {text}: expected key=value,value, for example worker.lr=1e-4,3e-4")
+    return key.strip(), list(values)
+
+
+def _settings(study: Study, choice: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    chosen = [f"{key}={_as_toml(value)}" for key, value in choice.items()]
+    return read(None, [*study.overrides, "backend=inline", *chosen], steps=study.steps, seed=seed)
+
+
+def _as_toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _trial(choice: Mapping[str, Any], study: Study) -> None:
+    """One run, in a process that Tune has started."""
+    from ray import tune
+
+    values = dict(choice)
+    seed = values.pop("seed")
+    run = study.out / "-".join([*(f"{key}={value}" for key, value in values.items()), f"seed{seed}"]).replace("/", "_")
+    utilities: list[float] = []
+
+    def on_rollout(report: RolloutReport) -> None:
+        utilities.append(report.utility)
+        last = utilities[-max(1, round(LAST_RATIO * len(utilities))) :]
+        tune.report({"utility": float(np.mean(last)), "env_steps": report.env_steps, "run": str(run)})
+
+    train(
+        study.scenario,
+        run,
+        params=study.params,
+        settings=_settings(study, values, seed),
+        console=Console(quiet=True),
+        make_env=study.make_env,
+        on_rollout=on_rollout,
+    )

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A sweep: every combination, each a run of its own. The run by Ray Tune needs `pip install 'qntn[ray]'`."""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+import warnings
+
+import pytest
+from fake_env import SliceBudget
+
+from agents import checkpoint
+from agents.config import ConfigError
+from agents.sweep import TABLE, parse_grid, sweep
+
+SMALL = ["rollout_steps=20", "segment_rollouts=2", "num_envs=2"]
+
+
+def test_values_are_read_as_in_toml():
+    assert parse_grid("worker.lr=1e-4,3e-4") == ("worker.lr", [1e-4, 3e-4])
+    assert parse_grid("worker.actor_hidden=[64, 64],[32]") == ("worker.actor_hidden", [[64, 64], [32]])
+    assert parse_grid("backend=inline,local") == ("backend", ["inline", "local"])
+    assert parse_grid("overlap=true,false") == ("overlap", [True, False])
+    for text in ("worker.lr", "worker.lr=", "=3"):
+        with pytest.raises(ConfigError, match="expected key=value,value"):
+            parse_grid(text)
+
+
+def test_settings_are_checked_before_anything_starts(tmp_path):
+    with pytest.raises(ConfigError, match="rollout_stepps: no such setting; did you mean 'rollout_steps'"):
+        sweep("toy", ["rollout_stepps=1,2"], tmp_path)
+    with pytest.raises(ConfigError, match="--samples"):
+        sweep("toy", ["seed=1,2"], tmp_path)
+
+
+@pytest.mark.slow
+def test_every_combination_becomes_a_run(tmp_path, monkeypatch):
+    pytest.importorskip("ray.tune", reason="pip install 'qntn[ray]'")
+    import ray
+
+    (tmp_path / "token").write_text(secrets.token_hex(32))  # else Ray writes one into the home folder
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # noqa: PTH120
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    out = tmp_path / "sweep"
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # Ray's own
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+        try:
+            rows = sweep(
+                "toy",
+                ["worker.lr=0.0,3e-3"],
+                out,
+                seeds=1,
+                steps=80,
+                overrides=SMALL,
+                make_env=lambda name, num_envs, params, transport: SliceBudget(num_envs),
+            )
+        finally:
+            ray.shutdown()
+    assert sorted((row["worker.lr"], row["seed"]) for row in rows) == [(0.0, 1), (3e-3, 1)]
+    assert [row["utility"] for row in rows] == sorted((row["utility"] for row in rows), reverse=True)
+    with (out / TABLE).open() as file:
+        assert len(list(csv.DictReader(file))) == 2
+    for row in rows:
+        recipe = checkpoint.read_recipe(out / row["run"].rsplit("/", 1)[1])
+        assert recipe["config"]["seed"] == row["seed"]
+        assert recipe["config"]["roles"]["cell"]["lr"] == row["worker.lr"]
+        assert checkpoint.load(out / row["run"].rsplit("/", 1)[1])["env_steps"] == row["env_steps"] == 80
