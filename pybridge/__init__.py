@@ -22,6 +22,7 @@ from pybridge.catalogue import Scenario, scenario, scenarios
 from pybridge.checking import Finding, Report, check
 from pybridge.errors import (
     ActionError,
+    EphemerisError,
     LinkError,
     ParameterError,
     ProtocolError,
@@ -44,6 +45,7 @@ __all__ = [
     "ActionField",
     "Batch",
     "CoSimulation",
+    "EphemerisError",
     "Field",
     "Finding",
     "LinkError",

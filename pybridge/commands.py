@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from pybridge import remote
 from pybridge.build import build_clone, build_folder
 from pybridge.catalogue import scenario, scenarios
+from pybridge.ephemeris_command import ephemeris
 from pybridge.errors import ParameterError
 from pybridge.link import make_keys
 from pybridge.schema import Schema, Value
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command("trace")(trace)
     app.command("keys")(keys)
     app.command("serve")(serve)
+    app.command("ephemeris")(ephemeris)
 
 
 def keys(folder: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> None:

@@ -7,6 +7,7 @@ QntnError
 ├── ActionError           an action does not fit its space, is masked, or nobody asked for it
 ├── ProtocolError         the two sides do not understand each other
 ├── LinkError             keys or addresses of another machine are not right
+├── EphemerisError        elements or positions of satellites are not right
 └── SimulatorError        the simulator cannot go on
     ├── SimulatorDied     it ended: exit status or signal
     └── StepTimeout       it did not answer within the step deadline
@@ -40,6 +41,10 @@ class ProtocolError(QntnError):
 
 class LinkError(QntnError):
     """Keys or addresses of a link to another machine are missing or not right."""
+
+
+class EphemerisError(QntnError, ValueError):
+    """A TLE or an ephemeris file is not right, or is asked for a time that it does not have."""
 
 
 class SimulatorError(QntnError):

@@ -54,6 +54,10 @@ City::Observe()
     NS_ABORT_MSG_IF(step_s <= 0, "City::Observe is called twice at " << now.As(Time::S));
     m_observedAt = now;
     m_services->GetMonitor().Roll();
+    m_poseRatio = m_poseSamples == 0
+                      ? 1
+                      : static_cast<double>(m_poseInTime) / static_cast<double>(m_poseSamples);
+    m_poseSamples = m_poseInTime = 0;
     for (uint32_t cell = 0; cell < NUM_CELLS; ++cell)
     {
         for (uint32_t slice = 0; slice < NUM_SLICES; ++slice)
@@ -182,6 +186,12 @@ City::GetNumUsers(uint32_t provider, uint32_t cell) const
         count += m_servingCells[user] == cell && m_users->Get()[user].provider == provider;
     }
     return count;
+}
+
+double
+City::GetPoseRatio() const
+{
+    return m_poseRatio;
 }
 
 uint32_t

@@ -44,6 +44,9 @@ const KeyPoolConfig RELATION_POOL{
 const KeyPoolConfig LINK_POOL{
     .initialBits = 100000, .minBits = 16384, .thresholdBits = 262144, .maxBits = 2000000};
 
+constexpr uint32_t POSE_BYTES = 100; // TR 38.838 V17, 5.2.1
+const Time POSE_PERIOD = MilliSeconds(4);
+
 /// The orbit from pole to pole that stands above \p minElevationDeg over the city for \p duration.
 CircularOrbit
 MakePass(double minElevationDeg, Time rise, Time duration)
@@ -248,6 +251,14 @@ City::BuildServices(const CityConfig& config)
             AddFlow(config, user, XURLLC, CreateObject<UrllcSource>());
         }
     }
+    m_firstPoseFlow = m_services->GetNumFlows();
+    for (uint32_t user = 0; user < config.numUsers && config.poseUplink; ++user)
+    {
+        if (m_users->Get()[user].kind != UserKind::DOWNLOADING)
+        {
+            AddPose(user);
+        }
+    }
     const double begins_s =
         m_times->GetValue(RUSH_BEGINS[0], RUSH_BEGINS[1]) * config.duration.GetSeconds();
     Simulator::Schedule(Seconds(begins_s), &City::SetRush, this, config.rushRatio);
@@ -287,6 +298,27 @@ City::AddFlow(const CityConfig& config, uint32_t user, Slice slice, Ptr<TrafficS
 }
 
 void
+City::AddPose(uint32_t user)
+{
+    const uint32_t slice = m_users->Get()[user].provider * NUM_SLICES + XR;
+    const uint32_t flow = m_ran->AddFlow(user, slice, m_config.poseBudget, {.direction = UPLINK});
+    auto source = CreateObjectWithAttributes<UrllcSource>("PacketBytes",
+                                                          UintegerValue(POSE_BYTES),
+                                                          "Period",
+                                                          TimeValue(POSE_PERIOD));
+    source->SetOutputCallback(TrafficSource::BurstCallback(
+        [this, flow, user](uint32_t bytes)
+        {
+            if (CellOf(user) != ServiceNetwork::NO_CELL) // who is in no cell pauses
+            {
+                m_ran->Enqueue(flow, Create<Packet>(bytes), Simulator::Now());
+            }
+        }));
+    m_sources.push_back(source);
+    m_poseSources.push_back(source);
+}
+
+void
 City::SetRush(double ratio)
 {
     for (const auto& source : m_rushSources)
@@ -301,6 +333,10 @@ City::Start()
     m_ran->Start();
     m_keys->Start();
     m_services->Start();
+    for (const auto& source : m_poseSources)
+    {
+        source->Start();
+    }
 }
 
 void
@@ -393,14 +429,25 @@ City::CellOf(uint32_t user)
 }
 
 void
-City::RadioDelivered(uint32_t flow, Ptr<const Packet> packet, Time)
+City::RadioDelivered(uint32_t flow, Ptr<const Packet> packet, Time created)
 {
+    if (flow >= m_firstPoseFlow)
+    {
+        ++m_poseSamples;
+        m_poseInTime += Simulator::Now() - created <= m_config.poseBudget;
+        return;
+    }
     m_services->Delivered(flow, packet);
 }
 
 void
 City::RadioDropped(uint32_t flow, Ptr<const Packet> packet, DropCause cause)
 {
+    if (flow >= m_firstPoseFlow)
+    {
+        ++m_poseSamples;
+        return;
+    }
     m_services->Dropped(flow, packet, ToLossCause(cause));
 }
 

@@ -43,6 +43,8 @@ struct CityConfig
     ns3::Time relaySetup;
     ns3::Time relayCommitment;
     ns3::Time pricePeriod;
+    bool poseUplink;      ///< whether who wears a headset sends where they look
+    ns3::Time poseBudget; ///< from the headset to the gNB
 };
 
 /// Which flows of a key relation use the one-time pad; the others use AES-256-GCM.
@@ -123,6 +125,8 @@ class City : public ns3::Object
     double GetOfferedBps(uint32_t provider, uint32_t cell, uint32_t slice) const;
     /// Key that the applications of a relation ask for, smoothed over about a second.
     double GetKeyDemandBps(uint32_t relation) const;
+    /// Pose samples that arrived in time, of all whose fate showed in the interval; 1 without any.
+    double GetPoseRatio() const;
     /// Users of a provider in a cell.
     uint32_t GetNumUsers(uint32_t provider, uint32_t cell) const;
     uint32_t GetNumCovered() const;
@@ -151,6 +155,8 @@ class City : public ns3::Object
                  uint32_t user,
                  Slice slice,
                  ns3::Ptr<TrafficSource> source);
+    /// 100 bytes each 4 ms upwards: TR 38.838 V17, 5.2.1.
+    void AddPose(uint32_t user);
     void SetRush(double ratio);
     uint32_t CellOf(uint32_t user);
     void RadioDelivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
@@ -164,6 +170,7 @@ class City : public ns3::Object
     std::vector<Provider> m_providers;
     std::vector<ns3::Ptr<TrafficSource>> m_sources;
     std::vector<ns3::Ptr<EmbbSource>> m_rushSources;
+    std::vector<ns3::Ptr<TrafficSource>> m_poseSources;
     std::vector<std::vector<std::vector<ns3::Ptr<Sae>>>> m_saes; ///< [relation][slice]
     ns3::Ptr<ns3::UniformRandomVariable> m_times;
     std::shared_ptr<const Trajectory> m_orbit;
@@ -178,6 +185,10 @@ class City : public ns3::Object
     std::vector<double> m_offered_bps;    ///< [provider][cell][slice]
     std::vector<double> m_keyDemand_bps;  ///< [relation]
     std::vector<uint32_t> m_servingCells; ///< [user]
+    uint32_t m_firstPoseFlow{0};          ///< in the radio; all after it are pose too
+    uint64_t m_poseSamples{0};            ///< in the present interval
+    uint64_t m_poseInTime{0};
+    double m_poseRatio{1};
     uint64_t m_totalHandovers{0};
     uint64_t m_numHandovers{0};
     ns3::Time m_observedAt{0};

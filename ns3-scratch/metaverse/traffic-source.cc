@@ -48,7 +48,10 @@ TrafficSource::Emit()
 {
     const Time now = Simulator::Now();
     m_next = Simulator::Schedule(DrawArrival(now) - now, &TrafficSource::Emit, this);
-    m_output(DrawBytes());
+    if (const uint32_t bytes = DrawBytes(); bytes > 0)
+    {
+        m_output(bytes);
+    }
 }
 
 void

@@ -42,7 +42,7 @@ class TrafficSource : public ns3::Object
   private:
     /// When the next burst comes; called first at Start, then after each burst.
     virtual ns3::Time DrawArrival(ns3::Time now) = 0;
-    /// Size of the burst that is made now.
+    /// Size of the burst that is made now; 0 for none.
     virtual uint32_t DrawBytes() = 0;
     void Emit();
 

@@ -145,11 +145,7 @@ RadioChannel::UpdateLargeScale()
         Ecef satellite{};
         if (cell.isNtn)
         {
-            satellite = cell.ntn->trajectory->PositionAt(now_s);
-            const auto& centre = cell.position;
-            const Ecef ground = cell.ntn->frame.ToEcef(centre.x, centre.y, centre.z);
-            cell.elevationDeg = ElevationDeg(ground, satellite);
-            cell.available = cell.elevationDeg >= cell.ntn->minElevationDeg;
+            satellite = FollowSatellite(cell, now_s);
         }
         for (size_t u = 0; u < m_ues.size(); ++u)
         {
@@ -164,6 +160,25 @@ RadioChannel::UpdateLargeScale()
             }
         }
     }
+}
+
+Ecef
+RadioChannel::FollowSatellite(Cell& cell, double nowS) const
+{
+    const auto& ntn = *cell.ntn;
+    const Ecef satellite = ntn.trajectory->PositionAt(nowS);
+    const Ecef centre = ntn.frame.ToEcef(cell.position.x, cell.position.y, cell.position.z);
+    cell.elevationDeg = ElevationDeg(centre, satellite);
+    cell.available = cell.elevationDeg >= ntn.minElevationDeg;
+    cell.beamAxis =
+        ntn.movingBeam ? FindBeamAxis(*ntn.trajectory, ntn.beamOffset, nowS) : centre - satellite;
+    if (cell.available && ntn.gateway)
+    {
+        const auto route = ntn.gateway->Find(nowS);
+        cell.available = route.has_value();
+        cell.gatewayDelayS = route ? route->GetDelayS() : cell.gatewayDelayS;
+    }
+    return satellite;
 }
 
 RadioChannel::Link
@@ -207,7 +222,6 @@ RadioChannel::MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite)
     const auto at = ue.mobility->GetPosition();
     const auto& ntn = *cell.ntn;
     const Ecef ground = ntn.frame.ToEcef(at.x, at.y, at.z);
-    const Ecef centre = ntn.frame.ToEcef(cell.position.x, cell.position.y, cell.position.z);
     const Ecef sight = ground - satellite;
     const double range_m = Norm(sight);
     const double elevation_deg = ElevationDeg(ground, satellite);
@@ -224,7 +238,7 @@ RadioChannel::MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite)
     const double shadowing_db =
         NtnShadowingStdDb(cell.environment, los, elevation_deg, frequency_hz) *
         cell.fields[los ? 1 : 2].At(at.x, at.y, sky);
-    const Ecef axis = centre - satellite;
+    const Ecef& axis = cell.beamAxis;
     const double cosine = std::clamp(Dot(axis, sight) / (Norm(axis) * range_m), -1.0, 1.0);
     const double beam_db = AiryGainDb(std::acos(cosine) * 180 / std::numbers::pi, ntn.beamWidthDeg);
 
@@ -320,6 +334,13 @@ RadioChannel::DisturbanceMw(uint32_t cellIndex, uint32_t ueIndex, bool mean) con
 }
 
 double
+RadioChannel::GetRsrpDbm(uint32_t cellIndex, uint32_t ueIndex) const
+{
+    constexpr double ELEMENTS_OF_PRB = 12; // in a symbol
+    return ToDb(GetLink(cellIndex, ueIndex).rxPerPrbMw / ELEMENTS_OF_PRB);
+}
+
+double
 RadioChannel::GetSnrDb(uint32_t cellIndex, uint32_t ueIndex) const
 {
     const Link& link = GetLink(cellIndex, ueIndex);
@@ -375,10 +396,24 @@ RadioChannel::GetSinr(uint32_t cellIndex,
     return std::exp2(sum / numPrbs) - 1;
 }
 
+void
+RadioChannel::SetDown(uint32_t cellIndex, bool isDown)
+{
+    Cell& cell = m_cells[cellIndex];
+    cell.down = isDown;
+    cell.activity = cell.meanActivity = {};
+}
+
+bool
+RadioChannel::IsDown(uint32_t cellIndex) const
+{
+    return m_cells[cellIndex].down;
+}
+
 bool
 RadioChannel::IsAvailable(uint32_t cellIndex) const
 {
-    return m_cells[cellIndex].available;
+    return m_cells[cellIndex].available && !m_cells[cellIndex].down;
 }
 
 double
@@ -391,6 +426,12 @@ double
 RadioChannel::GetSlantRangeM(uint32_t cellIndex, uint32_t ueIndex) const
 {
     return GetLink(cellIndex, ueIndex).slantRangeM;
+}
+
+double
+RadioChannel::GetGatewayDelayS(uint32_t cellIndex) const
+{
+    return m_cells[cellIndex].gatewayDelayS;
 }
 
 } // namespace qntn

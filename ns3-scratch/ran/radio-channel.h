@@ -50,6 +50,9 @@ class RadioChannel
     /// measure, is that of such slots
     void SetActivity(uint32_t cellIndex, const Subbands& prbs, bool isDownlink);
 
+    /// Received power of one reference element without fading, dBm (SS-RSRP, TS 38.215 V17, 5.1.1);
+    /// of a satellite for a receiver of 290 K, as its G/T stands for noise and antenna together.
+    double GetRsrpDbm(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Received power over noise without fading and interference, dB.
     double GetSnrDb(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Mean SINR over the carrier with fading and the recent mean interference, dB: what a user
@@ -94,9 +97,15 @@ class RadioChannel
     /// PRB, dB.
     double MeasureUplinkSinrDb(uint32_t cellIndex, uint32_t ueIndex) const;
 
+    /// A cell fails, or works again.
+    void SetDown(uint32_t cellIndex, bool isDown);
+    bool IsDown(uint32_t cellIndex) const;
+    /// Whether a cell works and, of a satellite, is high enough.
     bool IsAvailable(uint32_t cellIndex) const;
     double GetElevationDeg(uint32_t cellIndex) const;
     double GetSlantRangeM(uint32_t cellIndex, uint32_t ueIndex) const;
+    /// Between a gateway and the satellite, as it was when last reached; 0 for what has none.
+    double GetGatewayDelayS(uint32_t cellIndex) const;
 
   private:
     struct Cell
@@ -114,6 +123,9 @@ class RadioChannel
         NtnEnvironment environment{NtnEnvironment::URBAN};
         double elevationDeg{90};
         bool available{true};
+        bool down{false};
+        Ecef beamAxis{};         ///< from the satellite to where its beam looks
+        double gatewayDelayS{0}; ///< between a gateway and the satellite
         std::vector<CorrelatedField>
             fields; ///< line of sight, shadowing with it, shadowing without
         Subbands subbandPrbs{};
@@ -149,6 +161,8 @@ class RadioChannel
     /// Of each PRB by power control, whatever the user has, mW.
     double AskedUplinkPowerMw(uint32_t cellIndex, uint32_t ueIndex) const;
     Link MakeGnbLink(const Cell& cell, const Ue& ue) const;
+    /// Follows a satellite. \return where it is
+    Ecef FollowSatellite(Cell& cell, double nowS) const;
     Link MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite) const;
     const Link& GetLink(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Noise and interference of a PRB in each sub-band, mW.

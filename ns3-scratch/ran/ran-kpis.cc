@@ -131,6 +131,11 @@ RanKpis::GetRows() const
                                       return static_cast<double>(count.inTime) >=
                                              SATISFIED_RATIO * static_cast<double>(count.packets);
                                   });
+        MobilityReport mobility;
+        for (const auto& user : group.users)
+        {
+            mobility += m_ran->GetMobility(user.first);
+        }
         rows.push_back({.of = key.first.first,
                         .index = key.first.second,
                         .direction = key.second,
@@ -143,7 +148,8 @@ RanKpis::GetRows() const
                         .delayP99S = Quantile(group, 0.99),
                         .delayP999S = Quantile(group, 0.999),
                         .satisfiedRatio = static_cast<double>(satisfied) /
-                                          static_cast<double>(group.users.size())});
+                                          static_cast<double>(group.users.size()),
+                        .mobility = mobility});
     }
     return rows;
 }
@@ -152,13 +158,17 @@ void
 RanKpis::WriteCsv(std::ostream& out) const
 {
     out << "of,index,direction,packets,delivered_bytes,dropped_packets,violations,throughput_bps,"
-           "delay_p50_s,delay_p99_s,delay_p999_s,satisfied_ratio\r\n";
+           "delay_p50_s,delay_p99_s,delay_p999_s,satisfied_ratio,handovers,ping_pongs,"
+           "radio_link_failures,interruption_s\r\n";
     for (const auto& row : GetRows())
     {
         out << row.of << ',' << row.index << ',' << (row.direction == UPLINK ? "up" : "down") << ','
             << row.packets << ',' << row.deliveredBytes << ',' << row.droppedPackets << ','
             << row.violations << ',' << row.throughputBps << ',' << row.delayP50S << ','
-            << row.delayP99S << ',' << row.delayP999S << ',' << row.satisfiedRatio << "\r\n";
+            << row.delayP99S << ',' << row.delayP999S << ',' << row.satisfiedRatio << ','
+            << row.mobility.handovers << ',' << row.mobility.pingPongs << ','
+            << row.mobility.GetFailures() << ',' << row.mobility.interruption.GetSeconds()
+            << "\r\n";
     }
 }
 

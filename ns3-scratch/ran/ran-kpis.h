@@ -28,7 +28,8 @@ struct KpiRow
     double delayP50S{0}; ///< of delivered packets; 0 without any
     double delayP99S{0};
     double delayP999S{0};
-    double satisfiedRatio{0}; ///< of its users: at least 99 % of packets in time (TR 38.838, 7.2)
+    double satisfiedRatio{0};  ///< of its users: at least 99 % of packets in time (TR 38.838, 7.2)
+    MobilityReport mobility{}; ///< of its users, from the start of the network on
 };
 
 /// Collects the key figures of a RanNetwork from its deliveries and drops, by user, slice, serving

@@ -18,66 +18,123 @@ using namespace ns3;
 namespace
 {
 
-constexpr double NTN_HYSTERESIS_DB = 3; ///< on the way back from a satellite
-constexpr int64_t CQI_DELAY_SLOTS = 4;  ///< from a measurement to its use, beside light
+constexpr int64_t CQI_DELAY_SLOTS = 4; ///< from a measurement to its use, beside light
 
 } // namespace
 
 void
 RanNetwork::UpdateServingCells()
 {
+    const Time now = Simulator::Now();
     for (uint32_t u = 0; u < m_ues.size(); ++u)
     {
-        const uint32_t serving = m_ues[u].servingCell;
-        const bool onSatellite = serving != NO_CELL && m_cells[serving].isNtn;
-        uint32_t gnb = NO_CELL;
-        uint32_t satellite = NO_CELL;
-        for (uint32_t c = 0; c < m_cells.size(); ++c)
+        const auto decision =
+            m_handover->Decide(u, m_ues[u].servingCell, now < m_ues[u].interruptedUntil);
+        if (decision.moves)
         {
-            uint32_t& best = m_cells[c].isNtn ? satellite : gnb;
-            if (m_channel->IsAvailable(c) &&
-                (best == NO_CELL || m_channel->GetSnrDb(c, u) > m_channel->GetSnrDb(best, u)))
-            {
-                best = c;
-            }
-        }
-        uint32_t target = serving;
-        const bool satelliteStays = onSatellite && m_channel->IsAvailable(serving);
-        const double needed_db = m_ntnThresholdDb + (satelliteStays ? NTN_HYSTERESIS_DB : 0);
-        if (gnb != NO_CELL && m_channel->GetSnrDb(gnb, u) >= needed_db)
-        {
-            const bool stays = serving != NO_CELL && !onSatellite &&
-                               m_channel->GetSnrDb(gnb, u) <
-                                   m_channel->GetSnrDb(serving, u) + m_handoverHysteresisDb;
-            target = stays ? serving : gnb;
-        }
-        else
-        {
-            const bool reached =
-                satellite != NO_CELL && m_channel->GetSnrDb(satellite, u) >= m_ntnThresholdDb;
-            target = reached ? satellite : NO_CELL;
-        }
-        if (target != serving)
-        {
-            Handover(u, target);
+            Move(u, decision);
         }
     }
 }
 
 void
-RanNetwork::Handover(uint32_t ueIndex, uint32_t target)
+RanNetwork::Move(uint32_t ueIndex, const HandoverControl::Decision& decision)
 {
     Ue& ue = m_ues[ueIndex];
-    const bool first = ue.servingCell == NO_CELL;
-    ReturnBlocks(ueIndex);
+    const Time now = Simulator::Now();
+    const uint32_t source = ue.servingCell;
+    const uint32_t target = decision.target;
+    ReturnBlocks(ueIndex, decision.cause == HandoverCause::REESTABLISHMENT);
     ue.powerCommandDb = 0;
     ue.servingCell = target;
-    if (target != NO_CELL)
+    const Time oneWay = target == NO_CELL ? Time() : GetPropagationDelay(target, ueIndex);
+    const Time interruption = m_handover->Move(ueIndex, source, decision, oneWay);
+    if (target == NO_CELL)
     {
-        m_numHandovers += !first;
-        ue.interruptedUntil = first ? Simulator::Now() : Simulator::Now() + m_handoverInterruption;
-        m_channel->ResetFading(ueIndex, target);
+        return;
     }
+    const auto queued = [this](uint32_t f)
+    {
+        const auto& flow = m_flows.GetFlows()[f];
+        return flow.queueBytes > 0 && flow.config.direction == DOWNLINK;
+    };
+    const bool forwards =
+        source != NO_CELL && source != target && std::ranges::any_of(ue.flows, queued);
+    ue.interruptedUntil =
+        now + (forwards ? std::max(interruption, m_handover->GetXnDelay()) : interruption);
+    ue.forwardedUntil = source == NO_CELL || source == target ? now : ue.interruptedUntil;
+    m_channel->ResetFading(ueIndex, target);
+}
+
+void
+RanNetwork::Enqueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
+{
+    NS_ASSERT_MSG(m_started && flowId < m_flows.GetFlows().size(), "no flow " << flowId);
+    const auto& flow = m_flows.GetFlows()[flowId];
+    const Ue& ue = m_ues[flow.ueIndex];
+    const Time now = Simulator::Now();
+    const Time xn = m_handover->GetXnDelay();
+    uint32_t& forwarded = m_states[flowId].forwarded;
+    // Until the path is switched, packets come to the old cell, which sends them on; those that
+    // come to the new one wait for the last of these (end marker, TS 38.300 V17, 9.2.3.2).
+    if (flow.config.direction == DOWNLINK && xn.IsStrictlyPositive() &&
+        (now < ue.forwardedUntil || forwarded > 0))
+    {
+        ++forwarded;
+        const Time arrives = std::max(std::min(now, ue.forwardedUntil) + xn, now);
+        Simulator::Schedule(arrives - now,
+                            &RanNetwork::Forwarded,
+                            Ptr<RanNetwork>(this),
+                            flowId,
+                            packet,
+                            created);
+        return;
+    }
+    EnterQueue(flowId, std::move(packet), created);
+}
+
+void
+RanNetwork::Forwarded(uint32_t flowId, Ptr<const Packet> packet, Time created)
+{
+    --m_states[flowId].forwarded;
+    EnterQueue(flowId, std::move(packet), created);
+}
+
+void
+RanNetwork::SetOutage(uint32_t cellIndex, bool fails)
+{
+    if (!m_channel) // disposed
+    {
+        return;
+    }
+    NS_ABORT_MSG_IF(cellIndex >= m_cells.size(),
+                    "outage: found cell " << cellIndex << ", expected 0 .. " << m_cells.size() - 1);
+    m_channel->SetDown(cellIndex, fails);
+    for (uint32_t u = 0; u < m_ues.size() && fails; ++u)
+    {
+        if (m_ues[u].servingCell == cellIndex)
+        {
+            ReturnBlocks(u, true);
+        }
+    }
+}
+
+void
+RanNetwork::ScheduleOutage(uint32_t cellIndex, Time start, Time end)
+{
+    NS_ABORT_MSG_IF(cellIndex >= m_cells.size(),
+                    "outage: found cell " << cellIndex << ", expected 0 .. " << m_cells.size() - 1);
+    NS_ABORT_MSG_IF(start < Simulator::Now() || end <= start,
+                    "outage of cell " << m_cells[cellIndex].name << ": found " << start.As(Time::S)
+                                      << " to " << end.As(Time::S)
+                                      << ", expected times to come, the end after the start");
+    const Time now = Simulator::Now();
+    Simulator::Schedule(start - now,
+                        &RanNetwork::SetOutage,
+                        Ptr<RanNetwork>(this),
+                        cellIndex,
+                        true);
+    Simulator::Schedule(end - now, &RanNetwork::SetOutage, Ptr<RanNetwork>(this), cellIndex, false);
 }
 
 void
@@ -169,9 +226,16 @@ RanNetwork::GetElevationDeg(uint32_t cellIndex) const
 Time
 RanNetwork::GetPropagationDelay(uint32_t cellIndex, uint32_t ueIndex) const
 {
-    const double light_ns =
-        m_channel->GetSlantRangeM(cellIndex, ueIndex) / SPEED_OF_LIGHT_MPS * 1e9;
-    return NanoSeconds(static_cast<int64_t>(light_ns)) + m_cells[cellIndex].coreDelay;
+    const Cell& cell = m_cells[cellIndex];
+    const double service_s = m_channel->GetSlantRangeM(cellIndex, ueIndex) / SPEED_OF_LIGHT_MPS;
+    const double feeder_s = cell.gnbOnBoard ? 0 : m_channel->GetGatewayDelayS(cellIndex);
+    return NanoSeconds(static_cast<int64_t>((service_s + feeder_s) * 1e9)) + cell.coreDelay;
+}
+
+Time
+RanNetwork::GetBackhaulDelay(uint32_t cellIndex) const
+{
+    return m_cells[cellIndex].gnbOnBoard ? Seconds(m_channel->GetGatewayDelayS(cellIndex)) : Time();
 }
 
 uint32_t
@@ -183,7 +247,25 @@ RanNetwork::GetServingCell(uint32_t ueIndex) const
 uint64_t
 RanNetwork::GetNumHandovers() const
 {
-    return m_numHandovers;
+    return m_handover->GetReport().handovers;
+}
+
+HandoverControl&
+RanNetwork::GetHandoverControl() const
+{
+    return *m_handover;
+}
+
+MobilityReport
+RanNetwork::GetMobility(uint32_t ueIndex) const
+{
+    return m_handover->GetReport(ueIndex);
+}
+
+MobilityReport
+RanNetwork::GetMobility() const
+{
+    return m_handover->GetReport();
 }
 
 double
@@ -233,7 +315,11 @@ RanNetwork::TakeReport(uint32_t cellIndex, uint32_t sliceId, Direction direction
 FlowAccount
 RanNetwork::GetAccount(uint32_t flowId) const
 {
-    return m_flows.GetFlows()[flowId].account;
+    FlowAccount account = m_flows.GetFlows()[flowId].account;
+    const uint32_t forwarded = m_started ? m_states[flowId].forwarded : 0;
+    account.sent += forwarded;
+    account.inFlight += forwarded;
+    return account;
 }
 
 void

@@ -53,7 +53,10 @@ RanNetwork::GetTimers(uint32_t ueIndex) const
 }
 
 Time
-RanNetwork::GetFeedbackTime(uint32_t cellIndex, Direction direction, uint32_t ueIndex) const
+RanNetwork::GetFeedbackTime(uint32_t cellIndex,
+                            Direction direction,
+                            uint32_t ueIndex,
+                            Time duration) const
 {
     const Cell& cell = m_cells[cellIndex];
     const Time now = Simulator::Now();
@@ -62,8 +65,8 @@ RanNetwork::GetFeedbackTime(uint32_t cellIndex, Direction direction, uint32_t ue
         return now + cell.slot + GetGrantDelay(cellIndex, ueIndex);
     }
     const int64_t slot_ns = cell.slot.GetNanoSeconds();
-    const Time earliest =
-        now + (1 + K1_SLOTS) * cell.slot + 2 * GetPropagationDelay(cellIndex, ueIndex) - m_begin;
+    const Time earliest = now + duration + K1_SLOTS * cell.slot +
+                          2 * GetPropagationDelay(cellIndex, ueIndex) - m_begin;
     const int64_t slot = (earliest.GetNanoSeconds() + slot_ns - 1) / slot_ns;
     const auto place = static_cast<size_t>(slot) % cell.uplinkWait.size();
     return m_begin + (slot + cell.uplinkWait[place] + 1 + DECISION_SLOTS) * cell.slot;
@@ -106,7 +109,8 @@ RanNetwork::Decode(uint32_t cellIndex,
     Side& side = cell.sides[direction];
     const uint32_t ueIndex = m_flows.GetFlows()[block.flow].ueIndex;
     Link& link = m_ues[ueIndex].links[direction];
-    const double part = static_cast<double>(grant.numPrbs * side.symbols) /
+    const uint32_t symbols = GetBlockSymbols(side, direction, block.sliceId);
+    const double part = static_cast<double>(grant.numPrbs * symbols) /
                         static_cast<double>(block.numPrbs * block.symbols);
     const double sinr =
         direction == DOWNLINK
@@ -125,7 +129,8 @@ RanNetwork::Decode(uint32_t cellIndex,
         return;
     }
     const bool arrived = m_decoding->GetValue() >= error;
-    const Time feedback = GetFeedbackTime(cellIndex, direction, ueIndex);
+    const Time feedback =
+        GetFeedbackTime(cellIndex, direction, ueIndex, GetDuration(cell, direction, block));
     if (block.transmissions == 1 && !block.blind)
     {
         link.adaptation.Learn(arrived, m_targetBler, feedback);
@@ -162,7 +167,8 @@ RanNetwork::Arrived(uint32_t cellIndex, Direction direction, const TransportBloc
     const auto& flow = m_flows.GetFlows()[block.flow];
     FlowState& state = m_states[block.flow];
     auto& report = m_cells[cellIndex].sides[direction].reports[block.sliceId];
-    const Time arrival = cell.slot + GetPropagationDelay(cellIndex, flow.ueIndex);
+    const Time arrival = GetDuration(cell, direction, block) +
+                         GetPropagationDelay(cellIndex, flow.ueIndex) + GetBackhaulDelay(cellIndex);
     state.sentBits += block.bits;
     if (direction == UPLINK && flow.config.configuredGrantBytes == 0)
     {
@@ -216,7 +222,8 @@ RanNetwork::Failed(uint32_t cellIndex, Direction direction, TransportBlock&& blo
                                   block.begun + light + timers.reassembly,
                                   state.lastStatus + timers.statusProhibit});
     state.lastStatus = report;
-    block.due = report - arrival + GetFeedbackTime(cellIndex, direction, flow.ueIndex);
+    block.due = report - arrival +
+                GetFeedbackTime(cellIndex, direction, flow.ueIndex, m_cells[cellIndex].slot);
     m_missing.push_back(std::move(block));
 }
 
@@ -238,13 +245,19 @@ RanNetwork::RetransmitMissing()
 }
 
 void
-RanNetwork::ReturnBlocks(uint32_t ueIndex)
+RanNetwork::ReturnBlocks(uint32_t ueIndex, bool lost)
 {
     Ue& ue = m_ues[ueIndex];
     for (auto& link : ue.links)
     {
         for (const auto& block : link.harq.Flush())
         {
+            const auto rlc = m_flows.GetFlows()[block.flow].config.rlc;
+            if (lost && rlc == RlcMode::UNACKNOWLEDGED) // TS 38.323 V17, 5.1.2
+            {
+                Lose(block, DropCause::RADIO);
+                continue;
+            }
             m_flows.Return(block.segments); // the new cell sends them
         }
         link.adaptation.Reset();

@@ -22,12 +22,6 @@ constexpr int64_t CHECK_TICKS = 1000;   ///< between full checks of the accounts
 
 } // namespace
 
-const std::vector<std::vector<uint32_t>>&
-RanNetwork::Side::GetBlocks() const
-{
-    return symbols == SYMBOLS_PER_SLOT ? fullBlocks : specialBlocks;
-}
-
 void
 RanNetwork::RunSlot()
 {
@@ -87,6 +81,7 @@ RanNetwork::RunSlot()
             Transmit(c, UPLINK);
         }
     }
+    PlanMiniSlots();
     m_profile.End(SlotPart::BLOCKS);
     const double tick_s = m_tick.GetSeconds();
     const double memory = tick_s / RATE_MEMORY_S;
@@ -152,6 +147,11 @@ RanNetwork::Schedule(uint32_t cellIndex, Direction direction)
     side.grants.clear();
     const bool begins = m_tickCount % cell.slotTicks == 0 && m_channel->IsAvailable(cellIndex);
     side.symbols = begins ? GetSlotSymbols(cell, direction) : 0;
+    if (begins && direction == DOWNLINK)
+    {
+        cell.slotBegan = Simulator::Now();
+        cell.downlinkSymbols = side.symbols;
+    }
     if (side.symbols == 0)
     {
         if (direction == DOWNLINK)
@@ -185,11 +185,21 @@ RanNetwork::Schedule(uint32_t cellIndex, Direction direction)
     const uint32_t first = (cellIndex * cell.numPrbs / static_cast<uint32_t>(m_cells.size()) +
                             static_cast<uint32_t>(hop / NUM_SUBBANDS)) %
                            cell.numPrbs;
-    side.grants = side.scheduler.Schedule(m_candidates, side.quotas, cell.numPrbs, first);
+    if (direction == DOWNLINK && !m_miniSymbols.empty())
+    {
+        ScheduleBesideMiniSlots(cellIndex, first);
+    }
+    else
+    {
+        side.grants = side.scheduler.Schedule(m_candidates, side.quotas, cell.numPrbs, first);
+    }
     Subbands prbs{};
     for (const auto& grant : side.grants)
     {
-        side.reports[grant.candidate.sliceId].prbSlotsUsed += grant.numPrbs;
+        if (!HasMiniSlots(direction, grant.candidate.sliceId))
+        {
+            side.reports[grant.candidate.sliceId].prbSlotsUsed += grant.numPrbs;
+        }
         if (direction == DOWNLINK)
         {
             AddPrbs(prbs, grant.firstPrb, grant.numPrbs, cell.numPrbs);
@@ -214,7 +224,8 @@ RanNetwork::AddRetransmissions(uint32_t cellIndex, Direction direction, uint32_t
     for (const auto& block : m_ues[ueIndex].links[direction].harq.GetWaiting())
     {
         const auto& quota = side.quotas[block.sliceId];
-        const uint32_t most = side.scheduler.ToWhole(m_borrowing ? quota.maximum : quota.minimum);
+        const bool borrows = m_borrowing && !HasMiniSlots(direction, block.sliceId);
+        const uint32_t most = side.scheduler.ToWhole(borrows ? quota.maximum : quota.minimum);
         if (block.due > now || most == 0 || (slices >> block.sliceId & 1) != 0)
         {
             continue;
@@ -244,7 +255,7 @@ RanNetwork::CountFreeProcesses(uint32_t cellIndex, Direction direction, uint32_t
 }
 
 void
-RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex)
+RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t sliceId)
 {
     const Cell& cell = m_cells[cellIndex];
     Ue& ue = m_ues[ueIndex];
@@ -262,7 +273,7 @@ RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex)
     }
     uint32_t free = CountFreeProcesses(cellIndex, DOWNLINK, ueIndex);
     const auto& thresholds = RateThresholds::ForTable(cell.carrier.mcsTable);
-    const auto& sizes = cell.sides[DOWNLINK].GetBlocks();
+    const Side& side = cell.sides[DOWNLINK];
     const double slots_per_s = 1e9 / static_cast<double>(SlotNs(cell.carrier.numerology));
     auto& adaptation = ue.links[DOWNLINK].adaptation;
     const uint32_t mcs = adaptation.SelectMcs(thresholds, now);
@@ -271,10 +282,12 @@ RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex)
     {
         const uint32_t f = ue.flows[(i + m_tickCount) % ue.flows.size()];
         const auto& flow = m_flows.GetFlows()[f];
-        if (flow.queueBytes == 0 || flow.config.direction != DOWNLINK)
+        if (flow.queueBytes == 0 || flow.config.direction != DOWNLINK ||
+            (sliceId != ALL_SLICES && flow.sliceId != sliceId))
         {
             continue;
         }
+        const auto& sizes = side.blocks[GetBlockSymbols(side, DOWNLINK, flow.sliceId)];
         // a header of 6 bytes for each packet of the queue, and one for the cut
         const double wanted_bits =
             8.0 * (static_cast<double>(flow.queueBytes) + 6.0 * (flow.queue.size() + 1.0));
@@ -324,12 +337,13 @@ RanNetwork::Transmit(uint32_t cellIndex, Direction direction)
         const uint32_t mcs = direction == UPLINK ? SelectGrantMcs(cellIndex, grant)
                              : m_subbandCqi      ? SelectSubbandMcs(cellIndex, grant)
                                                  : candidate.mcs;
+        const uint32_t symbols = GetBlockSymbols(side, direction, candidate.sliceId);
         TransportBlock block{.flow = candidate.flow,
                              .sliceId = candidate.sliceId,
                              .numPrbs = grant.numPrbs,
-                             .symbols = side.symbols,
+                             .symbols = symbols,
                              .mcs = mcs,
-                             .bits = side.GetBlocks()[mcs][grant.numPrbs],
+                             .bits = side.blocks[symbols][mcs][grant.numPrbs],
                              .received = {},
                              .begun = now,
                              .due = now,

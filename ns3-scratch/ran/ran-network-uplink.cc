@@ -101,7 +101,7 @@ RanNetwork::AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex)
     const Time now = Simulator::Now();
     uint32_t free = CountFreeProcesses(cellIndex, UPLINK, ueIndex);
     const auto& thresholds = RateThresholds::ForTable(cell.carrier.mcsTable);
-    const auto& sizes = cell.sides[UPLINK].fullBlocks;
+    const auto& sizes = cell.sides[UPLINK].blocks[SYMBOLS_PER_SLOT];
     const double slots_per_s = 1e9 / static_cast<double>(SlotNs(cell.carrier.numerology));
     for (size_t i = 0; i < ue.flows.size() && free > 0; ++i)
     {

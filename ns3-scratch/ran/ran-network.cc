@@ -14,6 +14,7 @@
 #include "ns3/uinteger.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace qntn
@@ -118,26 +119,11 @@ RanNetwork::GetTypeId()
                           MakeTimeAccessor(&RanNetwork::m_cqiPeriod),
                           MakeTimeChecker(MicroSeconds(500)))
             .AddAttribute("HandoverPeriod",
-                          "Time between two looks at which cell serves a user best.",
+                          "Time between two measurements of all cells, and looks at which serves a "
+                          "user; HandoverControl has what they lead to.",
                           TimeValue(MilliSeconds(40)),
                           MakeTimeAccessor(&RanNetwork::m_handoverPeriod),
                           MakeTimeChecker(MilliSeconds(1)))
-            .AddAttribute("HandoverInterruption",
-                          "How long a user receives nothing when it changes its cell.",
-                          TimeValue(MilliSeconds(30)),
-                          MakeTimeAccessor(&RanNetwork::m_handoverInterruption),
-                          MakeTimeChecker(Seconds(0)))
-            .AddAttribute(
-                "HandoverHysteresisDb",
-                "By how much another gNB must be stronger (event A3, TS 38.331, 5.5.4.4).",
-                DoubleValue(3),
-                MakeDoubleAccessor(&RanNetwork::m_handoverHysteresisDb),
-                MakeDoubleChecker<double>(0, 30))
-            .AddAttribute("NtnThresholdDb",
-                          "A user goes to a satellite when no gNB reaches it with this SNR.",
-                          DoubleValue(-6),
-                          MakeDoubleAccessor(&RanNetwork::m_ntnThresholdDb),
-                          MakeDoubleChecker<double>(-30, 60))
             .AddAttribute("TargetBler",
                           "Block error rate that link adaptation aims at.",
                           DoubleValue(0.1),
@@ -204,7 +190,9 @@ RanNetwork::GetTypeId()
 }
 
 RanNetwork::RanNetwork()
-    : m_channel(std::make_unique<RadioChannel>()), m_decoding(CreateObject<UniformRandomVariable>())
+    : m_channel(std::make_unique<RadioChannel>()),
+      m_handover(CreateObject<HandoverControl>()),
+      m_decoding(CreateObject<UniformRandomVariable>())
 {
 }
 
@@ -214,6 +202,13 @@ void
 RanNetwork::DoDispose()
 {
     m_nextSlot.Cancel();
+    for (auto& cell : m_cells)
+    {
+        for (auto& mini : cell.miniSlots)
+        {
+            mini.next.Cancel();
+        }
+    }
     for (auto& state : m_states)
     {
         state.reorderingEnds.Cancel();
@@ -260,6 +255,7 @@ RanNetwork::AddGnb(const GnbConfig& config)
                     "gNB " << config.name << ": found scenario \"" << config.scenario
                            << "\", expected UMa, UMi or RMa");
     m_channel->AddGnb(config);
+    m_handover->AddGnb(config);
     m_cells.push_back({.name = config.name, .carrier = config.carrier, .isNtn = false});
     m_cells.back().numPrbs = CountPrbs(config.carrier);
     return static_cast<uint32_t>(m_cells.size() - 1);
@@ -273,11 +269,18 @@ RanNetwork::AddNtnCell(const NtnCellConfig& config)
     NS_ABORT_MSG_IF(!(config.minElevationDeg >= 0 && config.minElevationDeg <= 90),
                     "satellite " << config.name << ": found min_elevation_deg "
                                  << config.minElevationDeg << ", expected 0 .. 90");
+    NS_ABORT_MSG_IF(
+        !(std::abs(config.beamOffset.aheadDeg) <= 60 && std::abs(config.beamOffset.leftDeg) <= 60),
+        "satellite " << config.name << ": found a beam offset of " << config.beamOffset.aheadDeg
+                     << " and " << config.beamOffset.leftDeg << " degrees, expected -60 .. 60");
     m_channel->AddNtnCell(config);
-    m_cells.push_back({.name = config.name,
-                       .carrier = config.carrier,
-                       .isNtn = true,
-                       .coreDelay = config.coreDelay});
+    m_handover->AddNtnCell(config);
+    m_cells.push_back(
+        {.name = config.name,
+         .carrier = config.carrier,
+         .isNtn = true,
+         .coreDelay = config.coreDelay,
+         .gnbOnBoard = config.gateway && config.gateway->GetPayload() == Payload::REGENERATIVE});
     m_cells.back().numPrbs = CountPrbs(config.carrier);
     return static_cast<uint32_t>(m_cells.size() - 1);
 }
@@ -287,6 +290,7 @@ RanNetwork::AddUe(Ptr<MobilityModel> mobility)
 {
     NS_ABORT_MSG_IF(m_started, "a user is added after Start");
     m_channel->AddUe(mobility);
+    m_handover->AddUe(mobility);
     m_ues.emplace_back();
     return static_cast<uint32_t>(m_ues.size() - 1);
 }
@@ -311,6 +315,19 @@ RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const 
     return flow;
 }
 
+void
+RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols)
+{
+    NS_ABORT_MSG_IF(m_started, "mini-slots are set after Start");
+    NS_ABORT_MSG_IF(sliceId >= m_numSlices,
+                    "mini-slots: found slice " << sliceId << ", expected 0 .. " << m_numSlices - 1);
+    NS_ABORT_MSG_IF(symbols != 2 && symbols != 4 && symbols != 7,
+                    "mini-slots of slice " << sliceId << ": found " << symbols
+                                           << " symbols, expected 2, 4 or 7");
+    m_miniSymbols.resize(m_numSlices, 0);
+    m_miniSymbols[sliceId] = symbols;
+}
+
 int64_t
 RanNetwork::AssignStreams(int64_t stream)
 {
@@ -322,16 +339,24 @@ void
 RanNetwork::MakeBlocks(Cell& cell) const
 {
     const auto& carrier = cell.carrier;
-    auto& down = cell.sides[DOWNLINK];
-    auto& up = cell.sides[UPLINK];
-    down.fullBlocks = MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, carrier.numLayers);
-    down.specialBlocks =
-        MakeBlockSizes(carrier, cell.numPrbs, DownlinkSymbols('S'), carrier.numLayers);
+    auto& down = cell.sides[DOWNLINK].blocks;
+    auto& up = cell.sides[UPLINK].blocks;
+    std::vector<uint32_t> lengths{SYMBOLS_PER_SLOT, DownlinkSymbols('S')};
+    std::ranges::copy_if(m_miniSymbols,
+                         std::back_inserter(lengths),
+                         [](uint32_t symbols) { return symbols > 0; });
+    for (const uint32_t symbols : lengths)
+    {
+        if (down[symbols].empty())
+        {
+            down[symbols] = MakeBlockSizes(carrier, cell.numPrbs, symbols, carrier.numLayers);
+        }
+    }
     if (m_hasUplink) // users send one layer
     {
-        up.fullBlocks = carrier.numLayers == 1
-                            ? down.fullBlocks
-                            : MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, 1);
+        up[SYMBOLS_PER_SLOT] = carrier.numLayers == 1
+                                   ? down[SYMBOLS_PER_SLOT]
+                                   : MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, 1);
     }
 }
 
@@ -357,6 +382,7 @@ RanNetwork::Start()
         cell.slot = NanoSeconds(SlotNs(cell.carrier.numerology));
         cell.uplinkWait = UplinkWaits(cell.carrier.slotPattern);
         MakeBlocks(cell);
+        cell.miniSlots.resize(m_miniSymbols.size());
         const uint32_t unit = m_resourceUnit == ResourceUnit::RBG ? RbgPrbs(cell.numPrbs) : 1;
         for (auto& side : cell.sides)
         {
@@ -370,14 +396,14 @@ RanNetwork::Start()
         RateThresholds::ForTable(cell.carrier.mcsTable);
     }
     m_channel->Start();
+    m_handover->Start(m_channel.get(), m_handoverPeriod);
     UpdateServingCells();
     m_nextSlot = Simulator::ScheduleNow(&RanNetwork::RunSlot, this);
 }
 
 void
-RanNetwork::Enqueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
+RanNetwork::EnterQueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
 {
-    NS_ASSERT_MSG(m_started && flowId < m_flows.GetFlows().size(), "no flow " << flowId);
     const auto& flow = m_flows.GetFlows()[flowId];
     const uint32_t serving = m_ues[flow.ueIndex].servingCell;
     const bool full = flow.queueBytes + packet->GetSize() > m_queueLimitBytes;
@@ -396,7 +422,13 @@ RanNetwork::Enqueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
     }
     m_cells[serving].sides[flow.config.direction].reports[flow.sliceId].offeredBytes +=
         packet->GetSize();
+    const bool mini = HasMiniSlots(flow.config.direction, flow.sliceId);
+    const uint32_t sliceId = flow.sliceId;
     m_flows.Push(flowId, std::move(packet), created);
+    if (mini)
+    {
+        PlanMiniSlot(serving, sliceId);
+    }
 }
 
 void

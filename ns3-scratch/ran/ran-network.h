@@ -4,6 +4,7 @@
 
 #include "ran/buffer-status.h"
 #include "ran/flow-queue.h"
+#include "ran/handover-control.h"
 #include "ran/harq.h"
 #include "ran/link-adaptation.h"
 #include "ran/radio-channel.h"
@@ -56,6 +57,11 @@ class RanNetwork : public ns3::Object
                      ns3::Time delayBudget,
                      const FlowConfig& config = {});
 
+    /// Downlink blocks of a slice are 2, 4 or 7 symbols long (PDSCH mapping type B, TS 38.214 V17,
+    /// 5.1.2.1), several to a slot, and begin within it. Its minimum is kept for it in the whole
+    /// slot; it does not borrow.
+    void SetMiniSlots(uint32_t sliceId, uint32_t symbols);
+
     /// Begins with the first slot now. Each slice starts with an equal quota.
     void Start();
 
@@ -85,11 +91,26 @@ class RanNetwork : public ns3::Object
     bool IsAvailable(uint32_t cellIndex) const;
     /// Of a satellite above its beam's centre, degrees; 90 for a gNB.
     double GetElevationDeg(uint32_t cellIndex) const;
-    /// From where traffic enters to the user: of light on the service link, and the feeder's.
+    /// Between a user and its gNB: of light on the service link and, where the gNB stands at the
+    /// gateway of a transparent payload, on the feeder link.
     ns3::Time GetPropagationDelay(uint32_t cellIndex, uint32_t ueIndex) const;
+    /// Between a gateway and a gNB on board, over links between satellites too. Packets take it
+    /// beside the propagation delay; HARQ does not.
+    ns3::Time GetBackhaulDelay(uint32_t cellIndex) const;
     /// The cell that serves a user, or NO_CELL.
     uint32_t GetServingCell(uint32_t ueIndex) const;
     uint64_t GetNumHandovers() const;
+    /// What moves users between cells: its attributes are set before Start.
+    HandoverControl& GetHandoverControl() const;
+    /// What mobility did to a user, or to all, since the start.
+    MobilityReport GetMobility(uint32_t ueIndex) const;
+    MobilityReport GetMobility() const;
+
+    /// A cell fails, or works again: it loses what is on the air, and its users notice by
+    /// themselves.
+    void SetOutage(uint32_t cellIndex, bool fails);
+    /// The same at two times to come.
+    void ScheduleOutage(uint32_t cellIndex, ns3::Time start, ns3::Time end);
     /// SINR that a user last measured, dB.
     double GetSinrDb(uint32_t ueIndex) const;
     /// The same that its base station measures of one PRB, dB.
@@ -116,16 +137,23 @@ class RanNetwork : public ns3::Object
     /// One direction of a cell.
     struct Side
     {
-        std::vector<PrbQuota> quotas{};                  ///< by slice
-        bool quotasChanged{false};                       ///< and are to be checked
-        std::vector<std::vector<uint32_t>> fullBlocks{}; ///< TBS, bits, by MCS and PRBs, 14 symbols
-        std::vector<std::vector<uint32_t>> specialBlocks{}; ///< the same of slot `S`
-        std::vector<SliceReport> reports{};                 ///< by slice
-        std::vector<SliceGrant> grants{};                   ///< of the present slot
-        uint32_t symbols{0};                                ///< in the present slot
-        SliceScheduler scheduler{};
+        using BlockSizes = std::vector<std::vector<uint32_t>>; ///< TBS, bits, by MCS and PRBs
 
-        const std::vector<std::vector<uint32_t>>& GetBlocks() const;
+        std::vector<PrbQuota> quotas{};                        ///< by slice
+        bool quotasChanged{false};                             ///< and are to be checked
+        std::array<BlockSizes, SYMBOLS_PER_SLOT + 1> blocks{}; ///< by symbols, those that occur
+        std::vector<SliceReport> reports{};                    ///< by slice
+        std::vector<SliceGrant> grants{};                      ///< of the present slot
+        uint32_t symbols{0};                                   ///< in the present slot
+        SliceScheduler scheduler{};
+    };
+
+    /// Of a slice with mini-slots in a cell.
+    struct MiniSlots
+    {
+        uint32_t firstPrb{0};   ///< of what is kept for it in the present slot
+        uint32_t prbSymbols{0}; ///< used, less than a PRB times a slot
+        ns3::EventId next{};
     };
 
     struct Cell
@@ -134,12 +162,16 @@ class RanNetwork : public ns3::Object
         CarrierConfig carrier;
         bool isNtn;
         ns3::Time coreDelay{};
+        bool gnbOnBoard{false}; ///< of a satellite whose traffic comes from a gateway
         uint32_t numPrbs{0};
         uint32_t slotTicks{1};              ///< ticks a slot; the shortest slot is a tick
         ns3::Time slot{};                   ///< its length
         std::vector<uint32_t> uplinkWait{}; ///< by slot of the pattern: slots to the next uplink
         std::array<Side, NUM_DIRECTIONS> sides{};
         std::vector<uint32_t> users{}; ///< that it serves in the present slot
+        ns3::Time slotBegan{};
+        uint32_t downlinkSymbols{0};        ///< of the slot that began then
+        std::vector<MiniSlots> miniSlots{}; ///< by slice
     };
 
     /// One direction of a user.
@@ -154,6 +186,7 @@ class RanNetwork : public ns3::Object
     {
         uint32_t servingCell{NO_CELL};
         ns3::Time interruptedUntil;
+        ns3::Time forwardedUntil; ///< what comes before is sent on to the new cell
         std::vector<uint32_t> flows;
         std::array<Link, NUM_DIRECTIONS> links;
         double powerCommandDb{0};   ///< on its way to the user
@@ -173,6 +206,7 @@ class RanNetwork : public ns3::Object
     {
         double averageRateBps{1}; ///< for proportional fairness
         double sentBits{0};       ///< in the present slot
+        uint32_t forwarded{0};    ///< packets on the way from an old cell to the new one
         BufferStatus buffer;      ///< uplink: what the base station knows
         ns3::Time nextConfiguredGrant;
         ns3::Time lastStatus;            ///< acknowledged mode: when a report was sent
@@ -186,9 +220,14 @@ class RanNetwork : public ns3::Object
     void MakeBlocks(Cell& cell) const;
     void RunSlot();
     void UpdateServingCells();
-    void Handover(uint32_t ueIndex, uint32_t target);
+    void Move(uint32_t ueIndex, const HandoverControl::Decision& decision);
     /// All blocks that a user still has on the air go back to their queues, for another cell.
-    void ReturnBlocks(uint32_t ueIndex);
+    /// \param lost whether the cell could not end them: what is not acknowledged is lost
+    void ReturnBlocks(uint32_t ueIndex, bool lost);
+    /// A packet enters the queue of the cell that serves its user.
+    void EnterQueue(uint32_t flowId, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
+    /// A packet has come from the old cell to the new one.
+    void Forwarded(uint32_t flowId, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
     void MeasureCqi();
     void Schedule(uint32_t cellIndex, Direction direction);
     void Transmit(uint32_t cellIndex, Direction direction);
@@ -201,8 +240,22 @@ class RanNetwork : public ns3::Object
     void Arrived(uint32_t cellIndex, Direction direction, const TransportBlock& block);
     void Failed(uint32_t cellIndex, Direction direction, TransportBlock&& block);
     uint32_t GetSlotSymbols(const Cell& cell, Direction direction) const;
+    /// Symbols of a slice's blocks in the present slot.
+    uint32_t GetBlockSymbols(const Side& side, Direction direction, uint32_t sliceId) const;
+    bool HasMiniSlots(Direction direction, uint32_t sliceId) const;
+    /// Adds the grants of a slice's present mini-slot.
+    void ScheduleMiniSlot(uint32_t cellIndex, uint32_t sliceId, std::vector<Candidate>& candidates);
+    /// Divides a slot's beginning between slices of which some have mini-slots.
+    void ScheduleBesideMiniSlots(uint32_t cellIndex, uint32_t firstPrb);
+    void RunMiniSlot(uint32_t cellIndex, uint32_t sliceId);
+    /// Sees to it that what waits in a slice goes with the next mini-slot, if the slot has one.
+    void PlanMiniSlot(uint32_t cellIndex, uint32_t sliceId);
+    void PlanMiniSlots();
+    /// How long a block is on the air.
+    ns3::Time GetDuration(const Cell& cell, Direction direction, const TransportBlock& block) const;
     void AddRetransmissions(uint32_t cellIndex, Direction direction, uint32_t ueIndex);
-    void AddCandidates(uint32_t cellIndex, uint32_t ueIndex);
+    static constexpr uint32_t ALL_SLICES = UINT32_MAX;
+    void AddCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t sliceId = ALL_SLICES);
     void AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex);
     /// Bytes that an uplink flow may be granted now.
     uint64_t GetUplinkDemand(uint32_t cellIndex, uint32_t flow);
@@ -219,7 +272,10 @@ class RanNetwork : public ns3::Object
     /// From an uplink report until the user acts on the grant that it brings, beside slot lengths.
     ns3::Time GetGrantDelay(uint32_t cellIndex, uint32_t ueIndex) const;
     /// When the base station knows what became of a block that is sent now, and may send again.
-    ns3::Time GetFeedbackTime(uint32_t cellIndex, Direction direction, uint32_t ueIndex) const;
+    ns3::Time GetFeedbackTime(uint32_t cellIndex,
+                              Direction direction,
+                              uint32_t ueIndex,
+                              ns3::Time duration) const;
     ProtocolTimers GetTimers(uint32_t ueIndex) const;
     void Deliver(uint32_t flowId, uint32_t ticket);
     /// Hands packets up in order, as far as none is missing or has been waited for too long.
@@ -240,9 +296,6 @@ class RanNetwork : public ns3::Object
     bool m_subbandCqi;
     ns3::Time m_cqiPeriod;
     ns3::Time m_handoverPeriod;
-    ns3::Time m_handoverInterruption;
-    double m_handoverHysteresisDb;
-    double m_ntnThresholdDb;
     double m_targetBler;
     uint32_t m_maxTransmissions;
     HarqCombining m_combining;
@@ -256,6 +309,7 @@ class RanNetwork : public ns3::Object
     double m_uplinkLeastSnrDb;
 
     std::unique_ptr<RadioChannel> m_channel;
+    ns3::Ptr<HandoverControl> m_handover;
     std::vector<Cell> m_cells;
     std::vector<Ue> m_ues;
     FlowQueues m_flows;
@@ -265,13 +319,13 @@ class RanNetwork : public ns3::Object
     std::vector<FlowState> m_states;       ///< by flow
     std::vector<TransportBlock> m_missing; ///< lost by HARQ, until a status report tells
     bool m_hasUplink{false};
+    std::vector<uint32_t> m_miniSymbols; ///< by slice; 0: none, and no slice has any if it is empty
     ns3::Ptr<ns3::UniformRandomVariable> m_decoding;
     DeliveredCallback m_delivered;
     DroppedCallback m_dropped;
     ns3::Time m_tick;
     ns3::Time m_begin; ///< of the first slot
     uint64_t m_tickCount{0};
-    uint64_t m_numHandovers{0};
     bool m_started{false};
     ns3::EventId m_nextSlot;
     SlotProfile m_profile;

@@ -2,6 +2,8 @@
 #ifndef QNTN_RAN_RAN_TYPES_H
 #define QNTN_RAN_RAN_TYPES_H
 
+#include "orbit/beam.h"
+#include "orbit/gateway-path.h"
 #include "orbit/ground-frame.h"
 #include "orbit/trajectory.h"
 #include "ran/carrier.h"
@@ -40,20 +42,26 @@ struct GnbConfig
     double downtiltDeg = 0;       ///< of a sector's boresight
 };
 
-/// One Earth-fixed beam of a satellite with a transparent payload.
+/// One beam of a satellite or of a platform.
 struct NtnCellConfig
 {
     std::string name;
     std::shared_ptr<const Trajectory> trajectory;
     GroundFrame frame;      ///< where the city's x, y, z lie on the Earth
-    ns3::Vector beamCentre; ///< what the beam is steered at, in the frame
+    ns3::Vector beamCentre; ///< what an Earth-fixed beam is steered at, in the frame; the cell's
+                            ///< elevation is told from there
     CarrierConfig carrier;
     double eirpDensityDbwPerMhz; ///< at the centre of the beam
     double minElevationDeg;      ///< below it the cell is off
-    ns3::Time coreDelay;     ///< from where traffic enters to the payload; 0 puts the gNB on board
+    ns3::Time coreDelay;     ///< from where traffic enters to the payload, beside that of `gateway`
     std::string environment; ///< of the users: DenseUrban, Urban, Suburban or Rural
     double beamWidthDeg = 4.4127; ///< between half-power points; TR 38.821 V16.2, set 1, S band
     double gOverTDbPerK = 1.1;    ///< of the satellite; TR 38.821 V16.2, Table 6.1.1.1-1
+    /// How traffic comes to the satellite; its delay follows the satellite, and the cell is off
+    /// while no gateway can be reached. Null: traffic enters on board.
+    std::shared_ptr<const GatewayPath> gateway{};
+    bool movingBeam = false; ///< whether the beam goes with the satellite, at `beamOffset`
+    BeamOffset beamOffset{};
 };
 
 /// How many PRBs of a slot a slice gets in a cell.

@@ -76,6 +76,12 @@ ReadConfig(Bridge& bridge)
                                    86400,
                                    "a reserved relay is paid for at least this long"),
         .pricePeriod = seconds("price_period_s", 1, 1e8, "what a price of the cost set pays for"),
+        .poseUplink = bridge.Parameter<bool>("pose_uplink",
+                                             0,
+                                             1,
+                                             "bool",
+                                             "1: headsets send 100 bytes each 4 ms upwards"),
+        .poseBudget = milliseconds("pose_budget_ms", 1, 1000, "delay budget of a pose sample"),
     };
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "module.h"
-#include "orbit/geometry.h"
 #include "qkd/finite-key.h"
 #include "qkd/key-rate.h"
 #include "qkd/satellite-link.h"
@@ -25,23 +24,6 @@ namespace qntn
 
 namespace
 {
-
-void
-BindOrbit(nb::module_& module)
-{
-    module.def("slant_range_m", &SlantRangeM, "altitude_m"_a, "elevation_deg"_a);
-    module.def("one_way_delay_s", &OneWayDelayS, "altitude_m"_a, "elevation_deg"_a);
-    module.def("doppler_hz", &DopplerHz, "altitude_m"_a, "elevation_deg"_a, "frequency_hz"_a);
-    module.def("orbital_period_s", &OrbitalPeriodS, "altitude_m"_a);
-    module.def("elevation_deg",
-               nb::overload_cast<double, double, double, double, double, double>(&ElevationDeg),
-               "ground_latitude_deg"_a,
-               "ground_longitude_deg"_a,
-               "ground_altitude_m"_a,
-               "satellite_latitude_deg"_a,
-               "satellite_longitude_deg"_a,
-               "satellite_altitude_m"_a);
-}
 
 nb::dict
 NtnLossDict(const std::string& environment,

@@ -9,6 +9,8 @@ namespace qntn
 
 /// Adds the formulas of orbit, ran and qkd to a Python module.
 void BindModels(nanobind::module_& module);
+/// Adds pybridge.models.orbit's part of it.
+void BindOrbit(nanobind::module_& module);
 /// Adds what a step of a vector of environments goes through.
 void BindStepPath(nanobind::module_& module);
 /// Adds messages on a socket that a simulator inherits.

@@ -32,7 +32,9 @@ const CityConfig CONFIG{.numUsers = 12,
                         .keyWait = MilliSeconds(200),
                         .relaySetup = Seconds(1),
                         .relayCommitment = Seconds(5),
-                        .pricePeriod = Hours(1)};
+                        .pricePeriod = Hours(1),
+                        .poseUplink = true,
+                        .poseBudget = MilliSeconds(10)};
 
 struct Fixture
 {
@@ -158,4 +160,21 @@ TEST_CASE("the same seed gives the same city")
     CHECK(reports[0].endedBursts == reports[1].endedBursts);
     CHECK(reports[0].satisfiedBytes == reports[1].satisfiedBytes);
     CHECK(reports[0].lostBursts == reports[1].lostBursts);
+}
+
+TEST_CASE("pose samples go up in time while XR has PRBs, and not without")
+{
+    Fixture f;
+    f.RunFor(Seconds(1));
+    f.RunFor(Seconds(2));
+    CHECK(f.city->GetPoseRatio() > 0.95);
+    const std::array<float, City::NUM_SLICES> none{0, 0.5, 0.5};
+    for (uint32_t cell = 0; cell < City::NUM_CELLS; ++cell)
+    {
+        f.city->SetSliceShares(cell, none);
+    }
+    f.RunFor(MilliSeconds(100)); // what was on the way
+    f.RunFor(Seconds(1));
+    CHECK(f.city->GetPoseRatio() == 0);
+    f.city->Check();
 }

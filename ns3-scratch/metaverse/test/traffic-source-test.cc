@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "metaverse/embb-source.h"
+#include "metaverse/full-buffer-source.h"
+#include "metaverse/haptic-source.h"
 #include "metaverse/urllc-source.h"
 #include "metaverse/xr-source.h"
 
@@ -129,4 +131,70 @@ TEST_CASE("eMBB files come as a Poisson process that load and admission scale")
         gaps_s.push_back(trace.times_s[i] - trace.times_s[i - 1]);
     }
     CHECK(Deviation(gaps_s) / Mean(gaps_s) == doctest::Approx(1).epsilon(0.05));
+}
+
+TEST_CASE("haptic samples have truncated Pareto sizes at exponential distances")
+{
+    auto source = CreateObject<HapticSource>();
+    const double nominal_bps = source->GetNominalRateBps();
+    const Trace trace(*source, 2000);
+    CHECK(trace.times_s.size() == doctest::Approx(30'000).epsilon(0.02));
+    CHECK(trace.GetRateBps(2000) == doctest::Approx(nominal_bps).epsilon(0.02));
+    CHECK(std::ranges::min(trace.bytes) == 63);
+    CHECK(std::ranges::max(trace.bytes) <= 217);
+    // P(size > x) = ((least / x)^7 - cut) / (1 - cut), cut = (least / most)^7
+    const double cut = std::pow(504.0 / 1736, 7);
+    for (const double bits : {560.0, 640.0, 800.0})
+    {
+        const auto larger =
+            std::ranges::count_if(trace.bytes, [bits](double bytes) { return 8 * bytes > bits; });
+        const double expected = (std::pow(504 / bits, 7) - cut) / (1 - cut);
+        CHECK(static_cast<double>(larger) / static_cast<double>(trace.bytes.size()) ==
+              doctest::Approx(expected).epsilon(0.08));
+    }
+    std::vector<double> gaps_s;
+    std::ranges::transform(trace.times_s.begin() + 1,
+                           trace.times_s.end(),
+                           trace.times_s.begin(),
+                           trace.times_s.end() - 1,
+                           std::back_inserter(gaps_s),
+                           std::minus<>());
+    CHECK(Deviation(gaps_s) == doctest::Approx(Mean(gaps_s)).epsilon(0.03)); // exponential
+}
+
+TEST_CASE("pose samples are 100 bytes each 4 ms")
+{
+    auto source = CreateObjectWithAttributes<UrllcSource>("PacketBytes",
+                                                          UintegerValue(100),
+                                                          "Period",
+                                                          TimeValue(MilliSeconds(4)));
+    CHECK(source->GetNominalRateBps() == doctest::Approx(200e3));
+    CHECK(Trace(*source, 10).GetRateBps(10) == doctest::Approx(200e3).epsilon(1e-3));
+}
+
+TEST_CASE("a full buffer is filled up whatever was taken, and only then")
+{
+    auto source = CreateObjectWithAttributes<FullBufferSource>("DepthBytes", UintegerValue(10'000));
+    uint64_t backlog = 0;
+    uint64_t made = 0;
+    source->SetBacklogCallback(FullBufferSource::BacklogCallback([&backlog] { return backlog; }));
+    source->SetOutputCallback(TrafficSource::BurstCallback(
+        [&](uint32_t bytes)
+        {
+            CHECK(bytes > 0);
+            backlog += bytes;
+            made += bytes;
+            CHECK(backlog == 10'000);
+        }));
+    source->Start();
+    for (int i = 0; i < 100; ++i)
+    {
+        Simulator::Schedule(MicroSeconds(10'500 + 100 * i), [&backlog] { backlog -= 50; });
+    }
+    Simulator::Stop(MilliSeconds(50));
+    Simulator::Run();
+    CHECK(made == 15'000);
+    CHECK(backlog == 10'000);
+    source->Dispose();
+    Simulator::Destroy();
 }

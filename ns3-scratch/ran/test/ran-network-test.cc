@@ -133,6 +133,67 @@ TEST_CASE("reports of sub-bands raise what several users get together; groups of
     CHECK(group_prbs > plain_prbs);
 }
 
+TEST_CASE("mini-slots shorten what a lone packet waits for and how long it is on the air")
+{
+    const auto mean_ms = [](uint32_t symbols)
+    {
+        RanFixture bench(2);
+        bench.AddGnb(0, 0);
+        const auto small = bench.ran->AddFlow(bench.AddUser(60, 0), 0, MilliSeconds(10));
+        const auto large = bench.ran->AddFlow(bench.AddUser(70, 0), 1, MilliSeconds(500));
+        if (symbols > 0)
+        {
+            bench.ran->SetMiniSlots(0, symbols);
+        }
+        bench.SetFlowOfDelays(small);
+        bench.ran->AssignStreams(1);
+        bench.ran->Start();
+        bench.ran->SetPrbQuota(0, 0, {0, 40, 40});
+        bench.ran->SetPrbQuota(0, 1, {0, 66, 106});
+        bench.Offer(small, 32 * 8 / 1.0173e-3, 32); // at all times within a slot
+        bench.Offer(large, 400e6, 1400);
+        bench.Run(3);
+        const auto account = bench.ran->GetAccount(small);
+        CHECK(account.delivered > 2900);
+        const auto report = bench.ran->TakeReport(0, 0);
+        CHECK(report.prbSlotsUsed < report.prbSlotsQuota);
+        const auto others = bench.ran->TakeReport(0, 1);
+        CHECK(others.prbSlotsUsed == others.prbSlotsQuota); // saturated, and kept out of the rest
+        std::ranges::sort(bench.delays_s);
+        return 1e3 * bench.delays_s[bench.delays_s.size() / 2];
+    };
+    // numerology 1: half a slot to its beginning and one slot on the air
+    CHECK(mean_ms(0) == doctest::Approx(0.75).epsilon(0.05));
+    // one and a half mini-slots of 7, 4 (the third ends two symbols early) and 2 symbols
+    CHECK(mean_ms(7) == doctest::Approx(0.375).epsilon(0.05));
+    CHECK(mean_ms(4) == doctest::Approx(0.228).epsilon(0.1));
+    CHECK(mean_ms(2) == doctest::Approx(0.107).epsilon(0.05));
+}
+
+TEST_CASE("a flood of mini-slots keeps to its quota, sent again where it fails")
+{
+    RanFixture bench(2);
+    bench.AddGnb(0, 0, "DDDSU");
+    bench.ran->SetMiniSlots(0, 4);
+    const auto flood = bench.ran->AddFlow(bench.AddUser(350, 0, 3), 0, MilliSeconds(50));
+    const auto other = bench.ran->AddFlow(bench.AddUser(70, 0), 1, MilliSeconds(50));
+    bench.ran->AssignStreams(1);
+    bench.ran->Start();
+    bench.ran->SetPrbQuota(0, 0, {0, 40, 106});
+    bench.ran->SetPrbQuota(0, 1, {0, 66, 106});
+    bench.Offer(flood, 200e6, 1400);
+    bench.Offer(other, 200e6, 1400);
+    bench.Run(2);
+    const auto report = bench.ran->TakeReport(0, 0);
+    // 12 of 14 symbols in `D`, 8 of them in `S`
+    const double most = static_cast<double>(report.prbSlotsQuota) * (3 * 12 + 8) / (4 * 14);
+    CHECK(report.prbSlotsUsed <= most + 1);
+    CHECK(report.prbSlotsUsed > 0.97 * most);
+    CHECK(report.failedBlocks > 100);
+    CHECK(bench.deliveredBytes[flood] > 0);
+    CHECK(bench.ran->TakeReport(0, 1).prbSlotsUsed == 66 * 2 * 2000 * 4 / 5);
+}
+
 TEST_CASE("packets that are too old are discarded, none arrives much later")
 {
     RanFixture bench(1);

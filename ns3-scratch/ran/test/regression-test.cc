@@ -167,7 +167,7 @@ TEST_CASE("events that are still to come do not touch a disposed network")
 TEST_CASE("a satellite that sets hands its users to a gNB at once")
 {
     auto ran = MakeNetwork(1);
-    ran->SetAttribute("NtnThresholdDb", DoubleValue(0));
+    ran->GetHandoverControl().SetAttribute("NtnThresholdDb", DoubleValue(0));
     AddGnb(ran);
     const GroundFrame frame(40, 0);
     ran->AddNtnCell(

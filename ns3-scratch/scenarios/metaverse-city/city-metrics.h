@@ -33,6 +33,8 @@ class CityMetrics
               "compute_late_ratio", "ratio", "bursts lost because they were late in the server")),
           m_handovers(bridge.Metric("handovers", "1", "hand-overs in the step")),
           m_covered(bridge.Metric("covered_ues", "1", "users that some cell serves")),
+          m_pose(bridge.Metric(
+              "pose_in_time_ratio", "ratio", "uplink pose samples that arrived in time")),
           m_elevation(bridge.Metric("leo_elevation_deg", "deg", "elevation of the satellite"))
     {
         for (const std::string slice : City::SLICE_NAMES)
@@ -129,6 +131,7 @@ class CityMetrics
         m_keyCost() = m_totalKey_bits > 0 ? m_totalCost / (m_totalKey_bits / 1e6) : 0;
         m_handovers() = static_cast<double>(city.GetNumHandovers());
         m_covered() = city.GetNumCovered();
+        m_pose() = city.GetPoseRatio();
         m_elevation() = city.GetRan().GetElevationDeg(City::SATELLITE);
     }
 
@@ -142,6 +145,7 @@ class CityMetrics
     qntn::Metric m_compute;
     qntn::Metric m_handovers;
     qntn::Metric m_covered;
+    qntn::Metric m_pose;
     qntn::Metric m_elevation;
     std::vector<qntn::Metric> m_satisfied; ///< by slice
     std::vector<qntn::Metric> m_quality;

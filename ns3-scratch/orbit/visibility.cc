@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "orbit/visibility.h"
+
+#include "orbit/require.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numbers>
+
+namespace qntn
+{
+
+namespace
+{
+
+constexpr double TOLERANCE_S = 1e-4;
+
+using Elevation = std::function<double(double)>;
+
+/// Where elevation is greatest between two times that have one maximum between them (golden
+/// section).
+double
+FindMaximum(const Elevation& elevation, double from, double to)
+{
+    constexpr double RATIO = 1 / std::numbers::phi;
+    double left = to - RATIO * (to - from);
+    double right = from + RATIO * (to - from);
+    double leftValue = elevation(left);
+    double rightValue = elevation(right);
+    while (to - from > TOLERANCE_S)
+    {
+        if (leftValue >= rightValue)
+        {
+            to = right;
+            right = left;
+            rightValue = leftValue;
+            left = to - RATIO * (to - from);
+            leftValue = elevation(left);
+        }
+        else
+        {
+            from = left;
+            left = right;
+            leftValue = rightValue;
+            right = from + RATIO * (to - from);
+            rightValue = elevation(right);
+        }
+    }
+    return (from + to) / 2;
+}
+
+/// When elevation crosses \p level, which it does once between the two times.
+double
+FindCrossing(const Elevation& elevation, double level, double below, double above)
+{
+    while (std::abs(above - below) > TOLERANCE_S)
+    {
+        const double middle = (below + above) / 2;
+        (elevation(middle) >= level ? above : below) = middle;
+    }
+    return above;
+}
+
+} // namespace
+
+std::vector<Pass>
+FindPasses(const Trajectory& trajectory,
+           const Ecef& ground,
+           double minElevationDeg,
+           double fromS,
+           double toS,
+           double stepS)
+{
+    Require(stepS > 0, "step_s", stepS, "above 0");
+    toS = std::min(toS, trajectory.GetEndS());
+    const Elevation elevation = [&](double t)
+    { return ElevationDeg(ground, trajectory.PositionAt(t)); };
+    // times at which to look: steps and, between them, culminations
+    std::vector<std::pair<double, double>> looks;
+    const auto numSteps = static_cast<size_t>(std::max(2.0, std::ceil((toS - fromS) / stepS)));
+    for (size_t i = 0; i <= numSteps && toS > fromS; ++i)
+    {
+        const double t = fromS + (toS - fromS) * static_cast<double>(i) / numSteps;
+        looks.emplace_back(t, elevation(t));
+    }
+    std::vector<std::pair<double, double>> tops;
+    for (size_t i = 1; i + 1 < looks.size(); ++i)
+    {
+        if (looks[i].second >= looks[i - 1].second && looks[i].second > looks[i + 1].second)
+        {
+            const double top = FindMaximum(elevation, looks[i - 1].first, looks[i + 1].first);
+            tops.emplace_back(top, elevation(top));
+        }
+    }
+    looks.insert(looks.end(), tops.begin(), tops.end());
+    std::ranges::sort(looks);
+
+    std::vector<Pass> passes;
+    bool up = false;
+    for (size_t i = 0; i < looks.size(); ++i)
+    {
+        const auto& [t, value] = looks[i];
+        if (value >= minElevationDeg)
+        {
+            if (!up)
+            {
+                const double rise =
+                    i == 0 ? t : FindCrossing(elevation, minElevationDeg, looks[i - 1].first, t);
+                passes.push_back({rise, t, t, value});
+            }
+            auto& pass = passes.back();
+            if (value > pass.maxElevationDeg)
+            {
+                pass.maxElevationDeg = value;
+                pass.culminationS = t;
+            }
+            pass.setS = t;
+        }
+        else if (up)
+        {
+            passes.back().setS = FindCrossing(elevation, minElevationDeg, t, passes.back().setS);
+        }
+        up = value >= minElevationDeg;
+    }
+    return passes;
+}
+
+} // namespace qntn

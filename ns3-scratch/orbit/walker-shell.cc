@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "orbit/walker-shell.h"
+
+#include "orbit/require.h"
+
+#include <stdexcept>
+
+namespace qntn
+{
+
+WalkerPattern
+ToWalkerPattern(const std::string& name)
+{
+    if (name == "delta")
+    {
+        return WalkerPattern::DELTA;
+    }
+    if (name == "star")
+    {
+        return WalkerPattern::STAR;
+    }
+    throw std::invalid_argument("pattern: found \"" + name + "\", expected delta or star");
+}
+
+uint32_t
+WalkerShell::GetPlaneSize() const
+{
+    return numSatellites / numPlanes;
+}
+
+std::vector<CircularOrbit>
+MakeWalkerShell(const WalkerShell& shell)
+{
+    Require(shell.numPlanes > 0, "num_planes", shell.numPlanes, "at least 1");
+    Require(shell.numSatellites > 0 && shell.numSatellites % shell.numPlanes == 0,
+            "num_satellites",
+            shell.numSatellites,
+            "a multiple of num_planes");
+    Require(shell.phasing < shell.numPlanes, "phasing", shell.phasing, "below num_planes");
+    const double width_deg = shell.pattern == WalkerPattern::DELTA ? 360 : 180;
+    std::vector<CircularOrbit> orbits;
+    orbits.reserve(shell.numSatellites);
+    for (uint32_t plane = 0; plane < shell.numPlanes; ++plane)
+    {
+        const double raan_deg = shell.raanDeg + width_deg * plane / shell.numPlanes;
+        for (uint32_t slot = 0; slot < shell.GetPlaneSize(); ++slot)
+        {
+            const double phase_deg =
+                360.0 * slot / shell.GetPlaneSize() +
+                360.0 * shell.phasing * plane / static_cast<double>(shell.numSatellites);
+            orbits.emplace_back(shell.altitudeM, shell.inclinationDeg, raan_deg, phase_deg);
+        }
+    }
+    return orbits;
+}
+
+} // namespace qntn
