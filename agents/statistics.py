@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Statistics for comparisons of few training runs on many held-out episodes.
 
-Scores of a policy are an array [R, N]: R training runs (1 for a heuristic), N held-out seeds, the same for every policy.
+Scores of a policy are an array [R, N]: R training runs (1 for a heuristic), N held-out seeds, the same for all.
 Intervals are percentile intervals of a bootstrap in two stages: each resample draws the training runs anew, and then,
 stratified by run, the held-out seeds; policies that are compared share the draw of seeds. Measures follow Agarwal et
 al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", NeurIPS 2021.
@@ -57,11 +57,17 @@ def profile(scores: Array, levels: Array) -> Array:
     return np.asarray(1 - np.searchsorted(ordered, levels, side="right") / len(ordered))
 
 
-def estimate(scores: Array, statistic: Callable[[Array], float] = interquartile_mean, *, seed: int = 0) -> Estimate:
+def estimate(
+    scores: Array,
+    statistic: Callable[[Array], float] = interquartile_mean,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Estimate:
     """A statistic of scores [R, N] with its interval."""
     _two_axes(scores)
     rng = np.random.default_rng(seed)
-    drawn = [statistic(scores[rows[:, None], columns]) for rows, columns in _draws(rng, *scores.shape)]
+    drawn = [statistic(scores[rows[:, None], columns]) for rows, columns in _draws(rng, resamples, *scores.shape)]
     return Estimate(statistic(scores), *_interval(drawn))
 
 
@@ -84,9 +90,11 @@ def gain(ours: Array, theirs: Array) -> float:
     return interquartile_mean(ours) - interquartile_mean(theirs)
 
 
-def _draws(rng: np.random.Generator, runs: int, seeds: int) -> Iterator[tuple[Array, Array]]:
+def _draws(
+    rng: np.random.Generator, resamples: int, runs: int, seeds: int
+) -> Iterator[tuple[Array, Array]]:
     """Rows [R] and, for each of them, columns [R, N]."""
-    for _ in range(RESAMPLES):
+    for _ in range(resamples):
         yield rng.integers(runs, size=runs), rng.integers(seeds, size=(runs, seeds))
 
 

@@ -19,6 +19,7 @@ from agents.policies import register, repair
 if TYPE_CHECKING:
     from pybridge import ActionField, Batch, Role, Schema
 
+Rng = np.random.Generator
 FRAMES_PER_S = 60.0
 """Of XR video, TR 38.838 V17, clause 5.1.1."""
 
@@ -158,10 +159,7 @@ class ProportionalFair(ShareByModel):
         self, field: ActionField, offered: Array, queue: Array, capacity: Array, rng: np.random.Generator
     ) -> Array:
         """What is left over goes to all in proportion to their needs."""
-        need = (offered + queue / self.step_s) / capacity
-        share = fill_up(need)
-        left = 1 - share.sum(-1, keepdims=True)
-        return np.asarray(share + left * (need + 1e-9) / (need + 1e-9).sum(-1, keepdims=True))
+        return fair_shares((offered + queue / self.step_s) / capacity)
 
 
 @register
@@ -216,7 +214,7 @@ class ModelPredictive(GreedyMarginalUtility):
         self, field: ActionField, offered: Array, queue: Array, capacity: Array, rng: np.random.Generator
     ) -> Array:
         """The candidate with the least predicted loss of utility."""
-        fair = ProportionalFair.divide(self, field, offered, queue, capacity, rng)  # type: ignore[arg-type]
+        fair = fair_shares((offered + queue / self.step_s) / capacity)
         greedy = super().divide(field, offered, queue, capacity, rng)
         towards = rng.dirichlet(np.ones(field.size), size=(self.CANDIDATES, *offered.shape[:-1]))
         near = rng.uniform(0, 0.5, size=(self.CANDIDATES, *offered.shape[:-1], 1))
@@ -245,6 +243,13 @@ class ModelPredictive(GreedyMarginalUtility):
 def labels(field: ActionField) -> tuple[str, ...]:
     """Names of a field's parts, or empty ones."""
     return field.labels if len(field.labels) == field.size else ("",) * field.size
+
+
+def fair_shares(need: Array) -> Array:
+    """`fill_up`, and what is left over in proportion to the needs."""
+    share = fill_up(need)
+    left = 1 - share.sum(-1, keepdims=True)
+    return np.asarray(share + left * (need + 1e-9) / (need + 1e-9).sum(-1, keepdims=True))
 
 
 def fill_up(need: Array) -> Array:
