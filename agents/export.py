@@ -149,7 +149,7 @@ class PolicyModule(nn.Module):
         self.parts = nn.ModuleList(modules)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """observation and mask of each role, then phases -> action of each role."""
+        """Observation and mask of each role, then phases -> action of each role."""
         phases = inputs[-1]
         return tuple(part(inputs[2 * i], inputs[2 * i + 1], phases) for i, part in enumerate(self.parts))
 

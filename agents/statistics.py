@@ -90,9 +90,7 @@ def gain(ours: Array, theirs: Array) -> float:
     return interquartile_mean(ours) - interquartile_mean(theirs)
 
 
-def _draws(
-    rng: np.random.Generator, resamples: int, runs: int, seeds: int
-) -> Iterator[tuple[Array, Array]]:
+def _draws(rng: np.random.Generator, resamples: int, runs: int, seeds: int) -> Iterator[tuple[Array, Array]]:
     """Rows [R] and, for each of them, columns [R, N]."""
     for _ in range(resamples):
         yield rng.integers(runs, size=runs), rng.integers(seeds, size=(runs, seeds))
