@@ -89,13 +89,15 @@ class RoleModule(nn.Module):
             start += head.num_outputs
             allowed = masks[:, field.mask_span]
             actions.append(head.action(head.sample(outputs, allowed, None), allowed))
-        return torch.cat(actions, dim=-1).unflatten(0, (batch, agents))
+        return torch.cat(actions, dim=-1).reshape(batch, agents, -1)
 
     def _outputs(self, own: Tensor) -> Tensor:
-        body = self.actor.body
+        body: nn.Module = self.actor.body
         if isinstance(body, nn.Sequential):
-            return torch.as_tensor(body(own))
-        return torch.as_tensor(body(own, own[..., :0])[0])  # a body that may have a memory, but has none
+            outputs: Tensor = body(own)
+        else:
+            outputs = body(own, own[..., :0])[0]  # a body that may have a memory, but has none
+        return outputs
 
     def _prior(self, observation: Tensor) -> Tensor:
         """What `Actor.prior` computes, in torch."""
@@ -217,9 +219,11 @@ def _torchscript(module: PolicyModule, example: list[Array], file: Path) -> Call
     with torch.inference_mode(), warnings.catch_warnings():
         # torch 2.13 advises torch.export, whose files need torch's Python; TorchScript is what C++ programs load.
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(module, tuple(map(torch.from_numpy, example)), check_trace=False)
+        traced: Any = torch.jit.trace(  # type: ignore[no-untyped-call]
+            module, tuple(map(torch.from_numpy, example)), check_trace=False
+        )
         torch.jit.save(traced, file)
-        loaded = torch.jit.load(file)
+        loaded: Any = torch.jit.load(file)  # type: ignore[no-untyped-call]
 
     def act(inputs: list[Array]) -> list[Array]:
         with torch.inference_mode():

@@ -129,7 +129,7 @@ def repair(field: ActionField, wish: Array, mask: Array) -> Array:
     if field.kind == "box":
         return np.clip(wish, field.low, field.high)
     if field.kind == "simplex":
-        share = np.where(mask > 0, wish, 0.0)
+        share = np.where(mask > 0, np.maximum(wish, 0.0), 0.0)  # a rest of rounding may lie below 0
         share = np.where(share.sum(axis=-1, keepdims=True) > 0, share, mask > 0)
         return np.asarray(share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-12))
     allowed = mask.reshape(*wish.shape, field.num_choices) > 0

@@ -21,6 +21,7 @@ from agents.policies import Policy
 from agents.report import COLOURS, MARKERS, STYLE
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from pybridge import Batch, Schema, VectorEnv
@@ -67,7 +68,9 @@ def trace(env: VectorEnv, policy: Policy, seed: int) -> Trace:
     rng = np.random.default_rng(seed)
     batch = env.reset(seed=seed)
     decided = {role.name: np.zeros((role.num_agents, role.action_size)) for role in schema.roles}
-    rows, utilities, ended = [], [], False
+    rows: list[Array] = []
+    utilities: list[float] = []
+    ended = False
     step_s = schema.step_ns * 1e-9
     while not ended:
         seen = {role.name: batch.observations[role.name][0].copy() for role in schema.roles}
@@ -117,7 +120,7 @@ def animate(file: Path, schema: Schema, episode: Trace, title: str) -> None:
         figure = Figure(figsize=(11.0, 7.0) if scene.places else (8.0, 4.0))
         FigureCanvasAgg(figure)
         figure.suptitle(title, x=0.02, ha="left", fontweight="bold")
-        painters = []
+        painters: list[_Town | _Keys | _Curves] = []
         if scene.places:
             grid = figure.add_gridspec(
                 2, 2, height_ratios=(1.7, 1), left=0.07, right=0.97, top=0.9, bottom=0.08, hspace=0.3, wspace=0.16
@@ -137,7 +140,7 @@ def animate(file: Path, schema: Schema, episode: Trace, title: str) -> None:
             _Curves(below[1], episode, fills or quality or others, "fill of key pools" if fills else "metrics")
         )
 
-        def paint(step: int) -> list[object]:
+        def paint(step: int) -> list[Artist]:
             for painter in painters:
                 painter.show(int(step))
             return []
@@ -157,11 +160,26 @@ class _Town:
         centre = np.array([(p.x_m, p.y_m) for p in self.cells or scene.places]) / 1e3
         low, high = centre.min(axis=0) - 0.5, centre.max(axis=0) + 0.5
         inside = ((users >= low) & (users <= high)).all(axis=1)
-        axes.scatter(*users[inside].T, s=18, color=COLOURS[1], label=f"{inside.sum()} users at the start", zorder=2)
+        axes.scatter(
+            users[inside, 0],
+            users[inside, 1],
+            s=18,
+            color=COLOURS[1],
+            label=f"{inside.sum()} users at the start",
+            zorder=2,
+        )
         if (~inside).any():
             axes.plot([], [], " ", label=f"{(~inside).sum()} users far out")
         self.dots = axes.scatter(
-            *centre.T, s=200, c=np.zeros(len(centre)), cmap="viridis_r", vmin=0, vmax=1, marker="^", zorder=3
+            centre[:, 0],
+            centre[:, 1],
+            s=200,
+            c=np.zeros(len(centre)),
+            cmap="viridis_r",
+            vmin=0,
+            vmax=1,
+            marker="^",
+            zorder=3,
         )
         axes.figure.colorbar(self.dots, ax=axes, label="PRBs in use", shrink=0.85, pad=0.02)
         self.labels = [
@@ -217,11 +235,14 @@ class _Keys:
             axes.plot(*np.array([where[span.site_a], where[span.site_b]]).T, color=GREY, linewidth=1.4, zorder=1)
         ends = [name for name, kind in scene.sites.items() if kind != "relay"]
         self.relays = [name for name, kind in scene.sites.items() if kind == "relay"]
-        axes.scatter(*np.array([where[name] for name in ends]).T, marker="s", s=45, color=COLOURS[0], zorder=2)
+        squares = np.array([where[name] for name in ends]).reshape(-1, 2)
+        axes.scatter(squares[:, 0], squares[:, 1], marker="s", s=45, color=COLOURS[0], zorder=2)
         self.states = _relay_columns(schema, len(self.relays))
         places = np.array([where[name] for name in self.relays]).reshape(-1, 2)
         marker, size = MARKERS["relay"]
-        self.dots = axes.scatter(*places.T, marker=marker, s=size + 50, edgecolors=COLOURS[3], linewidths=1.6, zorder=3)
+        self.dots = axes.scatter(
+            places[:, 0], places[:, 1], marker=marker, s=size + 50, edgecolors=COLOURS[3], linewidths=1.6, zorder=3
+        )
         for name in scene.sites:
             axes.annotate(name, where[name], textcoords="offset points", xytext=(7, 7), fontsize=7, zorder=4)
         colours = {"off": "white", "reserved": COLOURS[3], "on_demand": COLOURS[5]}
@@ -245,7 +266,7 @@ class _Keys:
         self.axes.set_title(f"key network{paid}", loc="left", fontsize=10)
         if self.states:
             chosen = [self.labels[int(self.episode.column(column)[step])] for column in self.states]
-            self.dots.set_facecolors([self.colours.get(label, GREY) for label in chosen])
+            self.dots.set_facecolor([self.colours.get(label, GREY) for label in chosen])
 
 
 def _relay_columns(schema: Schema, num_relays: int) -> list[str]:
@@ -280,7 +301,7 @@ class _Curves:
         axes.set_xlabel("simulated time [s]")
         axes.set_xlim(0, float(time_s[-1]))
         if len(names) > 1:
-            axes.legend(fontsize=6.5, ncols=2, loc="lower left")
+            axes.legend(fontsize=6.5, ncols=2, loc="lower right", frameon=True, framealpha=0.85, edgecolor="none")
 
     def show(self, step: int) -> None:
         """One moment."""

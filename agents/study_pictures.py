@@ -35,18 +35,7 @@ def curves(
             if len(runs) > 1:
                 axes.fill_between(steps, smooth.min(axis=0), smooth.max(axis=0), color=colour, alpha=0.15, linewidth=0)
         for index, (name, level) in enumerate(levels.items()):
-            style = (0, (5 - index % 3, 2 + index))
-            axes.axhline(level, color=GREY, linestyle=style, linewidth=1.2)
-            axes.annotate(
-                name,
-                (1.0, level),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                xytext=(4, 0),
-                fontsize=8,
-                color=GREY,
-                va="center",
-            )
+            axes.axhline(level, color=GREY, linestyle=(0, (6, 2) if index == 0 else (1, 2)), linewidth=1.3, label=name)
         axes.set_xlabel("environment steps")
         axes.set_ylabel("utility per step")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")

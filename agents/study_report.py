@@ -323,7 +323,7 @@ def _against_reference(
                 row[column] = float(one.columns[column].mean())
         rows.append(row)
     write_rows(out / f"{group}.csv", rows)
-    gains = {row["policy"]: _estimate(row, "utility_iqm_gain") for row in rows[1:]}
+    gains = {str(row["policy"]): _estimate(row, "utility_iqm_gain") for row in rows[1:]}
     draw.dots(
         out / f"{group}.png",
         f"{title}: difference to {ours}",

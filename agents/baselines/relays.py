@@ -87,19 +87,19 @@ def relay_cover(schema: Schema, demands: list[tuple[str, str]]) -> frozenset[str
     Endpoints forward key only for themselves: a path may pass through open relays alone. Demands that no set connects
     are left out.
     """
-    scene = schema.scene
-    relays = [name for name, kind in scene.sites.items() if kind == "relay"]
-    graph = networkx.Graph((span.site_a, span.site_b) for span in scene.spans)
-
-    def served(opened: frozenset[str]) -> int:
-        count = 0
-        for ends in demands:
-            inner = graph.subgraph([node for node in graph if node in opened or node in ends])
-            count += all(end in inner for end in ends) and networkx.has_path(inner, *ends)
-        return count
-
+    relays = [name for name, kind in schema.scene.sites.items() if kind == "relay"]
     if not demands:
         return frozenset(relays)
-    most = served(frozenset(relays))
+    most = served_by(schema, frozenset(relays), demands)
     subsets = chain.from_iterable(combinations(relays, size) for size in range(len(relays) + 1))
-    return next(opened for opened in map(frozenset, subsets) if served(opened) == most)
+    return next(opened for opened in map(frozenset, subsets) if served_by(schema, opened, demands) == most)
+
+
+def served_by(schema: Schema, opened: frozenset[str], demands: list[tuple[str, str]]) -> int:
+    """How many demands have a path over open relays alone between their ends."""
+    graph = networkx.Graph((span.site_a, span.site_b) for span in schema.scene.spans)
+    count = 0
+    for ends in demands:
+        inner = graph.subgraph([node for node in graph if node in opened or node in ends])
+        count += all(end in inner for end in ends) and networkx.has_path(inner, *ends)
+    return count
