@@ -2,8 +2,9 @@
 """What utility metaverse-city could have on an analytic fluid model. It bounds the model, not the simulation.
 
 The model is a linear program for each second of an episode. What providers offer to cells and slices, the work that it
-makes, and what a cell carries if one slice has all of it are those that were observed in the same episode under
-model-predictive; users, weather and satellite do not depend on decisions. A program chooses which part of each flow is
+makes, and what a cell carries are those that were observed in the same episode under model-predictive; users, weather
+and satellite do not depend on decisions. A cell carries for all slices, at all times, what it carried for the best of
+them at the best time, as small packets that leave PRBs half empty say little of what is possible. A program chooses which part of each flow is
 served, under the capacities of cells and edge servers, and gives each part the quality of the best admission level.
 There are no bursts, deadlines, queues, errors or delays. All that is served of xURLLC may be under one-time pad.
 
@@ -135,6 +136,9 @@ def _observe(env: VectorEnv, seeds_from: int, episodes: int) -> dict[int, list[d
         count += 1
         for index in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
             if int(seeds[index]) in wanted:
+                most = np.max([step["capacity_bps"].max(axis=1) for step in open_[index]], axis=0)
+                for step in open_[index]:
+                    step["capacity_bps"] = np.broadcast_to(most[:, None], step["capacity_bps"].shape)
                 finished[int(seeds[index])] = open_[index]
             open_[index], count[index] = [], 0
             seeds[index] = batch.seeds[index]

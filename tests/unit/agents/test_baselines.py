@@ -98,13 +98,14 @@ def test_the_best_open_path_is_chosen():
 
 
 def test_relays_cover_every_demand_with_as_few_as_possible():
-    spans = (("a", "r", 1.0), ("r", "b", 1.0), ("a", "s", 1.0), ("s", "b", 1.0), ("s", "c", 1.0), ("c", "b", 1.0))
+    spans = (("a", "r", 1.0), ("r", "b", 1.0), ("a", "s", 1.0), ("s", "c", 1.0), ("b", "c", 1.0), ("s", "d", 1.0))
     scene = Scene(
-        sites={"a": "endpoint", "b": "endpoint", "c": "endpoint", "r": "relay", "s": "relay"},
+        sites={"a": "endpoint", "b": "endpoint", "c": "endpoint", "d": "endpoint", "r": "relay", "s": "relay"},
         spans=tuple(Span(*span) for span in spans),
     )
     schema = SimpleNamespace(scene=scene)
     assert relays.relay_cover(schema, [("a", "b")]) == {"r"}
-    assert relays.relay_cover(schema, [("a", "b"), ("a", "c")]) == {"s"}
+    assert relays.relay_cover(schema, [("a", "b"), ("a", "c")]) == {"r"}  # b forwards to c
+    assert relays.relay_cover(schema, [("a", "b"), ("a", "d")]) == {"s"}
     assert relays.relay_cover(schema, [("b", "c")]) == frozenset()
     assert relays.relay_cover(schema, []) == {"r", "s"}
