@@ -36,6 +36,14 @@ def test_train_leaves_a_run(run):
     assert list((run / "tensorboard").iterdir())
 
 
+def test_train_takes_another_algorithm_and_names_the_folder_after_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sets = [word for setting in SHORT for word in ("--set", setting)]
+    command = ["train", "tiny", "--algorithm", "happo", "--steps", "200", *sets]
+    assert CliRunner().invoke(app, command, catch_exceptions=False).exit_code == 0
+    assert checkpoint.read_recipe(tmp_path / "runs" / "tiny-happo-seed1")["config"]["algorithm"] == "happo"
+
+
 def test_evaluate_prints_rows(run):
     result = CliRunner().invoke(app, ["evaluate", str(run), "--episodes", "3", "--json"], catch_exceptions=False)
     rows = {row["policy"]: row for row in json.loads(result.stdout)}
