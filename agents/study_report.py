@@ -187,6 +187,8 @@ def _verdict(main: dict[str, Scores], ours: str, best: str, bounds: dict[str, fl
             f"<p>Of the gap between {escape(best)} and the optimum of the fluid model ({top:.3f}; a model without "
             f"bursts, deadlines and errors, see below) it closes {part:.0%}.</p>"
         )
+        if top < start:
+            lines.append(f"<p>{escape(best)} lies above that optimum: the model is no bound here.</p>")
     for variant in plan["variants"][1:]:
         name = f"{variant['name']} (greedy)"
         if variant["group"] == "algorithms" and name in main:
