@@ -30,4 +30,4 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     for name in ("results/smoke/index.html", "results/mine/ablations.csv", "replay/replay.gif", "policy.pt"):
-        assert (tmp_path / name).stat().st_size > 500, name
+        assert (tmp_path / name).stat().st_size > 100, name
