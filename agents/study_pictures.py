@@ -39,7 +39,7 @@ def curves(
         axes.set_xlabel("environment steps")
         axes.set_ylabel("utility per step")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
-        axes.legend(fontsize=8, loc="lower right", ncols=1 + len(by_variant) // 7)
+        axes.figure.legend(fontsize=8, loc="outside lower center", ncols=5)
 
 
 def _smooth(values: Array) -> Array:

@@ -185,8 +185,10 @@ def _verdict(main: dict[str, Scores], ours: str, best: str, bounds: dict[str, fl
         part = (have - start) / (top - start) if top > start else math.nan
         lines.append(
             f"<p>Of the gap between {escape(best)} and the optimum of the fluid model ({top:.3f}; a model without "
-            f"bursts, deadlines and errors, see below) it closes {part:.0%}.</p>"
+            f"bursts, deadlines and errors, see below) it closes {max(0.0, part):.0%}.</p>"
         )
+        if top < start:
+            lines.append(f"<p>{escape(best)} lies above that optimum: the model is no bound here.</p>")
     for variant in plan["variants"][1:]:
         name = f"{variant['name']} (greedy)"
         if variant["group"] == "algorithms" and name in main:

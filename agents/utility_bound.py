@@ -5,8 +5,9 @@ The model is a linear program for each second of an episode. What providers offe
 makes, and what a cell carries are those that were observed in the same episode under model-predictive; users, weather
 and satellite do not depend on decisions. A cell carries for all slices, at all times, what it carried for the best of
 them at the best time, as small packets that leave PRBs half empty say little of what is possible. A program chooses
-which part of each flow is served, under the capacities of cells and edge servers, and gives each part the quality of the best admission level.
-There are no bursts, deadlines, queues, errors or delays. All that is served of xURLLC may be under one-time pad.
+which part of each flow is served, under the capacities of cells and edge servers, and gives each part the quality of
+the best admission level. There are no bursts, deadlines, queues, errors or delays. All that is served of xURLLC may be
+under one-time pad.
 
 Relays are chosen once for an episode, by trying all sets at the lower of their two prices. A relation whose ends they
 do not connect serves the part of its traffic that it had key for under never-on. `utility_no_cost` is the same with all

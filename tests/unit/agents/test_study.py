@@ -72,6 +72,15 @@ def test_a_study_goes_on_with_what_is_missing(folder):
     assert [[row["seed"], row["utility"]] for row in rows(lost)] == columns
 
 
+def test_the_report_can_be_written_anew(folder):
+    before = (folder / "index.html").read_text()
+    (folder / "index.html").unlink()
+    (folder / "results.csv").unlink()
+    invoke("study", "tiny", "--plan", "smoke", "--out", folder, "--report")
+    assert (folder / "index.html").read_text() == before
+    assert (folder / "results.csv").exists()
+
+
 def test_a_study_is_not_overwritten_nor_mixed_with_another(folder, tmp_path):
     with pytest.raises(ConfigError, match="go on with --resume"):
         invoke("study", "tiny", "--plan", "smoke", "--out", folder)
