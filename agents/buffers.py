@@ -47,6 +47,7 @@ class Decisions:
     state: Array  # [K, E, S]: what was seen
     prior: Array  # [K, E, A, O] offset of the policy's outputs
     masks: Array  # [K, E, A, M]
+    memory: Array  # [K, E, A, H] of actor and critic, before the decision
     latents: Array  # [K, E, A, L]
     log_probs: Array  # [K, E, A] of the policy that decided
     active: Array  # [K, E, A] the agent decided (others only filled their place)
@@ -65,10 +66,20 @@ class DecisionBuffer:
     """Collects decisions environment by environment, because episodes end and epochs begin at different times."""
 
     def __init__(
-        self, role: Role, own_size: int, state_size: int, num_outputs: int, num_envs: int, capacity: int, gamma: float
+        self,
+        role: Role,
+        own_size: int,
+        state_size: int,
+        num_outputs: int,
+        num_envs: int,
+        capacity: int,
+        gamma: float,
+        *,
+        memory_size: int = 0,
+        semi_markov: bool = True,
     ) -> None:
-        """Room for `capacity` decisions per environment; `gamma` per step."""
-        self.gamma = gamma
+        """Room for `capacity` decisions per environment; `gamma` per step, or per decision if not `semi_markov`."""
+        self.gamma, self.semi_markov = gamma, semi_markov
         self.count = np.zeros(num_envs, dtype=np.int64)
         self.open = np.zeros(num_envs, dtype=bool)
         self.fresh = np.ones(num_envs, dtype=bool)  # the next decision has no predecessor
@@ -79,6 +90,7 @@ class DecisionBuffer:
             "state": np.zeros((*rows, state_size), f32),
             "prior": np.zeros((*rows, agents, num_outputs), f32),
             "masks": np.zeros((*rows, agents, role.mask_size), np.uint8),
+            "memory": np.zeros((*rows, agents, memory_size), f32),
             "latents": np.zeros((*rows, agents, role.action_size), f32),
             "log_probs": np.zeros((*rows, agents), f32),
             "active": np.zeros((*rows, agents), bool),
@@ -98,7 +110,7 @@ class DecisionBuffer:
         for name, values in seen.items():
             self.data[name][rows, who] = values
         self.data["rewards"][rows, who] = 0.0
-        self.data["discounts"][rows, who] = 1.0
+        self.data["discounts"][rows, who] = 1.0 if self.semi_markov else self.gamma
         self.data["dead"][rows, who] = False
         self.data["begins"][rows, who] = self.fresh[who]
         self.data["last"][rows, who] = False
@@ -111,8 +123,11 @@ class DecisionBuffer:
         """Add one step's rewards [E, A] to the open decisions; `died` [E, A]: agents that left in this step."""
         who = np.flatnonzero(self.open)
         rows = self.count[who] - 1
-        self.data["rewards"][rows, who] += self.data["discounts"][rows, who][:, None] * rewards[who]
-        self.data["discounts"][rows, who] *= self.gamma
+        if self.semi_markov:
+            self.data["rewards"][rows, who] += self.data["discounts"][rows, who][:, None] * rewards[who]
+            self.data["discounts"][rows, who] *= self.gamma
+        else:
+            self.data["rewards"][rows, who] += rewards[who]
         if died is not None:
             self.data["dead"][rows, who] |= died[who]
 

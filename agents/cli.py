@@ -79,6 +79,9 @@ def run(
 @app.command()
 def train(
     name: ScenarioName,
+    algorithm: Annotated[
+        str | None, typer.Option(help="mappo, flat-mappo, ippo, happo, maddpg, ..., or a .py file of yours.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Environment steps in all. [default: 200000]")] = None,
     seed: Annotated[int | None, typer.Option(help="Of networks, sampling and episodes. [default: 1]")] = None,
     num_envs: Annotated[int | None, typer.Option(help="Simulators at a time. [default: 2]")] = None,
@@ -96,12 +99,13 @@ def train(
     ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster. [default: one of its own here]")] = None,
     transport: TransportName = "shm",
 ) -> None:
-    """Train all roles of a scenario by hierarchical MAPPO."""
+    """Train all roles of a scenario, by hierarchical MAPPO or another algorithm (agents/algorithms)."""
     from agents.config import read
     from agents.training import train as start
 
     console = Console()
-    folder = run or Path("runs") / f"{name}-seed{1 if seed is None else seed}"
+    variant = f"-{Path(algorithm).stem}" if algorithm else ""
+    folder = run or Path("runs") / f"{name}{variant}-seed{1 if seed is None else seed}"
     start(
         name,
         folder,
@@ -109,6 +113,7 @@ def train(
         settings=read(
             config,
             override or (),
+            algorithm=algorithm,
             steps=steps,
             seed=seed,
             num_envs=num_envs,

@@ -10,16 +10,19 @@ Layout of a file (all keys are optional; a role's table overrides that of its le
     gamma = 0.995
     [role.cell]
     lr = 3e-4
+    [constraint]        # greatest means over the steps, of metrics or of terms of a role
+    blocked_ratio = 0.05
+    "cell/xr_missed_ratio" = 0.1
 """
 
 from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pybridge.schema import suggest
 
@@ -38,7 +41,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class RoleConfig:
-    """PPO settings of one role. A *decision* is one action of all the role's agents in one environment."""
+    """Settings of one role. A *decision* is one action of all the role's agents in one environment."""
 
     lr: float = 5e-4  # Adam's step size at the start
     gamma: float = 0.97  # discount per environment step, for managers too
@@ -48,13 +51,29 @@ class RoleConfig:
     epochs: int = 4  # passes over the data of an update
     minibatches: int = 4
     min_decisions: int = 1  # an update waits for this many decisions per environment
-    target_kl: float = 0.02  # an update stops above 1.5 times this divergence
-    max_grad_norm: float = 0.5
-    huber_delta: float = 10.0  # of the value loss, in normalised returns
+    target_kl: float = 0.02  # an update stops above 1.5 times this divergence; 0 = never
+    max_grad_norm: float = 0.5  # of actor and critic each; 0 = no limit
+    huber_delta: float = 10.0  # of the value loss, in normalised returns; 0 = squared errors
+    value_normalisation: bool = True  # the critic predicts returns in units of their running deviation
+    value_clip: float = 0.0  # how far a value may move in an update, in normalised returns; 0 = anywhere
+    advantage_normalisation: bool = True  # over all decisions of the role's agents that count
+    bootstrap_truncated: bool = True  # an episode that the clock ended keeps the value of its last state
+    action_masks: bool = True  # else what they forbid is sampled and mended afterwards
+    death_masks: bool = True  # else agents that did not decide, or have left, count as well
+    orthogonal: bool = True  # initial weights; else uniform ones
+    semi_markov: bool = True  # else a manager's reward is the plain sum, discounted by gamma once a decision
+    centralised: bool = True  # the critic sees the state of all roles
+    phases: bool = True  # workers see how much of the managers' epochs has passed
+    cooperation: float = 0.0  # 0: each agent has its own reward; 1: the mean over the role's agents
+    recurrent: Literal["none", "gru"] = "none"
+    chunk: int = 16  # decisions of a sequence that a recurrent role learns from at a time
+    burn_in: int = 4  # decisions before it that only warm the memory
+    head_simplex: Literal["gaussian-softmax", "dirichlet"] = "gaussian-softmax"
     initial_std: float = 0.5  # of the Gaussian latents
-    prior: float = 1.0  # weight of the heuristic prior in the policy's outputs; 0 = none (see networks.py)
+    prior: float = 1.0  # weight of the heuristic prior in the policy's outputs; 0 = none (see heads.py)
     actor_hidden: tuple[int, ...] = (64, 64)
     critic_hidden: tuple[int, ...] = (64, 64)
+    heuristic: str = ""  # of policies.py: decides in place of the role, which then learns nothing
 
 
 WORKER = RoleConfig()
@@ -75,7 +94,11 @@ class TrainConfig:
     ray_address: str = ""  # of a running cluster; empty = one of its own on this machine
     fragment_timeout_s: float = 600.0  # a round goes on without the runners that take longer
     overlap: bool = True  # sample while the update runs, with weights one update old (runners apart from the learner)
+    algorithm: str = "mappo"  # a file of agents/algorithms, or the path of one of your own
     final_lr_ratio: float = 0.1  # the learning rate decays linearly to this part of its start
+    curriculum: tuple[float, ...] = ()  # parts of the run: workers learn under heuristic managers, then managers alone
+    constraint: Mapping[str, float] = field(default_factory=dict)  # greatest mean of a metric or "role/term"
+    pid: tuple[float, ...] = (1.0, 0.1, 0.0)  # gains of the constraints' multipliers (see lagrangian.py)
     roles: Mapping[str, RoleConfig] = field(default_factory=dict)
 
     @property
@@ -118,17 +141,24 @@ def run_settings(tree: Toml) -> TrainConfig:
 
 def resolve(tree: Toml, roles: Sequence[Role]) -> TrainConfig:
     """All settings for a scenario's roles: defaults < [worker] or [manager] < [role.NAME]."""
+    from agents.algorithms import load  # which knows this module
+
+    run = run_settings(tree)
     by_role = tree.get("role", {})
     names = [role.name for role in roles]
     for name in by_role:
         if name not in names:
             raise ConfigError(f"role.{name}: no such role{suggest(name, names)}")
     resolved = {}
+    algorithm = load(run.algorithm)
     for role in roles:
-        level, base = ("manager", MANAGER) if role.period > 1 else ("worker", WORKER)
+        level = "manager" if role.period > 1 else "worker"
+        base = algorithm.manager if role.period > 1 else algorithm.worker
         config = _replace(base, tree.get(level, {}), level)
         resolved[role.name] = _replace(config, by_role.get(role.name, {}), f"role.{role.name}")
-    return dataclasses.replace(run_settings(tree), roles=resolved)
+    if all(config.heuristic for config in resolved.values()):
+        raise ConfigError(f"algorithm = {run.algorithm!r}: a heuristic decides for every role, so nothing learns")
+    return dataclasses.replace(run, roles=resolved)
 
 
 def parse_value(text: str) -> Any:
@@ -141,7 +171,7 @@ def parse_value(text: str) -> Any:
 
 def to_dict(config: TrainConfig) -> Toml:
     """The resolved configuration as plain values; `from_dict` reads it back."""
-    return dataclasses.asdict(dataclasses.replace(config, roles=dict(config.roles)))
+    return dataclasses.asdict(dataclasses.replace(config, roles=dict(config.roles), constraint=dict(config.constraint)))
 
 
 def from_dict(tree: Mapping[str, Any]) -> TrainConfig:
@@ -166,11 +196,28 @@ def _replace(base: T, values: Mapping[str, Any], where: str) -> T:
 def _checked(path: str, value: Any, wanted: Any) -> Any:
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    if wanted is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
     if wanted in (bool, str) and isinstance(value, wanted):
         return value
-    if get_origin(wanted) is tuple and isinstance(value, list | tuple):
-        return tuple(_checked(path, item, int) for item in value)
-    name = "list of int" if get_origin(wanted) is tuple else getattr(wanted, "__name__", str(wanted))
-    raise ConfigError(f"{path} = {value!r}: expected {name}")
+    if wanted is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if get_origin(wanted) is tuple:
+        item_type = get_args(wanted)[0]
+        if isinstance(value, list | tuple):
+            return tuple(_checked(path, item, item_type) for item in value)
+        raise ConfigError(f"{path} = {value!r}: expected list of {item_type.__name__}")
+    if get_origin(wanted) is Literal:
+        if value in get_args(wanted):
+            return value
+        raise ConfigError(f"{path} = {value!r}: no such choice{suggest(str(value), get_args(wanted))}")
+    if get_origin(wanted) is Mapping and isinstance(value, Mapping):
+        return dict(_flat(path, value))
+    raise ConfigError(f"{path} = {value!r}: expected {getattr(wanted, '__name__', str(wanted))}")
+
+
+def _flat(path: str, table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Numbers of nested tables; `a.b = 1` in TOML is the name `a.b` here, since names of metrics have dots."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(path, value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _checked(f"{path}.{prefix}{key}", value, float)

@@ -39,11 +39,13 @@ class Weights:
         version: rounds of updates that they have been through.
         policies: by role, from `RoleLearner.policy_state`.
         observer: observation statistics.
+        multipliers: of the constraints, by name.
     """
 
     version: int
     policies: dict[str, State]
     observer: State
+    multipliers: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from agents.normalise import Array, RunningNormaliser
 
 if TYPE_CHECKING:
+    from agents.config import RoleConfig
     from pybridge import Batch, Role, Schema
 
 
@@ -30,9 +32,12 @@ class View:
 class Observer:
     """Turns batches into views; owns the running observation statistics, one set per role."""
 
-    def __init__(self, schema: Schema, num_envs: int) -> None:
-        """For `num_envs` environments of `schema`."""
+    def __init__(self, schema: Schema, num_envs: int, settings: Mapping[str, RoleConfig] | None = None) -> None:
+        """For `num_envs` environments of `schema`; `settings` by role tell which of them see the managers' phases."""
+        self.schema = schema
         self.roles: tuple[Role, ...] = tuple(schema.roles)
+        see = {role.name: settings is None or settings[role.name].phases for role in self.roles}
+        self.phased = {role.name for role in self.roles if role.period == 1 and see[role.name]}
         self.managers = [role for role in self.roles if role.period > 1]
         self.normalisers = {role.name: RunningNormaliser(role.observation_size) for role in self.roles}
         self.since_decision = np.zeros((num_envs, len(self.managers)))  # steps since each manager acted
@@ -42,7 +47,7 @@ class Observer:
 
     def own_size(self, role: Role) -> int:
         """D' of a role."""
-        phases = len(self.managers) if role.period == 1 else 0
+        phases = len(self.managers) if role.name in self.phased else 0
         return int(role.observation_size + phases + role.num_agents)
 
     def observe(self, batch: Batch, *, learn: bool) -> View:
@@ -74,7 +79,7 @@ class Observer:
             num_envs, num_agents, size = normal.shape
             features = np.empty((num_envs, num_agents, self.own_sizes[role.name]), dtype=np.float32)
             features[:, :, :size] = normal
-            if role.period == 1:
+            if role.name in self.phased:
                 features[:, :, size:-num_agents] = phases[:, None, :]
             features[:, :, -num_agents:] = self.ids[role.name]
             own[role.name] = features

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from agents.buffers import DecisionBuffer, Decisions
+from agents.algorithms import load
 from agents.environment import deaths
 from agents.fragments import Fragment, Order, Tally, Weights
-from agents.networks import Actor
-from agents.normalise import Array
-from agents.observer import Observer, View
+from agents.observer import Observer
+from agents.stages import stage
 from pybridge import SimulatorError
 
 if TYPE_CHECKING:
-    from agents.config import RoleConfig, TrainConfig
+    from agents.config import TrainConfig
     from agents.environment import Environments
-    from pybridge import Batch, Role
 
 FIRST_TRAINING_SEED = 2**20  # held-out seeds lie below
 FAILURES_IN_A_ROW = 5  # without an episode's end or a fragment's between them, and a runner gives up
@@ -37,67 +35,6 @@ def close_envs(env: Environments) -> None:
     close = getattr(env, "close", None)
     if close is not None:
         close()
-
-
-class RolePolicy:
-    """The policy of one role at work: its actor, and the decisions that it has made."""
-
-    def __init__(self, role: Role, observer: Observer, config: RoleConfig, num_envs: int, rollout_steps: int) -> None:
-        """For fragments of `rollout_steps` steps; the weights come with `load`."""
-        self.role, self.config = role, config
-        own_size = observer.own_size(role)
-        self.actor = Actor(role, own_size, config.actor_hidden, config.initial_std, torch.Generator())
-        self.buffer = DecisionBuffer(
-            role,
-            own_size,
-            observer.state_size,
-            self.actor.num_outputs,
-            num_envs,
-            capacity=rollout_steps + 2,
-            gamma=config.gamma,
-        )
-        self.actions = np.zeros((num_envs, role.num_agents, role.action_size), dtype=np.float32)
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Take over the weights of `RoleLearner.policy_state`."""
-        self.actor.load_state_dict({name: torch.as_tensor(values) for name, values in state.items()})
-
-    def clear(self) -> None:
-        """Forget all decisions."""
-        self.buffer.clear()
-        self.actions[:] = 0.0
-
-    def due(self, batch: Batch) -> Array:
-        """Environments where the role acts now, [E] bool."""
-        return np.asarray(batch.acts[self.role.name].any(axis=1))
-
-    def decide(self, view: View, batch: Batch, generator: torch.Generator) -> Array:
-        """Actions [E, A, action_size]; rows of environments where the role does not act are left as they were."""
-        who = np.flatnonzero(self.due(batch))
-        if who.size:
-            own, masks = view.own[self.role.name][who], batch.action_masks[self.role.name][who]
-            prior = self.actor.prior(batch.observations[self.role.name][who], self.config.prior)
-            latents, self.actions[who] = self.actor.act(own, prior, masks, generator)
-            self.buffer.decide(
-                who,
-                own=own,
-                state=view.state[who],
-                prior=prior,
-                masks=masks,
-                latents=latents,
-                log_probs=np.nan,  # scored in bulk, by the same policy, when the fragment is complete
-                active=batch.acts[self.role.name][who],
-            )
-        return self.actions
-
-    def take(self, view: View, batch: Batch) -> Decisions:
-        """Remove the complete decisions; `view` and `batch` are the state now."""
-        stored = self.buffer.data
-        new = np.nonzero(np.isnan(stored["log_probs"]))
-        with torch.inference_mode():
-            inputs = (torch.from_numpy(stored[name][new]) for name in ("own", "prior", "masks", "latents"))
-            stored["log_probs"][new] = self.actor.score(*inputs)[0].numpy()
-        return self.buffer.take(view, view.own[self.role.name], self.due(batch))
 
 
 class EnvRunner:
@@ -115,9 +52,12 @@ class EnvRunner:
         self.env, self.config, self.index, self.remake = env, config, index, remake
         self.schema = env.schema
         self.num_envs = env.num_envs
-        self.observer = Observer(self.schema, self.num_envs)
+        self.observer = Observer(self.schema, self.num_envs, config.roles)
+        algorithm = load(config.algorithm)
         self.policies = {
-            role.name: RolePolicy(role, self.observer, config.roles[role.name], self.num_envs, config.rollout_steps)
+            role.name: algorithm.policy(
+                role, self.observer, config.roles[role.name], num_envs=self.num_envs, rollout_steps=config.rollout_steps
+            )
             for role in self.schema.roles
         }
         shapes = {role.name: (self.num_envs, role.num_agents) for role in self.schema.roles}
@@ -139,6 +79,7 @@ class EnvRunner:
         """
         began = time.perf_counter()
         self.observer.load_state_dict(weights.observer)
+        self.multipliers = weights.multipliers
         for name, policy in self.policies.items():
             policy.load(weights.policies[name])
         tally = Tally()
@@ -146,8 +87,9 @@ class EnvRunner:
             sums[:] = 0.0
         if self.place != (order.segment, order.attempt):
             self.place, self.failures = (order.segment, order.attempt), 0
-            for policy in self.policies.values():
-                policy.clear()
+            now = stage(self.config, self.schema.roles, order.segment)
+            for name, policy in self.policies.items():
+                policy.clear(now[name])
             self.generator.manual_seed(self._seed("sampling"))
             self._begin(tally)
         while tally.steps < self.config.rollout_steps * self.num_envs:
@@ -198,7 +140,7 @@ class EnvRunner:
         tally.simulate_s += time.perf_counter() - called
         tally.steps += self.num_envs
         for name, policy in self.policies.items():
-            policy.buffer.reward(batch.rewards[name], deaths(batch, name))
+            policy.reward(batch, self.multipliers, deaths(batch, name))
             self.rewards[name] += batch.rewards[name]
             self.terms[name] += batch.terms[name]
         self.metrics += batch.metrics
@@ -207,7 +149,7 @@ class EnvRunner:
         for env in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
             last = self.observer.final(batch, env)
             for name, policy in self.policies.items():
-                policy.buffer.end(env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env]))
+                policy.end(env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env]))
             tally.episode_utilities.append(float(self.episode_utility[env] / self.episode_steps[env]))
             self.episode_utility[env] = self.episode_steps[env] = 0
             self.failures_in_a_row = 0

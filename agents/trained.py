@@ -11,10 +11,12 @@ import numpy as np
 import torch
 
 from agents import checkpoint
+from agents.algorithms import load
 from agents.config import TrainConfig, from_dict
 from agents.networks import Actor
 from agents.normalise import Array
 from agents.observer import Observer
+from agents.stages import stage
 
 if TYPE_CHECKING:
     from agents.learner import HierarchicalMappo
@@ -33,16 +35,23 @@ class ActorPolicy:
         self.greedy = greedy
         self.generator = torch.Generator()
         self.config = config
-        self.observer = Observer(schema, num_envs)
+        self.observer = Observer(schema, num_envs, config.roles)
         self.observer.load_state_dict(state["observer"])
-        self.actors = {}
+        algorithm = load(config.algorithm)
+        parts = stage(config, self.roles, max(0, int(state["segments"]) - 1))
+        self.policies = {}
         for role in self.roles:
             settings = config.roles[role.name]
-            actor = Actor(
-                role, self.observer.own_size(role), settings.actor_hidden, settings.initial_std, self.generator
-            )
-            actor.load_state_dict(state["roles"][role.name]["actor"])
-            self.actors[role.name] = actor
+            policy = algorithm.policy(role, self.observer, settings, num_envs=num_envs, rollout_steps=0)
+            policy.load(state["roles"][role.name])
+            policy.clear(parts[role.name])
+            self.policies[role.name] = policy
+        self.seeds = np.full(num_envs, -1)
+
+    @property
+    def actors(self) -> dict[str, Actor]:
+        """The networks that decide, by role."""
+        return {name: policy.actor for name, policy in self.policies.items()}
 
     @classmethod
     def of(cls, learner: HierarchicalMappo, *, num_envs: int, greedy: bool = True) -> ActorPolicy:
@@ -52,17 +61,18 @@ class ActorPolicy:
     def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
         """See `Policy.act`."""
         view = self.observer.observe(batch, learn=False)
-        generator = None
-        if not self.greedy:
-            generator = self.generator.manual_seed(int(rng.integers(2**62)))
+        generator = self.generator.manual_seed(int(rng.integers(2**62)))
+        begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
+        self.seeds = batch.seeds.copy()
         actions = {}
-        for role in self.roles:
-            if not batch.acts[role.name].any():
-                continue
-            actor = self.actors[role.name]
-            prior = actor.prior(batch.observations[role.name], self.config.roles[role.name].prior)
-            masks = batch.action_masks[role.name]
-            actions[role.name] = actor.act(view.own[role.name], prior, masks, generator)[1]
+        for name, policy in self.policies.items():
+            policy.memory[begins] = 0.0
+            who = np.flatnonzero(policy.due(batch))
+            if who.size and policy.part == "heuristic":
+                actions[name] = policy.decide(view, batch, generator)
+            elif who.size:
+                policy.act(view, batch, who, None if self.greedy else generator)
+                actions[name] = policy.actions
         return actions
 
 

@@ -171,6 +171,7 @@ class Recorder:
             **{f"metric/{metric}": value for metric, value in report.metrics.items()},
         }
         updates = {f"update/{role}/{k}": v for role, update in report.updates.items() for k, v in update.items()}
+        figures |= {f"constraint/{name}": value for name, value in report.multipliers.items()}
         times = {
             "time/simulate_s": report.simulate_s,
             "time/act_s": report.act_s,

@@ -76,14 +76,14 @@ def test_an_episode_is_terminated_when_all_that_were_left_terminate():
 def test_the_dead_bootstrap_from_nothing_and_what_comes_later_does_not_reach_them(monkeypatch):
     fake = SliceBudget(1)
     learner = HierarchicalMappo(fake, resolve(read(None, ["num_envs=1"]), fake.schema.roles)).learners["cell"]
-    monkeypatch.setattr(learner, "_values", lambda own, state: own[..., 0].astype(float))
+    monkeypatch.setattr(learner, "_values", lambda own, _, memory: (own[..., 0].astype(float), memory))
     buffer = DecisionBuffer(learner.role, 1, 1, num_outputs=1, num_envs=1, capacity=8, gamma=0.5)
     for value, rewards, died in ((4, (1, 1), (True, False)), (2, (0, 3), (False, False))):
         own = np.full((1, 2, 1), value, np.float32)
         buffer.decide(np.array([0]), own=own, state=own[0, :1], active=np.ones((1, 2)), log_probs=0.0)
         buffer.reward(np.array([rewards], float), np.array([died]))
     own = np.full((1, 2, 1), 8, np.float32)
-    advantages, _ = learner._advantages(buffer.take(View({}, own[:, 0]), own, np.array([True])))
+    _, advantages = learner._advantages(buffer.take(View({}, own[:, 0]), own, np.array([True])))
     # survivor: delta_1 = 3 + 0.5 * 8 - 2 = 5; delta_0 = 1 + 0.5 * 2 - 4 = -2; gamma lambda = 0.5 * 0.95
     assert advantages[0, 0].tolist() == pytest.approx([1 - 4, -2 + 0.475 * 5])
     assert advantages[1, 0, 1] == pytest.approx(5)

@@ -125,10 +125,10 @@ def test_environments_that_decide_at_different_times_do_not_mix():
 def test_only_an_end_by_the_clock_keeps_the_value_of_the_final_state(monkeypatch, manager, terminated):
     env = SliceBudget(1)
     learner = HierarchicalMappo(env, resolve(read(None, ["num_envs=1"]), env.schema.roles)).learners["planner"]
-    monkeypatch.setattr(learner, "_values", lambda own, state: own[..., 0].astype(float))  # the value is what is seen
+    monkeypatch.setattr(learner, "_values", lambda own, _, memory: (own[..., 0].astype(float), memory))
     decide(manager, 1)
     step(manager, 2)
     manager.end(0, np.array([[8]]), np.array([0]), terminated=terminated)
-    advantages, returns = learner._advantages(take(manager, 3, due=True))
-    assert returns.item() == 2 + (0 if terminated else 0.5 * 8)
-    assert advantages.item() == returns.item() - 1
+    targets = learner.targets(take(manager, 3, due=True))
+    assert targets.values.item() == 1
+    assert targets.returns.item() == 2 + (0 if terminated else 0.5 * 8)

@@ -9,11 +9,21 @@ import pytest
 import torch
 from fake_env import SliceBudget, action_fields
 
-from agents.networks import Actor, BoxHead, CategoricalHead, SimplexHead
+from agents.config import RoleConfig
+from agents.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, SimplexHead
+from agents.networks import Actor
+
+NO_MEMORY = np.zeros((1, 1, 0), np.float32)
 
 
 def generator():
     return torch.Generator().manual_seed(5)
+
+
+def outputs(actor, own):
+    """Of the network alone, without prior."""
+    with torch.no_grad():
+        return actor.body(torch.from_numpy(own), torch.from_numpy(own[..., :0]))[0].numpy()
 
 
 def field(**item):
@@ -71,24 +81,24 @@ def test_box_actions_stay_in_their_range():
 
 def test_a_new_policy_is_the_heuristic():
     role = SliceBudget(1).schema.role("cell")
-    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())
     observations = np.array([[[6.0, 3.0, 1.0, 0.0, 0.0]]], np.float32)
     masks = np.ones((1, 1, role.mask_size), np.uint8)
     prior = actor.prior(observations, 1.0)
-    _, action = actor.act(np.zeros((1, 1, 7), np.float32), prior, masks, None)
+    _, action, _ = actor.act(np.zeros((1, 1, 7), np.float32), prior, masks, NO_MEMORY, None)
     assert action[0, 0] == pytest.approx([0.6, 0.3, 0.1, 0], abs=1e-6)
-    _, action = actor.act(np.zeros((1, 1, 7), np.float32), actor.prior(observations, 0.0), masks, None)
+    _, action, _ = actor.act(np.zeros((1, 1, 7), np.float32), actor.prior(observations, 0.0), masks, NO_MEMORY, None)
     assert action[0, 0, :3] == pytest.approx([1 / 3] * 3)
 
 
 def test_what_was_sampled_scores_the_same_in_the_update():
     role = SliceBudget(1).schema.role("cell")
-    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())
     own = np.random.default_rng(0).standard_normal((1, 2, 7)).astype(np.float32)
     masks = np.array([[[1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]]], np.uint8)
     prior = np.zeros((1, 2, actor.num_outputs), np.float32)
-    latents, actions = actor.act(own, prior, masks, generator())
-    log_prob, entropy = actor.score(*(torch.from_numpy(array[0]) for array in (own, prior, masks, latents)))
+    latents, actions, _ = actor.act(own, prior, masks, own[..., :0], generator())
+    log_prob, entropy = actor.score(*(torch.from_numpy(array[0]) for array in (outputs(actor, own), masks, latents)))
     assert log_prob.shape == entropy.shape == (2,)
     assert actions[0, 0, 2] == 0
     assert torch.isfinite(log_prob).all()
@@ -98,11 +108,59 @@ def test_a_role_that_only_sets_numbers_has_an_empty_mask():
     role = dataclasses.replace(
         SliceBudget(1).schema.role("cell"), actions=action_fields({"name": "rate", "kind": "box", "size": 2})
     )
-    actor = Actor(role, own_size=7, hidden=(8,), initial_std=0.5, generator=generator())
+    actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())
     own, masks = np.zeros((3, 2, 7), np.float32), np.ones((3, 2, 0), np.uint8)
     prior = np.zeros((3, 2, actor.num_outputs), np.float32)
-    latents, actions = actor.act(own, prior, masks, generator())
+    latents, actions, _ = actor.act(own, prior, masks, own[..., :0], generator())
     assert actions.shape == (3, 2, 2)
     assert ((actions >= 0) & (actions <= 1)).all()
-    log_prob, _ = actor.score(*(torch.from_numpy(array) for array in (own, prior, masks, latents)))
+    log_prob, _ = actor.score(*(torch.from_numpy(array) for array in (outputs(actor, own), masks, latents)))
     assert log_prob.shape == (3, 2)
+
+
+def test_dirichlet_scores_like_the_distribution_of_the_allowed_parts():
+    head = DirichletHead(field(kind="simplex", size=3), initial_std=0.5)
+    outputs, latent = torch.tensor([[0.1, 9.0, -1.0]]), torch.tensor([[0.3, 0.0, 0.7]])
+    log_prob, entropy = head.score(outputs, torch.tensor([[1, 0, 1]]), latent)
+    mean = torch.softmax(outputs[:, [0, 2]], -1)
+    alpha = head.LEAST + (3 / 0.25 - 1) * mean
+    dirichlet = torch.distributions.Dirichlet(alpha)
+    assert log_prob.item() == pytest.approx(dirichlet.log_prob(latent[:, [0, 2]]).item(), rel=1e-5)
+    assert entropy.item() == pytest.approx(dirichlet.entropy().item(), rel=1e-5)
+    log_prob, entropy = head.score(outputs, torch.tensor([[0, 0, 1]]), torch.tensor([[0.0, 0.0, 1.0]]))
+    assert (log_prob.item(), entropy.item()) == (0, 0)  # a lone part is certain
+
+
+def test_dirichlet_samples_shares_around_its_mean_which_is_the_greedy_action():
+    head = DirichletHead(field(kind="simplex", size=3), initial_std=0.5)
+    outputs, mask = torch.tensor([[1.0, 5.0, 0.0]]).repeat(5000, 1), torch.tensor([[1, 0, 1]]).repeat(5000, 1)
+    sampled, greedy = head.sample(outputs, mask, generator()), head.sample(outputs[:1], mask[:1], None)
+    assert sampled.sum(-1).tolist() == pytest.approx([1.0] * 5000)
+    assert not sampled[:, 1].any()
+    assert greedy[0].tolist() == pytest.approx(sampled.mean(0).tolist(), abs=0.01)
+    assert sampled.std(0)[0] > 0.05
+
+
+def test_the_two_simplex_heads_begin_with_the_same_spread():
+    shape, mask = torch.zeros(20_000, 4), torch.ones(20_000, 4)
+    spreads = [
+        head.action(head.sample(shape, mask, generator()), mask).std(0).mean().item()
+        for head in (kind(field(kind="simplex", size=4), initial_std=0.3) for kind in (SimplexHead, DirichletHead))
+    ]
+    assert spreads[0] == pytest.approx(spreads[1], rel=0.15)
+
+
+def test_independent_decisions_score_like_choices_of_two_and_masks_bind_them():
+    bernoulli = BernoulliHead(field(kind="categorical", size=3, num_choices=2))
+    outputs, mask = torch.tensor([[0.7, -3.0, 5.0]]), torch.tensor([[1, 1, 0, 1, 1, 0]])
+    sampled = bernoulli.sample(outputs.repeat(4000, 1), mask.repeat(4000, 1), generator())
+    assert sampled[:, 1].tolist() == [1.0] * 4000  # 0 is forbidden
+    assert sampled[:, 2].tolist() == [0.0] * 4000  # 1 is forbidden
+    assert sampled[:, 0].mean().item() == pytest.approx(1 / (1 + math.exp(-0.7)), abs=0.02)
+    log_prob, entropy = bernoulli.score(outputs, mask, sampled[:1])
+    pair = CategoricalHead(field(kind="categorical", size=3, num_choices=2))
+    both = torch.stack([torch.zeros(1, 3), outputs], -1).flatten(1)
+    wanted_log_prob, wanted_entropy = pair.score(both, mask, sampled[:1])
+    assert log_prob.item() == pytest.approx(wanted_log_prob.item(), rel=1e-5)
+    assert entropy.item() == pytest.approx(wanted_entropy.item(), rel=1e-5)
+    assert bernoulli.sample(outputs, mask, None).tolist() == [[1.0, 1.0, 0.0]]

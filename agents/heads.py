@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One head per kind of action field.
+
+A head turns network outputs into a *latent*, the quantity that is sampled, stored and scored, and the latent into
+the action that the environment receives. Latents take as many numbers as the action, at the same offsets:
+
+| kind | head | latent | action |
+|---|---|---|---|
+| categorical | `CategoricalHead`, one or several | index of each choice | the same |
+| categorical of two choices | `BernoulliHead` | 0 or 1 for each | the same |
+| simplex | `SimplexHead` (gaussian-softmax) | Gaussian, one per part | softmax over the allowed parts |
+| simplex | `DirichletHead` (dirichlet) | the shares | the same |
+| box | `BoxHead` | Gaussian, in half-ranges around the middle | clipped to [low, high] |
+
+What a mask forbids is never sampled and adds nothing to log-probability or entropy. Where it forbids everything the
+simulator cannot mean it, and the mask is ignored.
+
+The *prior* is an offset of the outputs, computed from raw observations: the logarithm of the demand's shares for a
+simplex that names its demand, and one unit in favour of the default choice for a categorical. A new network
+outputs almost nothing, so a new policy is a noisy version of the heuristic, and what it learns is the difference.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from agents.normalise import Array
+
+if TYPE_CHECKING:
+    from agents.config import RoleConfig
+    from pybridge import ActionField
+
+FORBIDDEN = -1e9  # logit of a masked choice: finite, so that 0 * log 0 is 0
+
+
+class Head(nn.Module, ABC):
+    """Distribution of one action field. `outputs` [N, num_outputs], `mask` [N, mask_size], latents [N, size]."""
+
+    num_outputs: int
+
+    def __init__(self, field: ActionField) -> None:
+        """For one action field."""
+        super().__init__()
+        self.size = int(field.size)
+
+    @abstractmethod
+    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Draw a latent; without a generator, the most likely one."""
+
+    @abstractmethod
+    def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probability of a latent and entropy of the distribution, both [N]."""
+
+    @abstractmethod
+    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """The action of a latent, [N, size]."""
+
+    @abstractmethod
+    def prior(self, demand: Array | None) -> Array | float:
+        """Offset of the outputs; `demand` [..., size] in its observation's unit, where the field names one."""
+
+
+class CategoricalHead(Head):
+    """`size` independent choices out of `num_choices`."""
+
+    def __init__(self, field: ActionField) -> None:
+        """For one action field."""
+        super().__init__(field)
+        self.num_choices = int(field.num_choices)
+        self.default = int(field.default)
+        self.num_outputs = self.size * self.num_choices
+
+    def log_probs(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """Of every choice, [N, size, num_choices]."""
+        shape = (-1, self.size, self.num_choices)
+        allowed = some_allowed(mask.view(shape))
+        return torch.log_softmax(outputs.view(shape).masked_fill(~allowed, FORBIDDEN), dim=-1)
+
+    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Exponential race: the choice with the largest p / Exp(1) has probability p."""
+        scores = self.log_probs(outputs, mask).exp()
+        if generator is not None:
+            scores = scores / torch.empty_like(scores).exponential_(generator=generator)
+        return scores.argmax(dim=-1).to(outputs.dtype)
+
+    def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Sums over the independent choices."""
+        log_probs = self.log_probs(outputs, mask)
+        chosen = log_probs.gather(-1, latent.long().unsqueeze(-1)).squeeze(-1)
+        return chosen.sum(-1), -(log_probs.exp() * log_probs).sum((-1, -2))
+
+    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """The index itself."""
+        return latent
+
+    def prior(self, demand: Array | None) -> Array | float:
+        """One unit for the default choice, or for choice 0 where there is no demand."""
+        if demand is None:
+            return np.tile(np.eye(self.num_choices, dtype=np.float32)[self.default], self.size)
+        choices = np.where(demand > 0, self.default, 0)
+        onehot = np.eye(self.num_choices, dtype=np.float32)[choices]
+        return onehot.reshape(*demand.shape[:-1], self.num_outputs)
+
+
+class BernoulliHead(Head):
+    """`size` independent decisions between 0 and 1, by one logit each."""
+
+    def __init__(self, field: ActionField) -> None:
+        """For one action field of two choices."""
+        super().__init__(field)
+        self.default = int(field.default)
+        self.num_outputs = self.size
+
+    def logits(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """Of choice 1; what the mask leaves no choice in is certain."""
+        allowed = some_allowed(mask.view(-1, self.size, 2))
+        return outputs.masked_fill(~allowed[..., 1], FORBIDDEN).masked_fill(~allowed[..., 0], -FORBIDDEN)
+
+    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Each by its own probability."""
+        logits = self.logits(outputs, mask)
+        if generator is None:
+            return (logits > 0).to(outputs.dtype)
+        return (torch.rand(logits.shape, generator=generator) < torch.sigmoid(logits)).to(outputs.dtype)
+
+    def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Sums over the independent decisions."""
+        logits = self.logits(outputs, mask)
+        one, zero = nn.functional.logsigmoid(logits), nn.functional.logsigmoid(-logits)
+        entropy = -(one.exp() * one + zero.exp() * zero)
+        return torch.where(latent > 0.5, one, zero).sum(-1), entropy.sum(-1)
+
+    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """The decision itself."""
+        return latent
+
+    def prior(self, demand: Array | None) -> Array | float:
+        """One unit for the default choice, or for choice 0 where there is no demand."""
+        if demand is None:
+            return np.full(self.size, 2.0 * self.default - 1.0, dtype=np.float32)
+        return np.where(demand > 0, np.float32(2.0 * self.default - 1.0), np.float32(-1.0))
+
+
+class GaussianHead(Head):
+    """Independent Gaussians whose deviation is learned but does not depend on the observation."""
+
+    def __init__(self, field: ActionField, initial_std: float) -> None:
+        """For one action field."""
+        super().__init__(field)
+        self.num_outputs = self.size
+        self.log_std = nn.Parameter(torch.full((self.size,), math.log(initial_std)))
+
+    def free(self, mask: Tensor) -> Tensor | None:
+        """Which latents count, [N, size]; None means all."""
+        return None
+
+    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Mean plus noise."""
+        if generator is None:
+            return outputs
+        return outputs + self.log_std.exp() * torch.randn(outputs.shape, generator=generator)
+
+    def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Gaussian density of the latents that count."""
+        distance = (latent - outputs) * torch.exp(-self.log_std)
+        log_prob = -0.5 * distance**2 - self.log_std - 0.5 * math.log(2 * math.pi)
+        entropy = (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).expand_as(log_prob)
+        free = self.free(mask)
+        if free is not None:
+            log_prob, entropy = log_prob * free, entropy * free
+        return log_prob.sum(-1), entropy.sum(-1)
+
+
+class SimplexHead(GaussianHead):
+    """Shares: softmax of Gaussian latents over the allowed parts."""
+
+    def free(self, mask: Tensor) -> Tensor | None:
+        """The allowed parts."""
+        return some_allowed(mask)
+
+    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """Shares that sum to 1; a forbidden part gets exactly 0."""
+        return torch.softmax(latent.masked_fill(~some_allowed(mask), FORBIDDEN), dim=-1)
+
+    def prior(self, demand: Array | None) -> Array | float:
+        """Log of the demand's shares (at least 1 %), around 0."""
+        if demand is None:
+            return 0.0
+        return log_shares(demand)
+
+
+class DirichletHead(Head):
+    """Shares from a Dirichlet distribution; its mean is the softmax of the outputs over the allowed parts.
+
+    How far samples lie from the mean is learned but does not depend on the observation. At the start it is that of a
+    `SimplexHead`: with equal shares, a total concentration of size / std^2 - 1 gives the same variance to first order.
+    """
+
+    LEAST = 0.05  # concentration of a part; below it, samples underflow
+    SMALLEST = 1e-6  # share whose logarithm is taken
+
+    def __init__(self, field: ActionField, initial_std: float) -> None:
+        """For one action field."""
+        super().__init__(field)
+        self.num_outputs = self.size
+        self.log_total = nn.Parameter(torch.tensor(math.log(max(self.size / initial_std**2 - 1.0, 1.0))))
+
+    def _concentrations(self, outputs: Tensor, allowed: Tensor) -> Tensor:
+        """[N, size]; 1 at forbidden parts, where it counts for nothing."""
+        mean = torch.softmax(outputs.masked_fill(~allowed, FORBIDDEN), dim=-1)
+        return torch.where(allowed, self.LEAST + self.log_total.exp() * mean, 1.0)
+
+    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Normalised Gamma variates; without a generator, the mean."""
+        allowed = some_allowed(mask)
+        alpha = self._concentrations(outputs, allowed)
+        parts = alpha if generator is None else torch._standard_gamma(alpha, generator=generator)
+        parts = parts.clamp(min=self.SMALLEST) * allowed
+        return parts / parts.sum(-1, keepdim=True)
+
+    def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Density on the simplex of the allowed parts; a lone part is certain."""
+        allowed = some_allowed(mask)
+        alpha = self._concentrations(outputs, allowed)
+        total, num = (alpha * allowed).sum(-1), allowed.sum(-1)
+        log_norm = (torch.lgamma(alpha) * allowed).sum(-1) - torch.lgamma(total)
+        logs = latent.clamp(min=self.SMALLEST).log()
+        log_prob = ((alpha - 1) * logs * allowed).sum(-1) - log_norm
+        spread = ((alpha - 1) * torch.digamma(alpha) * allowed).sum(-1)
+        entropy = log_norm + (total - num) * torch.digamma(total) - spread
+        return log_prob * (num > 1), entropy * (num > 1)
+
+    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """The shares themselves."""
+        return latent
+
+    def prior(self, demand: Array | None) -> Array | float:
+        """See `SimplexHead.prior`."""
+        return 0.0 if demand is None else log_shares(demand)
+
+
+class BoxHead(GaussianHead):
+    """Numbers in [low, high]."""
+
+    middle: Tensor
+    reach: Tensor
+
+    def __init__(self, field: ActionField, initial_std: float) -> None:
+        """For one action field."""
+        super().__init__(field, initial_std)
+        low, high = np.broadcast_to(field.low, self.size), np.broadcast_to(field.high, self.size)
+        self.register_buffer("middle", torch.tensor((low + high) / 2, dtype=torch.float32))
+        self.register_buffer("reach", torch.tensor((high - low) / 2, dtype=torch.float32))
+
+    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """Half-ranges from the middle, clipped."""
+        return self.middle + self.reach * latent.clamp(-1.0, 1.0)
+
+    def prior(self, demand: Array | None) -> Array | float:
+        """None: the middle."""
+        return 0.0
+
+
+def some_allowed(mask: Tensor) -> Tensor:
+    """Boolean mask [..., C]; a row that forbids everything allows everything."""
+    allowed = mask > 0
+    return allowed | ~allowed.any(dim=-1, keepdim=True)
+
+
+def log_shares(demand: Array) -> Array:
+    """Logarithm of the shares of `demand` [..., size], of at least 1 %, around 0."""
+    demand = np.maximum(demand, 0.0)
+    total = demand.sum(axis=-1, keepdims=True)
+    share = np.divide(demand, total, out=np.full_like(demand, 1 / demand.shape[-1]), where=total > 0)
+    logs = np.log(np.maximum(share, 0.01))
+    return np.asarray(logs - logs.mean(axis=-1, keepdims=True), dtype=np.float32)
+
+
+def make_head(field: ActionField, config: RoleConfig) -> Head:
+    """The head of an action field's kind."""
+    if field.kind == "categorical":
+        return BernoulliHead(field) if field.num_choices == 2 else CategoricalHead(field)
+    if field.kind == "simplex":
+        dirichlet = config.head_simplex == "dirichlet"
+        return (DirichletHead if dirichlet else SimplexHead)(field, config.initial_std)
+    if field.kind == "box":
+        return BoxHead(field, config.initial_std)
+    raise ValueError(f"action field {field.name}: kind {field.kind!r}; expected categorical, simplex or box")

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The policy of one role at work: what it does, and the decisions that it has made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from agents.buffers import DecisionBuffer, Decisions
+from agents.networks import Actor, Critic
+from agents.normalise import Array
+from agents.policies import make_heuristic
+from agents.rewards import shaped
+from agents.stages import Part
+
+if TYPE_CHECKING:
+    from agents.config import RoleConfig
+    from agents.observer import Observer, View
+    from pybridge import Batch, Role
+
+
+class RolePolicy:
+    """Actor and memories of one role, and a buffer of decisions.
+
+    A recurrent role's critic runs along, because its memory belongs to each decision as the actor's does.
+    """
+
+    def __init__(
+        self, role: Role, observer: Observer, config: RoleConfig, *, num_envs: int, rollout_steps: int
+    ) -> None:
+        """For fragments of `rollout_steps` steps; the weights come with `load`."""
+        self.role, self.config = role, config
+        self.schema = observer.schema
+        own_size = observer.own_size(role)
+        self.actor = Actor(role, own_size, config, torch.Generator())
+        self.critic = Critic(own_size, observer.state_size, config, torch.Generator()) if recurrent(config) else None
+        memory_size = self.actor.memory_size + (self.critic.memory_size if self.critic is not None else 0)
+        self.memory = np.zeros((num_envs, role.num_agents, memory_size), dtype=np.float32)
+        self.buffer = DecisionBuffer(
+            role,
+            own_size,
+            observer.state_size,
+            self.actor.num_outputs,
+            num_envs,
+            capacity=rollout_steps + 2,
+            gamma=config.gamma,
+            memory_size=memory_size,
+            semi_markov=config.semi_markov,
+        )
+        self.actions = np.zeros((num_envs, role.num_agents, role.action_size), dtype=np.float32)
+        alone = dataclasses.replace(self.schema, roles=(role,))
+        self.heuristic = make_heuristic(config.heuristic or "proportional-to-demand", alone)
+        self.part: Part = "heuristic" if config.heuristic else "learn"
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over the weights of `RoleLearner.policy_state`."""
+        self.actor.load_state_dict({name: torch.as_tensor(values) for name, values in state["actor"].items()})
+        if self.critic is not None:
+            self.critic.load_state_dict({name: torch.as_tensor(values) for name, values in state["critic"].items()})
+
+    def clear(self, part: Part) -> None:
+        """Forget all decisions; `part` is what the role does from now on."""
+        self.part = part
+        self.buffer.clear()
+        self.actions[:] = 0.0
+        self.memory[:] = 0.0
+
+    def due(self, batch: Batch) -> Array:
+        """Environments where the role acts now, [E] bool."""
+        return np.asarray(batch.acts[self.role.name].any(axis=1))
+
+    def decide(self, view: View, batch: Batch, generator: torch.Generator) -> Array:
+        """Actions [E, A, action_size]; rows of environments where the role does not act are left as they were."""
+        who = np.flatnonzero(self.due(batch))
+        if who.size == 0:
+            return self.actions
+        if self.part == "heuristic":
+            return self._by_heuristic(batch, who, generator)
+        self.memory[who[self.buffer.fresh[who]]] = 0.0  # an episode begins
+        seen = self.act(view, batch, who, generator)
+        if self.part == "learn":
+            # log_probs are scored in bulk, by the same policy, when the fragment is complete
+            self.buffer.decide(who, **seen, log_probs=np.nan, active=batch.acts[self.role.name][who])
+        else:
+            self.buffer.fresh[who] = False
+        return self.actions
+
+    def act(self, view: View, batch: Batch, who: Array, generator: torch.Generator | None) -> dict[str, Array]:
+        """Set the actions of the environments `who` [W], greedily without a generator; what went into them."""
+        name = self.role.name
+        own, masks, memory = view.own[name][who], batch.action_masks[name][who], self.memory[who]
+        prior = self.actor.prior(batch.observations[name][who], self.config.prior)
+        size = self.actor.memory_size
+        latents, self.actions[who], after = self.actor.act(own, prior, masks, memory[..., :size], generator)
+        if self.critic is not None:
+            with torch.inference_mode():
+                inputs = (torch.from_numpy(array) for array in (own, view.state[who], memory[..., size:]))
+                after = np.concatenate([after, self.critic(*inputs)[1].numpy()], axis=-1)
+            self.memory[who] = after
+        return {
+            "own": own,
+            "state": view.state[who],
+            "prior": prior,
+            "masks": masks,
+            "memory": memory,
+            "latents": latents,
+        }
+
+    def reward(self, batch: Batch, multipliers: Mapping[str, float], died: Array | None) -> None:
+        """Add a step's rewards to the open decisions; `died` [E, A]: agents that left in it."""
+        rewards = shaped(batch, self.schema, self.role, multipliers, self.config.cooperation)
+        self.buffer.reward(rewards, died)
+
+    def end(self, environment: int, own: Array, state: Array, *, terminated: bool) -> None:
+        """An episode ended in `own` [A, D'], `state` [S]."""
+        self.buffer.end(environment, own, state, terminated=terminated or not self.config.bootstrap_truncated)
+
+    def take(self, view: View, batch: Batch) -> Decisions:
+        """Remove the complete decisions; `view` and `batch` are the state now."""
+        stored = self.buffer.data
+        new = np.nonzero(np.isnan(stored["log_probs"]))
+        with torch.inference_mode():
+            own, prior, masks, memory, latents = (
+                torch.from_numpy(stored[name][new]) for name in ("own", "prior", "masks", "memory", "latents")
+            )
+            outputs = self.actor.body(own, memory[..., : self.actor.memory_size])[0] + prior
+            stored["log_probs"][new] = self.actor.score(outputs, masks, latents)[0].numpy()
+        return self.buffer.take(view, view.own[self.role.name], self.due(batch))
+
+    def _by_heuristic(self, batch: Batch, who: Array, generator: torch.Generator) -> Array:
+        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        self.actions[who] = self.heuristic.act(batch, rng)[self.role.name][who]
+        return self.actions
+
+
+def recurrent(config: RoleConfig) -> bool:
+    """Whether the role's networks have a memory."""
+    return config.recurrent != "none"

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every switch of the learner makes the difference that it names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from fake_env import PERIOD, SliceBudget
+
+from agents.buffers import DecisionBuffer
+from agents.config import ConfigError, read, resolve
+from agents.fragments import Order, Weights
+from agents.lagrangian import PidLagrangian
+from agents.learner import HierarchicalMappo
+from agents.rewards import check_constraints, price_of_anarchy, shaped
+from agents.runner import EnvRunner
+from agents.stages import stage
+
+ROLES = SliceBudget(1).schema.roles
+BASE = [
+    "num_envs=2",
+    "rollout_steps=46",
+    "segment_rollouts=2",
+    "steps=368",
+    "worker.epochs=2",
+    "manager.min_decisions=4",
+]
+
+
+def configured(*settings, algorithm="mappo"):
+    return resolve(read(None, [*BASE, *settings], algorithm=algorithm), ROLES)
+
+
+def sampled(*settings, role="cell"):
+    """A learner of one role and the decisions of its first fragment."""
+    config = configured(*settings)
+    run = HierarchicalMappo(SliceBudget(2), config)
+    weights = Weights(0, {name: one.policy_state() for name, one in run.learners.items()}, run.observer.state_dict())
+    fragment = EnvRunner(SliceBudget(2), config).sample(Order(config, 0, 0, closes=False), weights)
+    run.pools[role].add(0, fragment.decisions[role])
+    return run.learners[role], run.pools[role].take()
+
+
+def moved(learner, data):
+    """How far the critic's values went in one update, in normalised units."""
+    values = learner._values(data.own, data.state, data.memory[..., :0])[0]
+    learner.update(data, 1.0)
+    return float(
+        np.abs(learner.values.normalise(learner._values(data.own, data.state, data.memory[..., :0])[0]) - values).mean()
+    )
+
+
+def test_value_normalisation():
+    on, data = sampled()
+    off, _ = sampled("worker.value_normalisation=false")
+    returns = on.targets(data).returns
+    assert on.values.mean == pytest.approx(returns[data.active].mean(), rel=1e-6)
+    off.targets(data)
+    assert (off.values.mean, off.values.deviation) == (0, 1)
+
+
+def test_value_clipping_keeps_values_near():
+    settings = ["worker.value_normalisation=false", "worker.epochs=10"]
+    free, data = sampled(*settings)
+    near, _ = sampled(*settings, "worker.value_clip=0.01")
+    assert moved(near, data) < 0.5 * moved(free, data)
+
+
+def test_huber_loss():
+    errors = [
+        sampled(f"worker.huber_delta={d}")[0]._value_errors(torch.tensor(10.0), torch.tensor(0.0)) for d in (1, 0)
+    ]
+    assert [error.item() for error in errors] == pytest.approx([9.5, 50])
+
+
+def test_advantage_normalisation_is_over_what_counts():
+    on, data = sampled()
+    data.active[0] = False
+    on, off = on.targets(data), sampled("worker.advantage_normalisation=false")[0].targets(data)
+    assert on.advantages[data.active].mean() == pytest.approx(0, abs=1e-9)
+    assert on.advantages[data.active].std() == pytest.approx(1, rel=1e-6)
+    assert off.advantages == pytest.approx(off.returns - off.values)
+
+
+@pytest.mark.parametrize("switch", ["true", "false"])
+def test_bootstrap_of_truncated_episodes(switch):
+    _, data = sampled(f"worker.bootstrap_truncated={switch}")  # episodes of 40 steps, which the clock ends
+    assert data.terminated[39].tolist() == [switch == "false"] * 2
+
+
+def test_action_masks():
+    _, on = sampled(role="cell")
+    learner, off = sampled("worker.action_masks=false", role="cell")  # SliceBudget stops at a forbidden action
+    forbidden = [(data.masks[..., 3] == 0) & (data.latents[..., 3] == 0) & data.active for data in (on, off)]
+    assert not forbidden[0].any()
+    assert forbidden[1].any()
+    assert learner.update(off, 1.0)["kl"] >= 0
+
+
+def test_death_masks():
+    (on, data), (off, _) = sampled(), sampled("worker.death_masks=false")
+    data.active[:, :, 1] = False
+    data.dead[20] = True
+    with_masks, without = on.targets(data), off.targets(data)
+    assert not with_masks.active[:, :, 1].any()
+    assert without.active.all()
+    assert with_masks.returns[20] == pytest.approx(data.rewards[20])
+    assert (np.abs(without.returns[20] - data.rewards[20]) > 1e-6).all()
+
+
+def test_orthogonal_initialisation():
+    weights = [sampled(f"worker.orthogonal={switch}")[0].critic.own.weight.detach() for switch in ("true", "false")]
+    products = [weight.T @ weight for weight in weights]
+    assert torch.allclose(products[0], torch.eye(len(products[0])), atol=1e-5)
+    assert not torch.allclose(products[1], torch.diag(products[1].diagonal()), atol=1e-2)
+
+
+@pytest.mark.parametrize(("limit", "clipped"), [(1e-3, True), (0.0, False)])
+def test_gradient_clipping(limit, clipped):
+    learner, data = sampled(f"worker.max_grad_norm={limit}")
+    learner.update(data, 1.0)
+    norm = torch.cat([values.grad.ravel() for values in learner.critic.parameters()]).norm().item()
+    assert (norm <= 1e-3 * 1.001) == clipped
+
+
+@pytest.mark.parametrize(("target", "epochs"), [(1e-9, 1), (0.0, 5)])
+def test_kl_stop(target, epochs):
+    learner, data = sampled("worker.epochs=5", "worker.lr=1e-2", f"worker.target_kl={target}")
+    assert learner.update(data, 1.0)["epochs"] == epochs
+
+
+def test_entropy_by_role():
+    figures = []
+    for weight in (0.0, 1.0):
+        learner, data = sampled(f"role.cell.entropy={weight}", "worker.lr=1e-2", "worker.target_kl=0")
+        figures += [[learner.update(data, 1.0)["entropy"] for _ in range(3)][-1]]
+    assert figures[1] > figures[0] + 0.05
+
+
+def test_linear_decay_of_the_step_size():
+    def rates(*settings):
+        run, reports = HierarchicalMappo(SliceBudget(2), configured(*settings)), []
+        while run.segments < run.config.num_segments:
+            run.train_segment(reports.append)
+        return [report.updates["cell"]["lr"] / 5e-4 for report in reports]
+
+    assert rates() == pytest.approx([1 - 0.9 * part for part in (0.25, 0.5, 0.75, 1)])
+    assert rates("final_lr_ratio=1") == [1.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("semi_markov", "reward", "discount"), [(True, 1 + 0.5 * 2 + 0.25 * 4, 0.125), (False, 7, 0.5)]
+)
+def test_semi_markov_rewards_of_managers(semi_markov, reward, discount):
+    buffer = DecisionBuffer(ROLES[0], 1, 1, 3, 1, 8, gamma=0.5, semi_markov=semi_markov)
+    buffer.decide(np.array([0]), own=np.ones((1, 1, 1)), log_probs=0.0)
+    for value in (1, 2, 4):
+        buffer.reward(np.full((1, 1), value, float))
+    assert (buffer.data["rewards"][0, 0, 0], buffer.data["discounts"][0, 0]) == (reward, discount)
+
+
+def test_each_level_has_its_own_discount_and_flat_mappo_counts_decisions():
+    _, data = sampled("manager.gamma=0.9", role="planner")
+    assert data.discounts[:7] == pytest.approx(0.9**PERIOD)
+    _, data = sampled("worker.gamma=0.8")
+    assert data.discounts[:39] == pytest.approx(0.8)
+
+
+def test_centralised_critics():
+    for switch in ("true", "false"):
+        learner, data = sampled(f"worker.centralised={switch}")
+        values = [learner._values(data.own, state, data.memory)[0] for state in (data.state, data.state + 1)]
+        assert np.array_equal(values[0], values[1]) == (switch == "false")
+
+
+def test_phases_of_the_managers():
+    sizes = [sampled(f"worker.phases={switch}")[1].own.shape[-1] for switch in ("true", "false")]
+    assert sizes[0] - sizes[1] == 1
+
+
+def test_cooperation_shares_rewards_out():
+    env = SliceBudget(1)
+    batch = env.reset(seed=1)
+    batch.rewards["cell"] = np.array([[1.0, 3.0]])
+    for omega, wanted in ((0.0, [1, 3]), (0.5, [1.5, 2.5]), (1.0, [2, 2])):
+        assert shaped(batch, env.schema, env.schema.role("cell"), {}, omega)[0].tolist() == wanted
+    assert price_of_anarchy(np.array([3.0, 5.0]), np.array([2.0, 2.0])) == 2
+    with pytest.raises(ValueError, match="both must be above 0"):
+        price_of_anarchy(np.array([-1.0]), np.array([1.0]))
+
+
+def test_constraints_take_from_the_rewards_that_they_concern():
+    env = SliceBudget(1)
+    batch, cell = env.reset(seed=1), env.schema.role("cell")
+    batch.rewards["cell"] = np.array([[4.0, 8.0]])
+    batch.metrics[0, 2] = 2.0
+    batch.terms["cell"][0, :, 1] = 0.0, 1.0
+    assert shaped(batch, env.schema, cell, {"delay_ms.xr": 1.0}, 0.0)[0].tolist() == [1, 3]  # (r - 2) / 2
+    assert shaped(batch, env.schema, cell, {"cell/mode_hit": 3.0}, 0.0)[0].tolist() == [1, 1.25]  # (r - 3 c) / 4
+    assert shaped(batch, env.schema, cell, {"planner/power_error": 3.0}, 0.0)[0].tolist() == [4, 8]
+    with pytest.raises(
+        ConfigError, match=r"constraint.delay_ms.xx: no such metric or term; did you mean 'delay_ms.xr'"
+    ):
+        check_constraints(env.schema, {"delay_ms.xx": 1.0})
+
+
+def test_multipliers_follow_the_controller_and_survive_a_checkpoint():
+    one = PidLagrangian({"x": 0.5}, (1.0, 0.1, 2.0))
+    for cost, wanted in ((1.0, 1.0 + 0.1), (1.5, 2.0 + 0.3 + 2.0), (0.5, 0.3), (0.1, 0.0)):  # excess 1, 2, 0, -0.8
+        one.update({"x": cost})
+        assert one.multipliers["x"] == pytest.approx(wanted)
+    two = PidLagrangian({"x": 0.5}, (1.0, 0.1, 2.0))
+    two.load_state_dict(one.state_dict())
+    one.update({"x": 0.9})
+    two.update({"x": 0.9})
+    assert one.multipliers == two.multipliers
+
+
+def test_settings_of_constraints_may_be_nested():
+    config = configured("constraint.delay_ms.xr=3", "curriculum=[0.3, 0.2]")
+    assert config.constraint == {"delay_ms.xr": 3.0}
+    assert config.curriculum == (0.3, 0.2)
+    with pytest.raises(ConfigError, match="recurrent = 'grru': no such choice; did you mean 'gru'"):
+        configured("worker.recurrent=grru")
+
+
+def test_curriculum():
+    config = configured("curriculum=[0.4, 0.2]", "steps=1840")
+    parts = [tuple(stage(config, ROLES, segment).values()) for segment in range(config.num_segments)]
+    assert parts[:4] == [("heuristic", "learn")] * 4
+    assert parts[4:6] == [("learn", "frozen")] * 2
+    assert parts[6:] == [("learn", "learn")] * 4
+    run, updates = HierarchicalMappo(SliceBudget(2), configured("curriculum=[0.5, 0.5]")), []
+    while run.segments < run.config.num_segments:
+        run.train_segment(lambda report: updates.append(set(report.updates)))
+    assert updates == [{"cell"}, {"cell"}, {"planner"}, {"planner"}]
+    with pytest.raises(ConfigError, match="expected two parts of the run"):
+        stage(configured("curriculum=[0.9, 0.2]"), ROLES, 0)
