@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import pybridge
+from agents import study_commands
 from pybridge.commands import parse_params, print_json, register
 from pybridge.kms.commands import kms
 from pybridge.schema import Value
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 register(app)
+study_commands.register(app)
 bench = typer.Typer(help="Measure; figures are of this machine and this moment.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 app.add_typer(kms, name="kms")
@@ -47,7 +49,7 @@ def main() -> None:
 @app.command()
 def run(
     name: ScenarioName,
-    policy: Annotated[str, typer.Option(help="random, equal-share or proportional-to-demand.")] = "equal-share",
+    policy: Annotated[str, typer.Option(help="`qntn policies` lists them.")] = "equal-share",
     seed: int = 1,
     param: Params = None,
     csv: Annotated[Path | None, typer.Option(help="Where every step is written.")] = None,

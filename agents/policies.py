@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -127,7 +129,7 @@ def repair(field: ActionField, wish: Array, mask: Array) -> Array:
     if field.kind == "box":
         return np.clip(wish, field.low, field.high)
     if field.kind == "simplex":
-        share = np.where(mask > 0, wish, 0.0)
+        share = np.where(mask > 0, np.maximum(wish, 0.0), 0.0)  # a rest of rounding may lie below 0
         share = np.where(share.sum(axis=-1, keepdims=True) > 0, share, mask > 0)
         return np.asarray(share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-12))
     allowed = mask.reshape(*wish.shape, field.num_choices) > 0
@@ -136,17 +138,36 @@ def repair(field: ActionField, wish: Array, mask: Array) -> Array:
     return np.where(np.take_along_axis(allowed, choice[..., None], axis=-1)[..., 0], choice, fallback)
 
 
-HEURISTICS: dict[str, Callable[[Schema], Heuristic]] = {
-    policy.name: policy for policy in (RandomPolicy, EqualShare, ProportionalToDemand)
-}
+HEURISTICS: dict[str, type[Heuristic]] = {}
+H = TypeVar("H", bound=type[Heuristic])
+
+
+def register(policy: H) -> H:
+    """Makes a heuristic known by its `name`; a decorator for classes in `agents/baselines/`."""
+    HEURISTICS[policy.name] = policy
+    return policy
+
+
+for _policy in (RandomPolicy, EqualShare, ProportionalToDemand):
+    register(_policy)
+
+
+def heuristics() -> dict[str, type[Heuristic]]:
+    """All heuristics by name: those of this file, then those of the files in `agents/baselines/`."""
+    import agents.baselines  # registers them; it needs this module, so it cannot come first
+
+    for module in pkgutil.iter_modules(agents.baselines.__path__):
+        importlib.import_module(f"agents.baselines.{module.name}")
+    return HEURISTICS
 
 
 def make_heuristic(name: str, schema: Schema) -> Heuristic:
     """A heuristic by its name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is none of that name, or the scenario lacks what it needs.
     """
-    if name not in HEURISTICS:
-        raise ValueError(f"no policy {name!r}; there are: {', '.join(HEURISTICS)}")
-    return HEURISTICS[name](schema)
+    known = heuristics()
+    if name not in known:
+        raise ValueError(f"no policy {name!r}; there are: {', '.join(known)}")
+    return known[name](schema)

@@ -19,6 +19,12 @@ constexpr double SHORTEST_S = 10e-6;
 constexpr double STEP = 1.02;
 constexpr double SATISFIED_RATIO = 0.99; // of packets in time; TR 38.838 V17, 7.2
 
+double
+Ratio(uint64_t part, uint64_t whole)
+{
+    return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
+}
+
 } // namespace
 
 RanKpis::RanKpis(Ptr<const RanNetwork> ran) : m_ran(std::move(ran)), m_begin(Simulator::Now())
@@ -31,6 +37,10 @@ RanKpis::AddFlow(
 {
     m_flows.resize(std::max<size_t>(m_flows.size(), flowId + 1));
     m_flows[flowId] = {ueIndex, delayBudget, direction, {{"slice", sliceId}, {"ue", ueIndex}}};
+    for (const auto& name : m_flows[flowId].groups)
+    {
+        m_groups[{name, direction}].flows.push_back(flowId);
+    }
 }
 
 void
@@ -39,6 +49,7 @@ RanKpis::AddGroup(uint32_t flowId, const std::string& of, uint32_t index)
     NS_ABORT_MSG_IF(flowId >= m_flows.size() || m_flows[flowId].groups.empty(),
                     "flow " << flowId << " is not known to RanKpis; call AddFlow before");
     m_flows[flowId].groups.emplace_back(of, index);
+    m_groups[{{of, index}, m_flows[flowId].direction}].flows.push_back(flowId);
 }
 
 template <typename Change>
@@ -116,6 +127,28 @@ RanKpis::Quantile(const Group& group, double part)
     return 0;
 }
 
+std::pair<RadioUse, uint64_t>
+RanKpis::GetUse(const Key& key, const Group& group) const
+{
+    const Direction direction = key.second;
+    if (key.first.first == "cell")
+    {
+        const uint32_t cell = key.first.second;
+        return {m_ran->GetCellUse(cell, direction), m_ran->GetOfferedPrbSymbols(cell, direction)};
+    }
+    RadioUse use;
+    for (const uint32_t flow : group.flows)
+    {
+        use += m_ran->GetUse(flow);
+    }
+    uint64_t offered = 0;
+    for (uint32_t cell = 0; cell < m_ran->GetNumCells(); ++cell)
+    {
+        offered += m_ran->GetOfferedPrbSymbols(cell, direction);
+    }
+    return {use, offered};
+}
+
 std::vector<KpiRow>
 RanKpis::GetRows() const
 {
@@ -131,25 +164,28 @@ RanKpis::GetRows() const
                                       return static_cast<double>(count.inTime) >=
                                              SATISFIED_RATIO * static_cast<double>(count.packets);
                                   });
+        const auto [use, offered] = GetUse(key, group);
         MobilityReport mobility;
         for (const auto& user : group.users)
         {
             mobility += m_ran->GetMobility(user.first);
         }
-        rows.push_back({.of = key.first.first,
-                        .index = key.first.second,
-                        .direction = key.second,
-                        .packets = group.packets,
-                        .deliveredBytes = group.deliveredBytes,
-                        .droppedPackets = group.dropped,
-                        .violations = group.violations,
-                        .throughputBps = 8 * static_cast<double>(group.deliveredBytes) / seconds,
-                        .delayP50S = Quantile(group, 0.5),
-                        .delayP99S = Quantile(group, 0.99),
-                        .delayP999S = Quantile(group, 0.999),
-                        .satisfiedRatio = static_cast<double>(satisfied) /
-                                          static_cast<double>(group.users.size()),
-                        .mobility = mobility});
+        rows.push_back(
+            {.of = key.first.first,
+             .index = key.first.second,
+             .direction = key.second,
+             .packets = group.packets,
+             .deliveredBytes = group.deliveredBytes,
+             .droppedPackets = group.dropped,
+             .violations = group.violations,
+             .throughputBps = 8 * static_cast<double>(group.deliveredBytes) / seconds,
+             .delayP50S = Quantile(group, 0.5),
+             .delayP99S = Quantile(group, 0.99),
+             .delayP999S = Quantile(group, 0.999),
+             .satisfiedRatio = Ratio(static_cast<uint64_t>(satisfied), group.users.size()),
+             .blerRatio = Ratio(use.failedBlocks, use.blocks),
+             .prbUtilisationRatio = Ratio(use.prbSymbols, offered),
+             .mobility = mobility});
     }
     return rows;
 }
@@ -158,7 +194,8 @@ void
 RanKpis::WriteCsv(std::ostream& out) const
 {
     out << "of,index,direction,packets,delivered_bytes,dropped_packets,violations,throughput_bps,"
-           "delay_p50_s,delay_p99_s,delay_p999_s,satisfied_ratio,handovers,ping_pongs,"
+           "delay_p50_s,delay_p99_s,delay_p999_s,satisfied_ratio,bler_ratio,prb_utilisation_ratio,"
+           "handovers,ping_pongs,"
            "radio_link_failures,interruption_s\r\n";
     for (const auto& row : GetRows())
     {
@@ -166,9 +203,9 @@ RanKpis::WriteCsv(std::ostream& out) const
             << row.packets << ',' << row.deliveredBytes << ',' << row.droppedPackets << ','
             << row.violations << ',' << row.throughputBps << ',' << row.delayP50S << ','
             << row.delayP99S << ',' << row.delayP999S << ',' << row.satisfiedRatio << ','
-            << row.mobility.handovers << ',' << row.mobility.pingPongs << ','
-            << row.mobility.GetFailures() << ',' << row.mobility.interruption.GetSeconds()
-            << "\r\n";
+            << row.blerRatio << ',' << row.prbUtilisationRatio << ',' << row.mobility.handovers
+            << ',' << row.mobility.pingPongs << ',' << row.mobility.GetFailures() << ','
+            << row.mobility.interruption.GetSeconds() << "\r\n";
     }
 }
 

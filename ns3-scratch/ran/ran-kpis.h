@@ -28,7 +28,10 @@ struct KpiRow
     double delayP50S{0}; ///< of delivered packets; 0 without any
     double delayP99S{0};
     double delayP999S{0};
-    double satisfiedRatio{0};  ///< of its users: at least 99 % of packets in time (TR 38.838, 7.2)
+    double satisfiedRatio{0}; ///< of its users: at least 99 % of packets in time (TR 38.838, 7.2)
+    double blerRatio{0};      ///< first transmissions that failed, since the network began
+    /// PRBs and symbols used, of those that its cell has had, or all cells: since the network began
+    double prbUtilisationRatio{0};
     MobilityReport mobility{}; ///< of its users, from the start of the network on
 };
 
@@ -74,6 +77,7 @@ class RanKpis
         uint64_t violations{0};
         std::vector<uint32_t> delays = std::vector<uint32_t>(NUM_STEPS);
         std::map<uint32_t, Count> users{};
+        std::vector<uint32_t> flows{}; ///< none for a cell
     };
 
     struct Flow
@@ -88,6 +92,8 @@ class RanKpis
 
     template <typename Change>
     void ForEachGroup(uint32_t flowId, Change change);
+    /// What the radio did for a group, and what it could have had.
+    std::pair<RadioUse, uint64_t> GetUse(const Key& key, const Group& group) const;
     static double Quantile(const Group& group, double part);
 
     ns3::Ptr<const RanNetwork> m_ran;

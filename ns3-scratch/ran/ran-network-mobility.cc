@@ -322,6 +322,24 @@ RanNetwork::GetAccount(uint32_t flowId) const
     return account;
 }
 
+const RadioUse&
+RanNetwork::GetUse(uint32_t flowId) const
+{
+    return m_states[flowId].use;
+}
+
+const RadioUse&
+RanNetwork::GetCellUse(uint32_t cellIndex, Direction direction) const
+{
+    return m_cells[cellIndex].sides[direction].use;
+}
+
+uint64_t
+RanNetwork::GetOfferedPrbSymbols(uint32_t cellIndex, Direction direction) const
+{
+    return m_cells[cellIndex].sides[direction].offeredPrbSymbols;
+}
+
 void
 RanNetwork::Check() const
 {

@@ -135,10 +135,14 @@ RanNetwork::Decode(uint32_t cellIndex,
     {
         link.adaptation.Learn(arrived, m_targetBler, feedback);
         side.reports[block.sliceId].failedBlocks += !arrived;
+        side.use.failedBlocks += !arrived;
+        m_states[block.flow].use.failedBlocks += !arrived;
     }
     if (block.blind)
     {
         side.reports[block.sliceId].failedBlocks += !arrived;
+        side.use.failedBlocks += !arrived;
+        m_states[block.flow].use.failedBlocks += !arrived;
         link.harq.Acknowledge(Simulator::Now() + cell.slot);
     }
     else if (arrived || block.transmissions >= m_maxTransmissions)

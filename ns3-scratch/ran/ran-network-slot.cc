@@ -160,6 +160,7 @@ RanNetwork::Schedule(uint32_t cellIndex, Direction direction)
         }
         return;
     }
+    side.offeredPrbSymbols += uint64_t{cell.numPrbs} * side.symbols;
     if (side.quotasChanged)
     {
         ValidateQuotas(side.quotas, cell.numPrbs, cell.name);
@@ -329,6 +330,9 @@ RanNetwork::Transmit(uint32_t cellIndex, Direction direction)
         const auto& candidate = grant.candidate;
         const uint32_t ueIndex = m_flows.GetFlows()[candidate.flow].ueIndex;
         auto& harq = m_ues[ueIndex].links[direction].harq;
+        const uint32_t symbols = GetBlockSymbols(side, direction, candidate.sliceId);
+        side.use.prbSymbols += uint64_t{grant.numPrbs} * symbols;
+        m_states[candidate.flow].use.prbSymbols += uint64_t{grant.numPrbs} * symbols;
         if (candidate.retransmission)
         {
             Decode(cellIndex, direction, harq.TakeDue(candidate.sliceId, now), grant);
@@ -337,7 +341,6 @@ RanNetwork::Transmit(uint32_t cellIndex, Direction direction)
         const uint32_t mcs = direction == UPLINK ? SelectGrantMcs(cellIndex, grant)
                              : m_subbandCqi      ? SelectSubbandMcs(cellIndex, grant)
                                                  : candidate.mcs;
-        const uint32_t symbols = GetBlockSymbols(side, direction, candidate.sliceId);
         TransportBlock block{.flow = candidate.flow,
                              .sliceId = candidate.sliceId,
                              .numPrbs = grant.numPrbs,
@@ -359,6 +362,8 @@ RanNetwork::Transmit(uint32_t cellIndex, Direction direction)
             block.blind = cell.isNtn && m_ntnBlindProcesses > 0 &&
                           harq.CountFree(now, NUM_HARQ_PROCESSES_NTN - m_ntnBlindProcesses) == 0;
             ++side.reports[candidate.sliceId].transportBlocks;
+            ++side.use.blocks;
+            ++m_states[candidate.flow].use.blocks;
             block.deadline = m_flows.GetDeadline(block.segments);
             Decode(cellIndex, direction, std::move(block), grant);
         }

@@ -119,6 +119,11 @@ class RanNetwork : public ns3::Object
     /// What a slice did in a cell since the last call.
     SliceReport TakeReport(uint32_t cellIndex, uint32_t sliceId, Direction direction = DOWNLINK);
     FlowAccount GetAccount(uint32_t flowId) const;
+    /// What the radio did for a flow, or in a cell.
+    const RadioUse& GetUse(uint32_t flowId) const;
+    const RadioUse& GetCellUse(uint32_t cellIndex, Direction direction) const;
+    /// PRBs times symbols that a cell has had for data.
+    uint64_t GetOfferedPrbSymbols(uint32_t cellIndex, Direction direction) const;
     /// Asserts for each flow: sent = delivered + dropped + in flight.
     void Check() const;
 
@@ -146,6 +151,8 @@ class RanNetwork : public ns3::Object
         std::vector<SliceGrant> grants{};                      ///< of the present slot
         uint32_t symbols{0};                                   ///< in the present slot
         SliceScheduler scheduler{};
+        RadioUse use{};
+        uint64_t offeredPrbSymbols{0};
     };
 
     /// Of a slice with mini-slots in a cell.
@@ -206,8 +213,9 @@ class RanNetwork : public ns3::Object
     {
         double averageRateBps{1}; ///< for proportional fairness
         double sentBits{0};       ///< in the present slot
-        uint32_t forwarded{0};    ///< packets on the way from an old cell to the new one
-        BufferStatus buffer;      ///< uplink: what the base station knows
+        RadioUse use;
+        uint32_t forwarded{0}; ///< packets on the way from an old cell to the new one
+        BufferStatus buffer;   ///< uplink: what the base station knows
         ns3::Time nextConfiguredGrant;
         ns3::Time lastStatus;            ///< acknowledged mode: when a report was sent
         uint32_t expectedSequence{0};    ///< in-order delivery

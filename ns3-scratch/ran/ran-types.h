@@ -134,6 +134,22 @@ struct SliceReport
     double meanCqi{0};           ///< level, over its users in the cell; 0 without users
 };
 
+/// What the radio did, since the start of the network. Retransmissions cost PRBs but are no blocks.
+struct RadioUse
+{
+    uint64_t blocks{0};       ///< first transmissions
+    uint64_t failedBlocks{0}; ///< of these, lost
+    uint64_t prbSymbols{0};   ///< PRBs times symbols used
+
+    RadioUse& operator+=(const RadioUse& other)
+    {
+        blocks += other.blocks;
+        failedBlocks += other.failedBlocks;
+        prbSymbols += other.prbSymbols;
+        return *this;
+    }
+};
+
 /// Where the packets of a flow have gone.
 struct FlowAccount
 {

@@ -51,6 +51,22 @@ TEST_CASE("key figures agree with the accounts, by user, slice, cell and provide
             CHECK(row.index == (row.of == "cell" ? 0 : 7));
         }
     }
+    for (const auto& row : rows)
+    {
+        const bool second = row.index == 1 && (row.of == "ue" || row.of == "slice");
+        const bool first = row.index == 0 && (row.of == "ue" || row.of == "slice");
+        CHECK(row.blerRatio > 0);
+        CHECK(row.blerRatio < 0.25);
+        if (second)
+        {
+            // 5 of 106 PRBs, always
+            CHECK(row.prbUtilisationRatio == doctest::Approx(5.0 / 106).epsilon(0.01));
+        }
+        else if (first)
+        {
+            CHECK(row.prbUtilisationRatio < 0.5);
+        }
+    }
     std::ostringstream csv;
     kpis.WriteCsv(csv);
     const std::string text = csv.str();

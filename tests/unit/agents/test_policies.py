@@ -68,6 +68,13 @@ def test_shares_of_forbidden_parts_go_to_the_allowed_ones():
     assert repair(field, wish, mask) == pytest.approx(np.array([[[0, 0.75, 0.25], [0, 0.5, 0.5]]]))
 
 
+def test_a_rest_of_rounding_below_zero_is_no_share():
+    (field,) = action_fields({"name": "x", "kind": "simplex", "size": 3})
+    share = repair(field, np.array([[[0.6, -1e-25, 0.4]]]), np.ones((1, 1, 3), np.uint8))
+    assert share.min() == 0
+    assert share.sum() == pytest.approx(1)
+
+
 def test_static_repeats_itself(env):
     values = {
         ("planner", "budget"): np.array([[0.2, 0.8]]),

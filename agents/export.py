@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A trained policy as one file without qntn: TorchScript or ONNX.
+
+The file computes the greedy actions of all roles at once, of N environments. Inputs, float32:
+
+| name | shape | what |
+|---|---|---|
+| observation_ROLE | [N, A, D] | as the scenario gives them, not normalised |
+| mask_ROLE | [N, A, M] | 1 where allowed |
+| phases | [N, managers] | elapsed part of each manager's epoch, 0..1, in the order of the scenario's roles |
+
+Outputs: action_ROLE, [N, A, S]. A manager's action counts where it acts. Inputs come role by role, then `phases`. What
+was written is read back and compared with the policy itself on an episode before it is called done.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from agents.normalise import Array
+from agents.trained import ActorPolicy, TrainedPolicy
+
+if TYPE_CHECKING:
+    from agents.networks import Actor
+    from agents.normalise import RunningNormaliser
+    from pybridge import Batch, Role, VectorEnv
+
+Format = Literal["torchscript", "onnx"]
+TOLERANCE = 1e-4
+"""Greatest difference of an action, in its own unit or as a part of its range."""
+
+
+class ExportError(RuntimeError):
+    """The policy cannot be written, or what was written acts otherwise."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What came of an export.
+
+    Attributes:
+        file: the policy.
+        steps: on which it was compared.
+        greatest_difference: between its actions and the policy's, over all of them.
+    """
+
+    file: Path
+    steps: int
+    greatest_difference: float
+
+
+class RoleModule(nn.Module):
+    """One role: normalisation, prior, network and heads, greedily."""
+
+    mean: Tensor
+    deviation: Tensor
+    ids: Tensor
+
+    def __init__(self, role: Role, actor: Actor, normaliser: RunningNormaliser, weight: float, num_phases: int) -> None:
+        """`weight`: of the prior. `num_phases`: how many managers' phases the role sees."""
+        super().__init__()
+        self.actor, self.weight, self.clip, self.num_phases = actor, weight, normaliser.clip, num_phases
+        self.register_buffer("mean", torch.tensor(normaliser.mean))
+        self.register_buffer("deviation", torch.tensor(np.sqrt(normaliser.variance + 1e-8)))
+        self.register_buffer("ids", torch.eye(role.num_agents))
+
+    def forward(self, observation: Tensor, mask: Tensor, phases: Tensor) -> Tensor:
+        """Actions [N, A, S] of observations [N, A, D], masks [N, A, M] and phases [N, managers]."""
+        batch, agents = observation.shape[0], self.ids.shape[0]
+        normal = ((observation.double() - self.mean) / self.deviation).clamp(-self.clip, self.clip).float()
+        parts = [normal]
+        if self.num_phases:
+            parts.append(phases.unsqueeze(1).expand(batch, agents, self.num_phases))
+        parts.append(self.ids.unsqueeze(0).expand(batch, agents, agents))
+        rows = (self._outputs(torch.cat(parts, dim=-1)) + self._prior(observation)).flatten(0, 1)
+        masks = mask.flatten(0, 1)
+        actions, start = [], 0
+        for head, field in self.actor.parts:
+            outputs = rows[:, start : start + head.num_outputs]
+            start += head.num_outputs
+            allowed = masks[:, field.mask_span]
+            actions.append(head.action(head.sample(outputs, allowed, None), allowed))
+        return torch.cat(actions, dim=-1).reshape(batch, agents, -1)
+
+    def _outputs(self, own: Tensor) -> Tensor:
+        body: nn.Module = self.actor.body
+        if isinstance(body, nn.Sequential):
+            outputs: Tensor = body(own)
+        else:
+            outputs = body(own, own[..., :0])[0]  # a body that may have a memory, but has none
+        return outputs
+
+    def _prior(self, observation: Tensor) -> Tensor:
+        """What `Actor.prior` computes, in torch."""
+        offsets = []
+        for (head, field), demand in zip(self.actor.parts, self.actor.demands, strict=True):
+            seen = None if demand is None else observation[..., demand]
+            if field.kind == "categorical":
+                offsets.append(_default_prior(field.default, head.num_outputs // field.size, field.size, seen))
+            elif field.kind == "simplex" and seen is not None:
+                offsets.append(_share_prior(seen))
+            else:
+                offsets.append(torch.zeros(head.num_outputs))
+        shape = (observation.shape[0], observation.shape[1], -1)
+        return self.weight * torch.cat([offset.expand(*shape) for offset in offsets], dim=-1)
+
+
+def _default_prior(default: int, outputs_each: int, size: int, demand: Tensor | None) -> Tensor:
+    if outputs_each == 1:  # a logit for each decision between 0 and 1
+        lean = torch.full((size,), 2.0 * default - 1.0)
+        return lean if demand is None else torch.where(demand > 0, lean, -1.0)
+    choices = torch.eye(outputs_each)
+    if demand is None:
+        return choices[default].repeat(size)
+    return torch.where((demand > 0).unsqueeze(-1), choices[default], choices[0]).flatten(-2)
+
+
+def _share_prior(demand: Tensor) -> Tensor:
+    demand = demand.clamp(min=0.0)
+    total = demand.sum(dim=-1, keepdim=True)
+    share = torch.where(total > 0, demand / total.clamp(min=1e-30), 1.0 / demand.shape[-1])
+    logs = share.clamp(min=0.01).log()
+    return logs - logs.mean(dim=-1, keepdim=True)
+
+
+class PolicyModule(nn.Module):
+    """All roles of a policy; takes and gives tensors in the order of the file's head."""
+
+    def __init__(self, policy: ActorPolicy) -> None:
+        """Copies nothing: the networks are the policy's own."""
+        super().__init__()
+        self.names = [role.name for role in policy.roles]
+        self.num_managers = len(policy.observer.managers)
+        modules = []
+        for role in policy.roles:
+            actor = policy.actors[role.name]
+            if getattr(actor, "memory_size", 0):
+                raise ExportError(f"role {role.name} has a memory; only feed-forward policies can be exported")
+            phases = policy.observer.own_size(role) - role.observation_size - role.num_agents
+            weight = policy.config.roles[role.name].prior
+            modules.append(RoleModule(role, actor, policy.observer.normalisers[role.name], weight, phases))
+        self.parts = nn.ModuleList(modules)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Observation and mask of each role, then phases -> action of each role."""
+        phases = inputs[-1]
+        return tuple(part(inputs[2 * i], inputs[2 * i + 1], phases) for i, part in enumerate(self.parts))
+
+    @property
+    def input_names(self) -> list[str]:
+        """In order."""
+        return [f"{what}_{name}" for name in self.names for what in ("observation", "mask")] + ["phases"]
+
+    @property
+    def output_names(self) -> list[str]:
+        """In order."""
+        return [f"action_{name}" for name in self.names]
+
+
+def export(env: VectorEnv, run: Path, file: Path, kind: Format, *, steps: int = 200, seed: int = 10_000) -> Exported:
+    """Write the policy of a run, read it back and compare both over `steps` steps of `env` from `seed` on.
+
+    Raises:
+        ExportError: the policy has a memory, a package is missing, or the actions differ.
+    """
+    policy = TrainedPolicy(env.schema, run, num_envs=env.num_envs)
+    module = PolicyModule(policy).eval()
+    batch = env.reset(seed=seed)
+    example = _inputs(batch, policy)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    act = _torchscript(module, example, file) if kind == "torchscript" else _onnx(module, example, file)
+    greatest, rng = 0.0, np.random.default_rng(seed)
+    for step in range(steps):
+        expected = policy.act(batch, rng)
+        found = dict(zip(module.names, act(_inputs(batch, policy)), strict=True))
+        for role in policy.roles:
+            who = batch.acts[role.name] > 0
+            if role.name in expected and who.any():
+                greatest = max(greatest, _difference(role, expected[role.name][who], found[role.name][who]))
+        if greatest > TOLERANCE:
+            file.unlink()
+            raise ExportError(
+                f"step {step}: the exported policy acts otherwise, by {greatest:.2g}; at most {TOLERANCE} was expected"
+            )
+        batch = env.step(expected)
+    return Exported(file, steps, greatest)
+
+
+def _inputs(batch: Batch, policy: ActorPolicy) -> list[Array]:
+    """Of a batch that the policy has just seen, so that its phases are those of the batch."""
+    arrays: list[Array] = []
+    for role in policy.roles:
+        arrays.append(np.array(batch.observations[role.name], dtype=np.float32))
+        arrays.append(np.array(batch.action_masks[role.name], dtype=np.float32))
+    periods = np.array([role.period for role in policy.observer.managers], dtype=np.float64)
+    since = policy.observer.since_decision
+    phases = np.mod(since, periods) / periods if periods.size else np.zeros((len(since), 0))
+    return [*arrays, phases.astype(np.float32)]
+
+
+def _difference(role: Role, expected: Array, found: Array) -> float:
+    greatest = 0.0
+    for field in role.actions:
+        scale = field.high - field.low if field.kind == "box" else 1.0
+        greatest = max(greatest, float(np.abs(expected[..., field.span] - found[..., field.span]).max()) / scale)
+    return greatest
+
+
+def _torchscript(module: PolicyModule, example: list[Array], file: Path) -> Callable[[list[Array]], list[Array]]:
+    with torch.inference_mode(), warnings.catch_warnings():
+        # torch 2.13 advises torch.export, whose files need torch's Python; TorchScript is what C++ programs load.
+        warnings.simplefilter("ignore")
+        traced: Any = torch.jit.trace(  # type: ignore[no-untyped-call]
+            module, tuple(map(torch.from_numpy, example)), check_trace=False
+        )
+        torch.jit.save(traced, file)
+        loaded: Any = torch.jit.load(file)  # type: ignore[no-untyped-call]
+
+    def act(inputs: list[Array]) -> list[Array]:
+        with torch.inference_mode():
+            return [tensor.numpy() for tensor in loaded(*map(torch.from_numpy, inputs))]
+
+    return act
+
+
+def _onnx(module: PolicyModule, example: list[Array], file: Path) -> Callable[[list[Array]], list[Array]]:
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  torch's exporter needs it
+    except ImportError as error:
+        raise ExportError(f"no {error.name}; pip install 'qntn[export]'") from None
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which no policy needs
+    batch = torch.export.Dim("batch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own packages
+        torch.onnx.export(
+            module,
+            tuple(map(torch.from_numpy, example)),
+            file,
+            input_names=module.input_names,
+            output_names=module.output_names,
+            dynamic_shapes=(tuple({0: batch} for _ in example),),
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    taken = {node.name for node in session.get_inputs()}  # a constant role needs no input
+
+    def act(inputs: list[Array]) -> list[Array]:
+        named: dict[str, Any] = dict(zip(module.input_names, inputs, strict=True))
+        return list(session.run(module.output_names, {name: named[name] for name in taken}))
+
+    return act

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`qntn study`: trains every variant of a plan, evaluates them and all baselines on the same seeds, and reports.
+
+The unit of work is one training run or one evaluation; each leaves a file when it is done, and a study that is stopped
+goes on with the first that is missing. Folder:
+
+| file | what |
+|---|---|
+| plan.json | the plan, the scenario and the machine |
+| runs/VARIANT-seedN/ | a training run, as of `qntn train` |
+| episodes/POLICY.csv | figures of each held-out episode; POLICY is a baseline, or VARIANT-seedN-greedy or -sampled |
+| index.html, *.png, *.csv | the report |
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from agents import checkpoint
+from agents.config import ConfigError, read, resolve
+from agents.episodes import run_episodes
+from agents.policies import Policy, heuristics, make_heuristic
+from agents.study_plan import Plan, Variant, figures
+from agents.trained import TrainedPolicy
+from agents.training import CURVE, make_vec, train
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agents.training import MakeEnv
+
+DONE = "done.json"
+LEFT_OUT = "left-out.json"
+MODES = ("greedy", "sampled")
+
+
+def study(
+    scenario: str, plan: Plan, out: Path, console: Console, *, resume: bool = False, make_env: MakeEnv = make_vec
+) -> Path:
+    """Do what is missing of a study and write its report; returns the page.
+
+    Variants whose settings this version does not know are left out; the report names them.
+
+    Raises:
+        ConfigError: `out` holds a study and `resume` is not set, or it is one of another plan.
+    """
+    torch.set_num_threads(1)  # the simulators need the cores
+    _claim(scenario, plan, out, resume)
+    left_out: dict[str, str] = {}
+    with make_env(scenario, 1, plan.params, "shm") as env:
+        for variant in plan.variants:
+            try:
+                resolve(read(None, variant.settings), env.schema.roles)
+            except ConfigError as error:
+                left_out[variant.name] = str(error)
+    todo = [variant for variant in plan.variants if variant.name not in left_out]
+    units = [(variant, seed) for variant in todo for seed in variant.seeds]
+    for number, (variant, seed) in enumerate(units, start=1):
+        console.rule(f"[bold]training {number}/{len(units)}: {variant.name}, seed {seed}")
+        try:
+            train_unit(scenario, plan, variant, seed, run_folder(out, variant, seed), console, make_env)
+        except ConfigError as error:
+            left_out[variant.name] = str(error)
+    (out / LEFT_OUT).write_text(json.dumps(left_out, indent=2) + "\n")
+    for name, reason in left_out.items():
+        console.print(f"left out: {name}: {reason}", soft_wrap=True, highlight=False)
+    evaluate_all(scenario, plan, [variant for variant in todo if variant.name not in left_out], out, console, make_env)
+    from agents.study_report import write_report
+
+    page = write_report(out)
+    console.print(f"report: {page}", soft_wrap=True)
+    return page
+
+
+def run_folder(out: Path, variant: Variant, seed: int) -> Path:
+    """Where a training run is kept."""
+    return out / "runs" / f"{variant.name}-seed{seed}"
+
+
+def train_unit(
+    scenario: str, plan: Plan, variant: Variant, seed: int, run: Path, console: Console, make_env: MakeEnv = make_vec
+) -> None:
+    """One training run: nothing if it is done, the rest of it if it was begun."""
+    if (run / DONE).exists():
+        console.print(f"{run.name} is done")
+        return
+    began = (run / checkpoint.LATEST).exists() or (run / checkpoint.PREVIOUS).exists()
+    if not began:
+        shutil.rmtree(run, ignore_errors=True)  # it never reached a checkpoint
+    settings = {} if began else read(None, variant.settings, steps=plan.steps, seed=seed, num_envs=plan.num_envs)
+    params = {} if began else plan.params
+    train(scenario, run, params=params, settings=settings, resume=began, console=console, make_env=make_env)
+    with (run / CURVE).open(newline="") as stream:
+        last = list(csv.DictReader(stream))[-1]
+    done = {"env_steps": int(last["env_steps"]), "wall_s": float(last["wall_s"])}
+    _write_whole(run / DONE, json.dumps(done) + "\n")
+
+
+def evaluate_all(
+    scenario: str,
+    plan: Plan,
+    variants: list[Variant],
+    out: Path,
+    console: Console,
+    make_env: MakeEnv = make_vec,
+) -> None:
+    """Every evaluation that is missing, all in one set of simulators."""
+    with make_env(scenario, plan.num_envs, plan.params, "shm") as env:
+
+        def heuristic(name: str) -> Callable[[], Policy]:
+            return lambda: make_heuristic(name, env.schema)
+
+        def trained(run: Path, mode: str) -> Callable[[], Policy]:
+            return lambda: TrainedPolicy(env.schema, run, num_envs=plan.num_envs, greedy=mode == "greedy")
+
+        units: dict[str, Callable[[], Policy]] = {name: heuristic(name) for name in plan.baselines or heuristics()}
+        for variant in variants:
+            for seed in variant.seeds:
+                run = run_folder(out, variant, seed)
+                for mode in MODES if plan.sampled else MODES[:1]:
+                    units[f"{run.name}-{mode}"] = trained(run, mode)
+        missing = {name: make for name, make in units.items() if not _episodes_file(out, name).exists()}
+        for number, (name, make) in enumerate(missing.items(), start=1):
+            console.print(f"evaluating {number}/{len(missing)}: {name}", highlight=False, soft_wrap=True)
+            began = time.perf_counter()
+            episodes = run_episodes(env, make(), seeds_from=plan.seeds_from, episodes=plan.episodes)
+            wall_s = (time.perf_counter() - began) / plan.episodes
+            write_rows(
+                _episodes_file(out, name),
+                [figures(env.schema, episode) | {"wall_s": round(wall_s, 3)} for episode in episodes],
+            )
+        if plan.bound:
+            _bounds(env.schema.scenario, env, plan, out, console)
+
+
+def _bounds(scenario: str, env: Any, plan: Plan, out: Path, console: Console) -> None:
+    from agents import utility_bound
+
+    file = out / "utility-bound.csv"
+    if not file.exists() and utility_bound.fits(env.schema):
+        console.print(f"utility bound of {scenario} on the fluid model")
+        write_rows(file, utility_bound.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
+
+
+def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:
+    """A CSV that is there as a whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".writing")
+    with temporary.open("w", newline="") as stream:
+        table = csv.DictWriter(stream, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    temporary.replace(file)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = platform.processor() or platform.machine()
+    cpus = Path("/proc/cpuinfo")
+    if cpus.exists():
+        names = [line.partition(":")[2].strip() for line in cpus.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {"processor": model, "cores": os.cpu_count(), "memory_gib": round(memory_gib, 1)} | checkpoint.versions()
+
+
+def _claim(scenario: str, plan: Plan, out: Path, resume: bool) -> None:
+    file = out / "plan.json"
+    now: Mapping[str, Any] = json.loads(json.dumps({"scenario": scenario, "plan": asdict(plan)}))
+    if file.exists():
+        if not resume:
+            raise ConfigError(f"{out} holds a study; go on with --resume, or name another --out")
+        then = json.loads(file.read_text())
+        for key in ("scenario", "plan"):
+            if then[key] != now[key]:
+                raise ConfigError(f"{out} holds a study of another {key}; name another --out")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    about = {**now, "machine": machine(), "git_revision": checkpoint.git_revision()}
+    _write_whole(file, json.dumps(about, indent=2) + "\n")
+
+
+def _write_whole(file: Path, text: str) -> None:
+    temporary = file.with_suffix(".writing")
+    temporary.write_text(text)
+    temporary.replace(file)
+
+
+def _episodes_file(out: Path, name: str) -> Path:
+    return out / "episodes" / f"{name}.csv"

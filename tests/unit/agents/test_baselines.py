@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Baselines: what each of them decides on cases worked by hand, and that all of them run everywhere."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fake_env import SliceBudget, action_fields, fields
+from scipy.optimize import minimize
+
+from agents.baselines import relays, shares
+from agents.baselines.paths import best_open
+from agents.policies import heuristics, make_heuristic
+from pybridge import Role
+from pybridge.scene import Scene, Span
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("name", list(heuristics()))
+def test_every_baseline_runs_on_any_schema(name):
+    env, rng = SliceBudget(3), np.random.default_rng(0)
+    policy = make_heuristic(name, env.schema)
+    batch = env.reset(seed=1)
+    for _ in range(12):  # the environment stops at what is not allowed
+        batch = env.step(policy.act(batch, rng))
+
+
+def test_filling_up_is_max_min_fair():
+    assert shares.fill_up(np.array([0.1, 0.9, 0.9])) == pytest.approx([0.1, 0.45, 0.45])
+    assert shares.fill_up(np.array([0.2, 0.3, 0.1])) == pytest.approx([0.2, 0.3, 0.1])
+    assert shares.fill_up(np.array([[2.0, 2], [0.0, 5]])) == pytest.approx(np.array([[0.5, 0.5], [0, 1]]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_filling_up_maximises_the_sum_of_logarithms(seed):
+    need = np.random.default_rng(seed).uniform(0.05, 0.8, 4)
+    found = minimize(
+        lambda x: -np.log(x).sum(),
+        need / need.sum() / 2,
+        bounds=[(1e-6, cap) for cap in need],
+        constraints={"type": "ineq", "fun": lambda x: 1 - x.sum()},
+    )
+    assert np.log(shares.fill_up(need)).sum() == pytest.approx(-found.fun, abs=1e-4)
+
+
+def test_parts_go_where_the_next_ones_are_worth_most():
+    levels = np.arange(11) / 10
+    steep, flat = np.minimum(levels * 3, 0.9), levels * 0.5
+    assert shares.hand_out(np.stack([steep, flat])) == pytest.approx([0.3, 0.7])
+
+
+def test_a_value_that_begins_flat_is_not_missed():
+    late = np.where(np.arange(11) >= 6, 1.0, 0.0)
+    small = np.arange(11) / 10 * 0.5
+    assert shares.hand_out(np.stack([late, small])) == pytest.approx([0.6, 0.4])
+
+
+def test_what_nobody_wants_is_shared_equally():
+    assert shares.hand_out(np.zeros((2, 4, 11))) == pytest.approx(np.full((2, 4), 0.25))
+
+
+def cell_role():
+    share = {"name": "prb_share_ratio", "kind": "simplex", "size": 2, "demand": "offered_bps"}
+    seen = fields(("offered_bps", 2), ("queue_bytes", 2), ("prb_use_ratio", 2))
+    return Role("cell", 1, 1, "", seen, action_fields(share), fields(("term", 1)), np.ones(1))
+
+
+def test_the_load_model_finds_what_a_cell_carries():
+    role = cell_role()
+    model = shares.LoadModel(role, role.actions[0], 0.1)
+    truth_bps, offered_bps = np.array([20e6, 50e6]), np.array([5e6, 10e6])
+    for _ in range(80):
+        use = offered_bps / truth_bps / 0.5
+        seen = np.concatenate([offered_bps, [0, 0], use])[None, None]
+        offered, queue, capacity = model.observe(SimpleNamespace(observations={"cell": seen}))
+        model.remember(np.array([[[0.5, 0.5]]]))
+    assert capacity[0, 0] == pytest.approx(truth_bps, rel=0.01)
+    assert offered[0, 0] == pytest.approx(offered_bps)
+    assert not queue.any()
+
+
+def test_prediction_drops_what_starves_a_slice():
+    env = SliceBudget(1)
+    policy = make_heuristic("model-predictive", env.schema)
+    (field,) = action_fields({"name": "share", "kind": "simplex", "size": 2, "demand": "offered"})
+    offered, queue = np.array([[[4.0, 4.0]]]), np.zeros((1, 1, 2))
+    share = np.array([[[[0.5, 0.5]]], [[[0.9, 0.1]]]])
+    loss = policy.predict(field, share, offered, queue, np.full((1, 1, 2), 10.0))
+    assert loss[0, 0, 0] < loss[1, 0, 0]
+
+
+def test_the_best_open_path_is_chosen():
+    seen = np.array([[[1, 0, 1], [0, 0, 1]]], np.float32)
+    role = Role("key_router", 2, 1, "", fields(("path_open", 3)), (), (), np.ones(0))
+    batch = SimpleNamespace(observations={"key_router": seen})
+    assert best_open(role, batch, np.array([[[2.0, 9, 3], [5, 4, 1]]])).ravel().tolist() == [2, 2]
+
+
+def test_relays_cover_every_demand_with_as_few_as_possible():
+    spans = (("a", "r", 1.0), ("r", "b", 1.0), ("a", "s", 1.0), ("s", "c", 1.0), ("b", "c", 1.0), ("s", "d", 1.0))
+    scene = Scene(
+        sites={"a": "endpoint", "b": "endpoint", "c": "endpoint", "d": "endpoint", "r": "relay", "s": "relay"},
+        spans=tuple(Span(*span) for span in spans),
+    )
+    schema = SimpleNamespace(scene=scene)
+    assert relays.relay_cover(schema, [("a", "b")]) == {"r"}
+    assert relays.relay_cover(schema, [("a", "b"), ("a", "c")]) == {"r"}  # b forwards to c
+    assert relays.relay_cover(schema, [("a", "b"), ("a", "d")]) == {"s"}
+    assert relays.relay_cover(schema, [("b", "c")]) == frozenset()
+    assert relays.relay_cover(schema, []) == {"r", "s"}

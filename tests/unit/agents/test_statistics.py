@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Measures of comparison: worked by hand, against closed forms, and that intervals cover what they claim."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from agents import statistics
+
+
+def test_interquartile_mean_by_hand_and_by_scipy():
+    assert statistics.interquartile_mean(np.array([[100.0, 1, 2, 3, 4, 5, 6, -50]])) == 3.5  # of 2 3 4 5
+    scores = np.random.default_rng(1).normal(size=(4, 33))
+    assert statistics.interquartile_mean(scores) == pytest.approx(stats.trim_mean(scores, 0.25, axis=None))
+
+
+def test_improvement_by_hand():
+    ours, theirs = np.array([[1.0, 2, 3], [0, 2, 5]]), np.array([[0.0, 2, 4]])
+    # seed by seed: (1, tie), (tie, tie), (0, 1)
+    assert statistics.improvement(ours, theirs) == pytest.approx((1 + 0.5 + 0.5 + 0.5 + 0 + 1) / 6)
+    assert statistics.improvement(theirs, ours) == pytest.approx(1 - statistics.improvement(ours, theirs))
+
+
+def test_improvement_of_gaussians_has_its_closed_form():
+    rng = np.random.default_rng(2)
+    ours, theirs = rng.normal(0.5, 1, (3, 4000)), rng.normal(0, 1, (3, 4000))
+    assert statistics.improvement(ours, theirs) == pytest.approx(stats.norm.cdf(0.5 / np.sqrt(2)), abs=0.01)
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    covered = []
+    for trial in range(60):
+        scores = rng.normal(2.0, 1.0, (1, 30))
+        found = statistics.estimate(scores, lambda values: float(values.mean()), seed=trial)
+        covered.append(found.low <= 2.0 <= found.high)
+    assert 0.85 <= np.mean(covered) <= 1.0
+
+
+def test_an_interval_of_a_mean_is_near_the_normal_one():
+    scores = np.random.default_rng(4).normal(0.0, 1.0, (1, 400))
+    found = statistics.estimate(scores, lambda values: float(values.mean()))
+    assert found.high - found.low == pytest.approx(2 * 1.96 * scores.std() / 20, rel=0.1)
+
+
+def test_runs_that_differ_widen_the_interval():
+    rng = np.random.default_rng(5)
+    alike = rng.normal(0, 1, (4, 50))
+    apart = alike + np.array([[-3.0], [-1], [1], [3]])
+    widths = [found.high - found.low for found in map(statistics.estimate, (alike, apart))]
+    assert widths[1] > 3 * widths[0]
+
+
+def test_differences_that_pairing_cancels_are_certain():
+    theirs = np.random.default_rng(6).normal(0, 10, (1, 20))
+    found = statistics.compare(theirs + 0.1, theirs)
+    assert (found.low, found.value, found.high) == (1, 1, 1)
+
+
+def test_jain_by_hand():
+    assert statistics.jain(np.array([1.0, 1, 1])) == pytest.approx(1)
+    assert statistics.jain(np.array([1.0, 0, 0, 0])) == pytest.approx(0.25)
+    assert statistics.jain(np.array([1.0, 3])) == pytest.approx(16 / 20)
+    assert statistics.jain(np.zeros(3)) == 1
+
+
+def test_a_profile_counts_what_lies_above():
+    assert statistics.profile(np.array([[1.0, 2], [3, 4]]), np.array([0.0, 2, 4])).tolist() == [1, 0.5, 0]
+
+
+def test_other_seeds_are_refused():
+    with pytest.raises(ValueError, match="of 2 and 3 seeds"):
+        statistics.compare(np.ones((1, 2)), np.ones((1, 3)))
+    with pytest.raises(ValueError, match=r"expected \[training runs, held-out seeds\]"):
+        statistics.estimate(np.ones(3))

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A study on the tiny scenario with real simulators, and what a run is good for afterwards."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+from typer.testing import CliRunner
+
+from agents import replay, study_plan, watch
+from agents.cli import app
+from agents.config import ConfigError
+from agents.episodes import Episode
+from agents.study import study
+from agents.study_plan import read_plan
+
+
+def invoke(*words):
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def rows(file):
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("study") / "tiny"
+    invoke("study", "tiny", "--plan", "smoke", "--out", out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    return folder / "runs" / "mappo-seed1"
+
+
+def test_a_study_leaves_tables_and_a_page_without_scripts(folder):
+    results = {row["policy"]: row for row in rows(folder / "results.csv")}
+    assert {"mappo (greedy)", "mappo (sampled)", "random", "model-predictive"} <= results.keys()
+    assert results["mappo (greedy)"]["runs"] == "2"
+    for row in results.values():
+        low, value, high = (float(row[f"utility_iqm{end}"]) for end in ("_ci95_low", "", "_ci95_high"))
+        assert low <= value <= high
+    assert float(results["random"]["improvement_of_reference"]) > 0.5
+    assert [row["policy"] for row in rows(folder / "ablations.csv")] == ["mappo (greedy)", "no-prior (greedy)"]
+    assert {row["variant"] for row in rows(folder / "curves.csv")} == {"mappo", "no-prior"}
+    page = (folder / "index.html").read_text()
+    assert "<script" not in page
+    for name in re.findall(r"src='([^']+)'", page) + re.findall(r"href='([^']+)'", page):
+        assert (folder / name).exists(), name
+
+
+def test_a_study_goes_on_with_what_is_missing(folder):
+    kept = {file: file.stat().st_mtime_ns for file in folder.glob("runs/*/checkpoint.pt")}
+    lost = folder / "episodes" / "random.csv"
+    before = lost.read_text()
+    lost.unlink()
+    output = invoke("study", "tiny", "--plan", "smoke", "--out", folder, "--resume")
+    assert re.findall(r"evaluating (\S+): (\S+)", output) == [("1/1", "random")]
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept
+    columns = [[row[name] for name in ("seed", "utility")] for row in csv.DictReader(before.splitlines())]
+    assert [[row["seed"], row["utility"]] for row in rows(lost)] == columns
+
+
+def test_the_report_can_be_written_anew(folder):
+    before = (folder / "index.html").read_text()
+    (folder / "index.html").unlink()
+    (folder / "results.csv").unlink()
+    invoke("study", "tiny", "--plan", "smoke", "--out", folder, "--report")
+    assert (folder / "index.html").read_text() == before
+    assert (folder / "results.csv").exists()
+
+
+def test_a_study_is_not_overwritten_nor_mixed_with_another(folder, tmp_path):
+    with pytest.raises(ConfigError, match="go on with --resume"):
+        invoke("study", "tiny", "--plan", "smoke", "--out", folder)
+    other = tmp_path / "other.toml"
+    other.write_text("steps = 10\n[algorithms]\nmappo = []\n")
+    with pytest.raises(ConfigError, match="another plan"):
+        invoke("study", "tiny", "--plan", other, "--out", folder, "--resume")
+
+
+def test_a_variant_that_this_version_does_not_know_is_left_out_and_named(tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        'steps = 100\ntraining_seeds = [1]\nepisodes = 2\nbaselines = ["random"]\nsampled = false\n'
+        'settings = ["rollout_steps=50", "segment_rollouts=1"]\n'
+        '[algorithms]\nmappo = []\nother = ["warp_speed=9"]\n'
+    )
+    page = study("tiny", read_plan(str(plan)), tmp_path / "out", Console(quiet=True))
+    left_out = json.loads((tmp_path / "out" / "left-out.json").read_text())
+    assert list(left_out) == ["other"]
+    assert left_out["other"].startswith("warp_speed: no such setting")
+    assert "warp_speed" in page.read_text()
+    assert not list((tmp_path / "out").glob("runs/other*"))
+
+
+@pytest.mark.parametrize("name", [file.stem for file in study_plan.FOLDER.glob("*.toml")])
+def test_plans_are_readable(name):
+    plan = read_plan(name)
+    assert plan.reference.name == "mappo"
+    assert len({variant.name for variant in plan.variants}) == len(plan.variants)
+
+
+def test_a_plan_with_a_mistake_is_refused(tmp_path):
+    file = tmp_path / "plan.toml"
+    file.write_text("steps = 10\nepisods = 3\n[algorithms]\nmappo = []\n")
+    with pytest.raises(ConfigError, match="did you mean 'episodes'"):
+        read_plan(str(file))
+    with pytest.raises(ConfigError, match="no study plan 'quik'; did you mean 'quick'"):
+        read_plan("quik")
+
+
+def test_figures_of_an_episode_by_hand():
+    names = ["delay_p50_ms.xr", "xr_satisfied_ratio.a", "xr_satisfied_ratio.b", "deployment_cost_usd"]
+    names.append("key_delivered_bits")
+
+    class Named:
+        metrics = [type("Metric", (), {"name": name})() for name in names]
+
+    steps = np.array([[0.0, 1.0, 0.5, 2.0, 1e6], [8.0, 1.0, 0.0, 4.0, 2e6]])
+    found = study_plan.figures(Named(), Episode(7, 0.5, np.arange(2), steps))
+    assert found["delay_p50_ms.xr"] == 8  # the step without a burst does not count
+    assert found["jain_ratio"] == pytest.approx((1 + 0.25) ** 2 / (2 * (1 + 0.0625)))
+    assert found["key_cost_usd_per_delivered_mbit"] == pytest.approx(6 / 3)
+
+
+def test_watch_prints_a_frame(run):
+    output = invoke("watch", run, "--once")
+    assert "finished" in output
+    assert "800/800 steps" in output
+    assert "metric/backlog_ratio" in output
+
+
+def test_a_rollout_that_is_being_written_is_not_shown(run, tmp_path):
+    whole = (run / "rollouts.csv").read_text()
+    cut = tmp_path / "rollouts.csv"
+    cut.write_text(whole[: len(whole) - 40])
+    assert len(watch.read_rows(cut)["env_steps"]) == len(watch.read_rows(run / "rollouts.csv")["env_steps"]) - 1
+
+
+def test_sparklines_rise_with_the_values():
+    assert watch.sparkline(np.arange(8), 8) == watch.BARS
+    assert watch.sparkline(np.ones(3), 8) == watch.BARS[0] * 3
+    assert len(watch.sparkline(np.arange(100), 10)) == 10
+
+
+def test_replay_leaves_every_number_and_a_film(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(replay, "FRAMES", 4)
+    invoke("replay", run, "--seed", 7, "--out", tmp_path)
+    table = rows(tmp_path / "trace.csv")
+    assert len(table) == 100
+    shares = [float(table[30][f"worker_0.action.link_share_ratio[{part}]"]) for part in range(3)]
+    assert sum(shares) == pytest.approx(1, abs=1e-5)
+    again = tmp_path / "again"
+    invoke("replay", run, "--seed", 7, "--out", again)
+    assert (again / "trace.csv").read_bytes() == (tmp_path / "trace.csv").read_bytes()
+    with Image.open(tmp_path / "replay.gif") as film:
+        assert film.n_frames > 1
+
+
+@pytest.mark.parametrize("kind", ["torchscript", "onnx"])
+def test_an_exported_policy_acts_alike(kind, run, tmp_path):
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+    file = tmp_path / f"policy.{kind}"
+    output = invoke("export", run, "--format", kind, "--out", file, "--steps", 60)
+    assert "acts as the policy does on 60 steps" in output
+    assert file.stat().st_size > 1000
+
+
+def test_an_export_that_acts_otherwise_is_refused(run, tmp_path, monkeypatch):
+    from agents import export
+
+    monkeypatch.setattr(export, "_share_prior", lambda demand: torch.zeros_like(demand) + torch.arange(3.0))
+    with pytest.raises(export.ExportError, match="acts otherwise"):
+        invoke("export", run, "--out", tmp_path / "policy.pt")
+    assert not list(Path(tmp_path).iterdir())
