@@ -69,10 +69,10 @@ class ActorPolicy:
             policy.memory[begins] = 0.0
             who = np.flatnonzero(policy.due(batch))
             if who.size and policy.part == "heuristic":
-                actions[name] = policy.decide(view, batch, generator)
+                actions[name] = policy.decide(view, batch, generator).copy()
             elif who.size:
                 policy.act(view, batch, who, None if self.greedy else generator)
-                actions[name] = policy.actions
+                actions[name] = policy.actions.copy()
         return actions
 
 
