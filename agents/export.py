@@ -15,7 +15,6 @@ was written is read back and compared with the policy itself on an episode befor
 
 from __future__ import annotations
 
-import importlib
 import logging
 import warnings
 from collections.abc import Callable
@@ -234,9 +233,9 @@ def _torchscript(module: PolicyModule, example: list[Array], file: Path) -> Call
 
 
 def _onnx(module: PolicyModule, example: list[Array], file: Path) -> Callable[[list[Array]], list[Array]]:
-    try:  # by name: neither has types, and both may be missing
-        onnxruntime = importlib.import_module("onnxruntime")
-        importlib.import_module("onnxscript")  # torch's exporter needs it
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  torch's exporter needs it
     except ImportError as error:
         raise ExportError(f"no {error.name}; pip install 'qntn[export]'") from None
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which no policy needs
