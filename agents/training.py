@@ -238,7 +238,7 @@ class TrainingProgress:
         rate = (self.env_steps - self.began_steps) / (time.perf_counter() - self.began)
         self.figures |= {"rate": f"{rate:,.0f}/s", "utility": f"{report.utility:.3f}"}
         for name in ("kl", "entropy"):
-            values = [update[name] for update in report.updates.values()]
+            values = [update[name] for update in report.updates.values() if name in update]
             if values:
                 self.figures[name] = f"{np.mean(values):.3f}"
         self.bar.update(self.task, completed=self.env_steps, figures=self._text())

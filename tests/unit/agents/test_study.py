@@ -187,3 +187,15 @@ def test_an_export_that_acts_otherwise_is_refused(run, tmp_path, monkeypatch):
     with pytest.raises(export.ExportError, match="acts otherwise"):
         invoke("export", run, "--out", tmp_path / "policy.pt")
     assert not list(Path(tmp_path).iterdir())
+
+
+def test_an_algorithm_without_a_divergence_shows_its_progress():
+    from types import SimpleNamespace
+
+    from agents.config import TrainConfig
+    from agents.training import TrainingProgress
+
+    with TrainingProgress(TrainConfig(), 0, Console(quiet=True)) as shown:
+        shown.update(SimpleNamespace(env_steps=100, utility=0.5, updates={"cell": {"entropy": 1.0}}))
+    assert shown.figures["entropy"] == "1.000"
+    assert "kl" not in shown.figures
