@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/bler.h"
 
+#include "orbit/require.h"
 #include "ran/nr-tables.h"
 
 #include <array>
@@ -131,10 +132,12 @@ BicmInformation(double sinrDb, uint8_t modulationOrder)
 double
 Bler(double sinrDb, uint32_t mcs, uint8_t mcsTable, uint32_t codeBlockBits)
 {
-    if (codeBlockBits == 0)
-    {
-        throw std::invalid_argument("code_block_bits: found 0, expected at least 1");
-    }
+    // TS 38.212 V17, 5.2.2: what one code block of base graph 1 holds
+    Require(codeBlockBits >= 1 && codeBlockBits <= 8448,
+            "code_block_bits",
+            codeBlockBits,
+            "1 .. 8448");
+    Require(!std::isnan(sinrDb), "sinr_db", sinrDb, "a number");
     const Mcs scheme = McsParameters(mcs, mcsTable);
     ReceivedInformation received;
     received.Add(sinrDb, scheme.modulationOrder, codeBlockBits / scheme.codeRate);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/carrier.h"
 
+#include "ran/input-error.h"
 #include "ran/nr-tables.h"
 
 #include <cmath>
-#include <sstream>
-#include <stdexcept>
 
 namespace qntn
 {
@@ -49,14 +48,6 @@ struct Fr2Row
 // TS 38.101-2 V17, Table 5.3.2-1
 constexpr Fr2Row FR2[] = {{50, {66, 32}}, {100, {132, 66}}, {200, {264, 132}}, {400, {0, 264}}};
 
-[[noreturn]] void
-Throw(const std::string& name, double found, const std::string& expected)
-{
-    std::ostringstream text;
-    text << name << ": found " << found << ", expected " << expected;
-    throw std::invalid_argument(text.str());
-}
-
 } // namespace
 
 uint32_t
@@ -78,13 +69,11 @@ NumPrbs(double bandwidthHz, uint8_t numerology, bool frequencyRange2)
             prbs = row.mhz == mhz ? row.prbs[numerology - 2] : prbs;
         }
     }
-    if (prbs == 0)
-    {
-        Throw("bandwidth_hz",
-              bandwidthHz,
-              "a bandwidth that TS 38.101 defines for numerology " + std::to_string(numerology) +
-                  (frequencyRange2 ? " in FR2" : " in FR1"));
-    }
+    RequireInput(prbs > 0,
+                 "bandwidth_hz",
+                 bandwidthHz,
+                 "a bandwidth that TS 38.101 defines for numerology " + std::to_string(numerology) +
+                     (frequencyRange2 ? " in FR2" : " in FR1"));
     return prbs;
 }
 
@@ -118,8 +107,7 @@ DownlinkSymbols(char slot)
     case 'U':
         return 0;
     default:
-        throw std::invalid_argument(std::string("slot_pattern: found '") + slot +
-                                    "', expected the letters D, S and U");
+        throw InputError("slot_pattern", {'\'', slot, '\''}, "the letters D, S and U");
     }
 }
 
@@ -140,34 +128,30 @@ IsFdd(const std::string& slotPattern)
 void
 Validate(const CarrierConfig& carrier)
 {
-    if (!(carrier.frequencyHz >= 0.5e9 && carrier.frequencyHz <= 100e9))
-    {
-        Throw("frequency_hz", carrier.frequencyHz, "0.5e9 .. 100e9");
-    }
-    if (carrier.numerology > 3)
-    {
-        Throw("numerology", carrier.numerology, "0 .. 3");
-    }
+    RequireInput(carrier.frequencyHz >= 0.5e9 && carrier.frequencyHz <= 100e9,
+                 "frequency_hz",
+                 carrier.frequencyHz,
+                 "0.5e9 .. 100e9");
+    RequireInput(carrier.numerology <= 3, "numerology", uint32_t{carrier.numerology}, "0 .. 3");
     NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
-    NumMcs(carrier.mcsTable);
-    if (carrier.numLayers < 1 || carrier.numLayers > 4)
-    {
-        Throw("num_layers", carrier.numLayers, "1 .. 4");
-    }
-    if (carrier.slotPattern.empty())
-    {
-        throw std::invalid_argument("slot_pattern: found nothing, expected letters D, S and U");
-    }
+    RequireInput(carrier.mcsTable >= 1 && carrier.mcsTable <= 3,
+                 "mcs_table",
+                 uint32_t{carrier.mcsTable},
+                 "1 .. 3");
+    RequireInput(carrier.numLayers >= 1 && carrier.numLayers <= 4,
+                 "num_layers",
+                 uint32_t{carrier.numLayers},
+                 "1 .. 4");
+    RequireInput(!carrier.slotPattern.empty(), "slot_pattern", "nothing", "letters D, S and U");
     uint32_t downlink = 0;
     for (const char slot : carrier.slotPattern)
     {
         downlink += DownlinkSymbols(slot);
     }
-    if (downlink == 0)
-    {
-        throw std::invalid_argument("slot_pattern: '" + carrier.slotPattern +
-                                    "' has no downlink slot");
-    }
+    RequireInput(downlink > 0,
+                 "slot_pattern",
+                 "'" + carrier.slotPattern + "'",
+                 "at least one slot with downlink symbols");
 }
 
 } // namespace qntn

@@ -243,6 +243,8 @@ CnrDb(double eirpDbm,
     constexpr double BOLTZMANN_DBW_PER_K_HZ = -228.6;
     Require(bandwidthHz > 0, "bandwidth_hz", bandwidthHz, "above 0");
     Require(slantRangeM > 0, "slant_range_m", slantRangeM, "above 0");
+    Require(std::isfinite(eirpDbm), "eirp_dbm", eirpDbm, "a finite number");
+    Require(std::isfinite(gOverTDbPerK), "g_over_t_db_per_k", gOverTDbPerK, "a finite number");
     return eirpDbm - 30 + gOverTDbPerK - FreeSpaceLossDb(slantRangeM, frequencyHz) - atmosphericDb -
            shadowMarginDb - scintillationDb - polarizationDb - additionalDb -
            BOLTZMANN_DBW_PER_K_HZ - 10 * std::log10(bandwidthHz);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/ran-network.h"
 
+#include "ran/input-error.h"
 #include "ran/nr-tables.h"
 #include "ran/quota.h"
 #include "ran/tbs.h"
@@ -51,6 +52,15 @@ uint32_t
 CountPrbs(const CarrierConfig& carrier)
 {
     return NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
+}
+
+void
+RequireIndex(const std::string& field, size_t index, size_t size)
+{
+    RequireInput(index < size,
+                 field,
+                 index,
+                 size > 0 ? "0 .. " + std::to_string(size - 1) : "one that has been added");
 }
 
 /// From each slot of a pattern how many slots until one has uplink symbols; 0 for such a slot.
@@ -227,18 +237,22 @@ RanNetwork::CheckCarrier(const std::string& name, const CarrierConfig& carrier) 
     {
         Validate(carrier);
     }
-    catch (const std::invalid_argument& error)
+    catch (const InputError& error)
     {
-        NS_ABORT_MSG("cell " << name << ": " << error.what());
+        throw InputError("cell " + name + ", " + error.field, error.found, error.expected);
     }
     for (const auto& cell : m_cells)
     {
         const auto& other = cell.carrier;
-        NS_ABORT_MSG_IF(
-            other.frequencyHz == carrier.frequencyHz && (other.bandwidthHz != carrier.bandwidthHz ||
-                                                         other.numerology != carrier.numerology),
-            "cell " << name << ": its bandwidth and numerology differ from those of cell "
-                    << cell.name << " on the same frequency; make them alike");
+        const bool apart = other.frequencyHz != carrier.frequencyHz;
+        RequireInput(apart || other.bandwidthHz == carrier.bandwidthHz,
+                     "cell " + name + ", bandwidth_hz",
+                     carrier.bandwidthHz,
+                     "that of cell " + cell.name + " on the same frequency");
+        RequireInput(apart || other.numerology == carrier.numerology,
+                     "cell " + name + ", numerology",
+                     uint32_t{carrier.numerology},
+                     "that of cell " + cell.name + " on the same frequency");
     }
 }
 
@@ -246,14 +260,20 @@ uint32_t
 RanNetwork::AddGnb(const GnbConfig& config)
 {
     NS_ABORT_MSG_IF(m_started, "gNB " << config.name << " is added after Start");
-    NS_ABORT_MSG_IF(config.position.z <= 1,
-                    "gNB " << config.name << ": found an antenna at " << config.position.z
-                           << " m, expected a height above 1 m (TR 38.901, 7.4.1)");
     CheckCarrier(config.name, config.carrier);
-    NS_ABORT_MSG_IF(config.scenario != "UMa" && config.scenario != "UMi" &&
-                        config.scenario != "RMa",
-                    "gNB " << config.name << ": found scenario \"" << config.scenario
-                           << "\", expected UMa, UMi or RMa");
+    const std::string cell = "cell " + config.name;
+    RequireInput(config.position.z > 1, // TR 38.901 V17, 7.4.1
+                 cell + ", position.z",
+                 config.position.z,
+                 "a height above 1 m");
+    RequireInput(std::isfinite(config.txPowerDbm),
+                 cell + ", tx_power_dbm",
+                 config.txPowerDbm,
+                 "a finite number");
+    RequireInput(config.scenario == "UMa" || config.scenario == "UMi" || config.scenario == "RMa",
+                 cell + ", scenario",
+                 "\"" + config.scenario + "\"",
+                 "UMa, UMi or RMa");
     m_channel->AddGnb(config);
     m_handover->AddGnb(config);
     m_cells.push_back({.name = config.name, .carrier = config.carrier, .isNtn = false});
@@ -266,13 +286,19 @@ RanNetwork::AddNtnCell(const NtnCellConfig& config)
 {
     NS_ABORT_MSG_IF(m_started, "satellite " << config.name << " is added after Start");
     CheckCarrier(config.name, config.carrier);
-    NS_ABORT_MSG_IF(!(config.minElevationDeg >= 0 && config.minElevationDeg <= 90),
-                    "satellite " << config.name << ": found min_elevation_deg "
-                                 << config.minElevationDeg << ", expected 0 .. 90");
-    NS_ABORT_MSG_IF(
-        !(std::abs(config.beamOffset.aheadDeg) <= 60 && std::abs(config.beamOffset.leftDeg) <= 60),
-        "satellite " << config.name << ": found a beam offset of " << config.beamOffset.aheadDeg
-                     << " and " << config.beamOffset.leftDeg << " degrees, expected -60 .. 60");
+    const std::string cell = "cell " + config.name;
+    RequireInput(config.minElevationDeg >= 0 && config.minElevationDeg <= 90,
+                 cell + ", min_elevation_deg",
+                 config.minElevationDeg,
+                 "0 .. 90");
+    RequireInput(std::abs(config.beamOffset.aheadDeg) <= 60,
+                 cell + ", beam_offset.ahead_deg",
+                 config.beamOffset.aheadDeg,
+                 "-60 .. 60");
+    RequireInput(std::abs(config.beamOffset.leftDeg) <= 60,
+                 cell + ", beam_offset.left_deg",
+                 config.beamOffset.leftDeg,
+                 "-60 .. 60");
     m_channel->AddNtnCell(config);
     m_handover->AddNtnCell(config);
     m_cells.push_back(
@@ -299,15 +325,21 @@ uint32_t
 RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const FlowConfig& config)
 {
     NS_ABORT_MSG_IF(m_started, "a flow is added after Start");
-    NS_ABORT_MSG_IF(ueIndex >= m_ues.size(), "flow: no user " << ueIndex << " of " << m_ues.size());
-    NS_ABORT_MSG_IF(sliceId >= m_numSlices,
-                    "flow: found slice " << sliceId << ", expected 0 .. " << m_numSlices - 1);
-    NS_ABORT_MSG_IF(!delayBudget.IsStrictlyPositive(), "flow: the delay budget must be above 0");
-    NS_ABORT_MSG_IF(
-        config.configuredGrantBytes > 0 &&
-            (config.direction != UPLINK || !config.configuredGrantPeriod.IsStrictlyPositive()),
-        "flow: a configured grant needs the uplink and a period above 0, found "
-            << config.configuredGrantPeriod.As(Time::MS));
+    RequireIndex("flow, user", ueIndex, m_ues.size());
+    RequireIndex("flow, slice", sliceId, m_numSlices);
+    RequireInput(delayBudget.IsStrictlyPositive(),
+                 "flow, delay_budget",
+                 delayBudget.As(Time::MS),
+                 "above 0");
+    const bool configured = config.configuredGrantBytes > 0;
+    RequireInput(!configured || config.direction == UPLINK,
+                 "flow, direction of a configured grant",
+                 "the downlink",
+                 "the uplink");
+    RequireInput(!configured || config.configuredGrantPeriod.IsStrictlyPositive(),
+                 "flow, configured_grant_period",
+                 config.configuredGrantPeriod.As(Time::MS),
+                 "above 0");
     const uint32_t flow = m_flows.Add(ueIndex, sliceId, delayBudget, config);
     m_ues[ueIndex].flows.push_back(flow);
     ++m_ues[ueIndex].links[config.direction].numFlows;
@@ -319,11 +351,11 @@ void
 RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols)
 {
     NS_ABORT_MSG_IF(m_started, "mini-slots are set after Start");
-    NS_ABORT_MSG_IF(sliceId >= m_numSlices,
-                    "mini-slots: found slice " << sliceId << ", expected 0 .. " << m_numSlices - 1);
-    NS_ABORT_MSG_IF(symbols != 2 && symbols != 4 && symbols != 7,
-                    "mini-slots of slice " << sliceId << ": found " << symbols
-                                           << " symbols, expected 2, 4 or 7");
+    RequireIndex("mini-slots, slice", sliceId, m_numSlices);
+    RequireInput(symbols == 2 || symbols == 4 || symbols == 7,
+                 "slice " + std::to_string(sliceId) + ", mini_slot_symbols",
+                 symbols,
+                 "2, 4 or 7");
     m_miniSymbols.resize(m_numSlices, 0);
     m_miniSymbols[sliceId] = symbols;
 }
@@ -479,11 +511,10 @@ RanNetwork::SetPrbQuota(uint32_t cellIndex,
                         const PrbQuota& quota,
                         Direction direction)
 {
-    NS_ABORT_MSG_IF(cellIndex >= m_cells.size(),
-                    "quota: no cell " << cellIndex << " of " << m_cells.size());
-    NS_ABORT_MSG_IF(!m_started || sliceId >= m_numSlices,
-                    "quota: found slice " << sliceId << ", expected 0 .. " << m_numSlices - 1
-                                          << ", after Start");
+    NS_ABORT_MSG_IF(!m_started, "a quota is set before Start");
+    RequireIndex("quota, cell", cellIndex, m_cells.size());
+    RequireIndex("quota, slice", sliceId, m_numSlices);
+    ValidateQuota(quota, m_cells[cellIndex].numPrbs, m_cells[cellIndex].name, sliceId);
     Side& side = m_cells[cellIndex].sides[direction];
     side.quotas[sliceId] = quota;
     side.quotasChanged = true;

@@ -47,6 +47,7 @@ class RanNetwork : public ns3::Object
     ~RanNetwork() override;
 
     /// \return index of the cell, counted over both kinds
+    /// \throws InputError, as all that configures: which field, what was found and expected
     uint32_t AddGnb(const GnbConfig& config);
     uint32_t AddNtnCell(const NtnCellConfig& config);
     /// A user; its mobility model tells where it is. \return its index

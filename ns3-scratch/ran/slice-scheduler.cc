@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/slice-scheduler.h"
 
-#include "ns3/abort.h"
+#include "ran/input-error.h"
+
 #include "ns3/assert.h"
 
 #include <algorithm>
@@ -169,23 +170,33 @@ SliceScheduler::Place(const std::vector<Candidate>& candidates, uint32_t numPrbs
 }
 
 void
+ValidateQuota(const PrbQuota& quota, uint32_t numPrbs, const std::string& cell, size_t slice)
+{
+    const std::string field =
+        "cell " + cell + ", slice " + std::to_string(slice) + ", quota in PRBs";
+    const std::string found = "{" + std::to_string(quota.dedicated) + ", " +
+                              std::to_string(quota.minimum) + ", " + std::to_string(quota.maximum) +
+                              "}";
+    RequireInput(quota.dedicated <= quota.minimum && quota.minimum <= quota.maximum &&
+                     quota.maximum <= numPrbs,
+                 field,
+                 found,
+                 "dedicated <= minimum <= maximum <= " + std::to_string(numPrbs));
+}
+
+void
 ValidateQuotas(std::span<const PrbQuota> quotas, uint32_t numPrbs, const std::string& cell)
 {
     uint32_t sum = 0;
     for (size_t slice = 0; slice < quotas.size(); ++slice)
     {
-        const auto& quota = quotas[slice];
-        NS_ABORT_MSG_IF(quota.dedicated > quota.minimum || quota.minimum > quota.maximum ||
-                            quota.maximum > numPrbs,
-                        "cell " << cell << ", slice " << slice << ": quota {" << quota.dedicated
-                                << ", " << quota.minimum << ", " << quota.maximum
-                                << "} PRBs, expected dedicated <= minimum <= maximum <= "
-                                << numPrbs);
-        sum += quota.minimum;
+        ValidateQuota(quotas[slice], numPrbs, cell, slice);
+        sum += quotas[slice].minimum;
     }
-    NS_ABORT_MSG_IF(sum > numPrbs,
-                    "cell " << cell << ": the slices' minima sum to " << sum
-                            << " PRBs and exceed the carrier's " << numPrbs);
+    RequireInput(sum <= numPrbs,
+                 "cell " + cell + ", sum of the slices' minima in PRBs",
+                 sum,
+                 "at most the carrier's " + std::to_string(numPrbs));
 }
 
 } // namespace qntn

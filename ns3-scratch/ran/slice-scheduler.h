@@ -100,8 +100,11 @@ class SliceScheduler
     std::vector<uint32_t> m_turns; ///< by slice: the flow whose turn it is
 };
 
-/// Aborts unless dedicated <= minimum <= maximum for each slice and the minima fit into the
-/// carrier.
+/// \throws InputError unless dedicated <= minimum <= maximum <= the carrier's PRBs
+void ValidateQuota(const PrbQuota& quota, uint32_t numPrbs, const std::string& cell, size_t slice);
+
+/// The same of each slice.
+/// \throws InputError also if the minima do not fit into the carrier together
 void ValidateQuotas(std::span<const PrbQuota> quotas, uint32_t numPrbs, const std::string& cell);
 
 } // namespace qntn

@@ -102,7 +102,14 @@ PeakRateBps(uint32_t numPrbs,
 {
     Require(numPrbs >= 1 && numPrbs <= 275, "num_prbs", numPrbs, "1 .. 275");
     Require(numerology <= 4, "numerology", numerology, "0 .. 4");
+    Require(numLayers >= 1 && numLayers <= 8, "num_layers", numLayers, "1 .. 8");
+    Require(modulationOrder >= 2 && modulationOrder <= 10 && modulationOrder % 2 == 0,
+            "modulation_order",
+            modulationOrder,
+            "2, 4, 6, 8 or 10");
     Require(overheadRatio >= 0 && overheadRatio < 1, "overhead_ratio", overheadRatio, "0 .. 1");
+    Require(codeRate > 0 && codeRate <= 1, "code_rate", codeRate, "above 0, at most 1");
+    Require(scaling > 0 && scaling <= 1, "scaling", scaling, "above 0, at most 1");
     const double symbolS = 1e-3 / (14 * std::exp2(numerology));
     return numLayers * modulationOrder * scaling * codeRate * numPrbs * 12 / symbolS *
            (1 - overheadRatio);

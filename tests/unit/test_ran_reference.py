@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -126,6 +127,18 @@ def test_ours_is_as_near_to_the_reference_as_the_table_says(quantity: str) -> No
         (lambda: ran.tbs_bits(10, 5, 1, num_layers=0), "num_layers: found 0"),
         (lambda: ran.mcs_parameters(29, 3), "mcs: found 29"),
         (lambda: ran.bler(10, 5, 1, 0), "code_block_bits: found 0"),
+        (lambda: ran.bler(10, 5, 1, 8449), "code_block_bits: found 8449"),
+        (lambda: ran.bler(math.nan, 5, 1, 1000), "sinr_db: found nan"),
+        (lambda: ran.peak_rate_bps(0, 1, 1, 6, 0.14), "num_prbs: found 0"),
+        (lambda: ran.peak_rate_bps(273, 5, 1, 6, 0.14), "numerology: found 5"),
+        (lambda: ran.peak_rate_bps(273, 1, 9, 6, 0.14), "num_layers: found 9"),
+        (lambda: ran.peak_rate_bps(273, 1, 1, 7, 0.14), "modulation_order: found 7"),
+        (lambda: ran.peak_rate_bps(273, 1, 1, 6, 1.0), "overhead_ratio: found 1"),
+        (lambda: ran.peak_rate_bps(273, 1, 1, 6, 0.14, code_rate=1.2), "code_rate: found 1.2"),
+        (lambda: ran.peak_rate_bps(273, 1, 1, 6, 0.14, scaling=0), "scaling: found 0"),
+        (lambda: ran.pathloss_db("RMa", True, math.nan, 35, 1.5, 2e9), "distance_2d_m: found"),
+        (lambda: ran.cnr_db(math.nan, 10, 1e6, 2e9, 30e6), "eirp_dbm: found"),
+        (lambda: ran.cnr_db(60, 10, 1e6, 2e9, 0), "bandwidth_hz: found 0"),
         (lambda: ran.pathloss_db("UMi", True, 100, -3, 1.5, 2e9), "base_height_m: found -3"),
         (lambda: ran.pathloss_db("UMi", True, 100, 10, 1.5, 2e12), "frequency_hz: found"),
         (lambda: ran.ntn_loss("Rural", True, -5, 600e3, 2e9), "elevation_deg: found -5"),
