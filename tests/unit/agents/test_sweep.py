@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A sweep: every combination, each a run of its own. The run by Ray Tune needs `pip install 'qntn[ray]'`."""
+"""A sweep: every combination, each a run of its own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ def test_settings_are_checked_before_anything_starts(tmp_path):
 
 @pytest.mark.slow
 def test_every_combination_becomes_a_run(tmp_path, monkeypatch):
-    pytest.importorskip("ray.tune", reason="pip install 'qntn[ray]'")
     import ray
 
     (tmp_path / "token").write_text(secrets.token_hex(32))  # else Ray writes one into the home folder
