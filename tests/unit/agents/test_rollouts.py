@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import time
 import warnings
@@ -110,11 +109,7 @@ def test_processes_learn_what_the_learners_own_process_does(nothing_left):
 
 
 @pytest.mark.slow
-def test_ray_learns_the_same_and_survives_the_death_of_an_actor(tmp_path, monkeypatch):
-    (tmp_path / "token").write_text(secrets.token_hex(32))  # else Ray writes one into the home folder
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # noqa: PTH120
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+def test_ray_learns_the_same_and_survives_the_death_of_an_actor(tmp_path, ray_alone):
     ray = pytest.importorskip("ray")
     _, here = train(SliceBudget, "backend=inline")
     mark = tmp_path / "killed"

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import secrets
 import warnings
 
 import pytest
@@ -36,13 +34,9 @@ def test_settings_are_checked_before_anything_starts(tmp_path):
 
 
 @pytest.mark.slow
-def test_every_combination_becomes_a_run(tmp_path, monkeypatch):
+def test_every_combination_becomes_a_run(tmp_path, ray_alone):
     import ray
 
-    (tmp_path / "token").write_text(secrets.token_hex(32))  # else Ray writes one into the home folder
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))  # noqa: PTH120
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     out = tmp_path / "sweep"
     with warnings.catch_warnings():
         warnings.simplefilter("default")  # Ray's own
