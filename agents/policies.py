@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -26,7 +27,7 @@ class Policy(Protocol):
         ...
 
 
-class Heuristic:
+class Heuristic(ABC):
     """Wishes a value for each action field, then repairs it to what the mask allows."""
 
     name: str
@@ -50,9 +51,9 @@ class Heuristic:
             actions[role.name] = action
         return actions
 
+    @abstractmethod
     def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
         """Values that broadcast to [E, A, size]; shares need not sum to 1 and may ignore the mask."""
-        raise NotImplementedError
 
 
 class EqualShare(Heuristic):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from agents.normalise import Array
 from agents.policies import Policy
 from agents.report import COLOURS, MARKERS, STYLE
+from agents.run import write_steps
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -51,11 +51,7 @@ class Trace:
 
     def write_csv(self, file: Path) -> None:
         """One line per step."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(self.columns)
-            writer.writerows([f"{value:.9g}" for value in row] for row in self.rows)
+        write_steps(file, self.columns, self.rows)
 
 
 def trace(env: VectorEnv, policy: Policy, seed: int) -> Trace:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,11 +48,16 @@ class Recording:
 
     def write_csv(self, file: Path) -> None:
         """Writes every step; the header names each column with its unit in the name."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(self.columns)
-            writer.writerows([f"{value:.9g}" for value in row] for row in self.rows)
+        write_steps(file, self.columns, self.rows)
+
+
+def write_steps(file: Path, columns: Sequence[str], rows: Array) -> None:
+    """A CSV file with one line per step: `rows` [T, columns]."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        writer.writerows([f"{value:.9g}" for value in row] for row in rows)
 
 
 def record(env: VectorEnv, policy: Policy, seed: int, console: Console) -> Recording:

@@ -8,6 +8,7 @@ the part of its quota that it used (`LoadModel`). Where neither is known they sh
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,11 +116,11 @@ class ShareByModel(LargestResidualKey):
             return self.deploy(role, field, batch)
         return super().wish(role, field, batch, rng)
 
+    @abstractmethod
     def divide(
         self, field: ActionField, offered: Array, queue: Array, capacity: Array, rng: np.random.Generator
     ) -> Array:
         """Shares [E, A, size] for loads of `offered` bit/s and `queue` bits, where the whole carries `capacity`."""
-        raise NotImplementedError
 
     def deploy(self, role: Role, field: ActionField, batch: Batch) -> Array:
         """Relays as by proportional-to-demand."""

@@ -2,6 +2,7 @@
 /// \file
 /// What City tells about itself.
 #include "metaverse/city.h"
+#include "metaverse/radio-slices.h"
 
 #include "ns3/simulator.h"
 
@@ -11,40 +12,6 @@ using namespace ns3;
 
 namespace qntn
 {
-
-namespace
-{
-
-/// Time constant with which demand is smoothed.
-constexpr double SMOOTHING_S = 1;
-
-void
-Smooth(double& level, double value, double step_s)
-{
-    level += (value - level) * std::min(1.0, step_s / SMOOTHING_S);
-}
-
-/// Adds what another provider's users have in the same slice of the cell.
-void
-Add(SliceReport& sum, const SliceReport& report)
-{
-    const double cqiSum = sum.meanCqi * static_cast<double>(sum.transportBlocks) +
-                          report.meanCqi * static_cast<double>(report.transportBlocks);
-    sum.offeredBytes += report.offeredBytes;
-    sum.deliveredBytes += report.deliveredBytes;
-    sum.lateBytes += report.lateBytes;
-    sum.droppedBytes += report.droppedBytes;
-    sum.prbSlotsUsed += report.prbSlotsUsed;
-    sum.prbSlotsQuota += report.prbSlotsQuota;
-    sum.queueBytes += report.queueBytes;
-    sum.headOfLineDelay = std::max(sum.headOfLineDelay, report.headOfLineDelay);
-    sum.transportBlocks += report.transportBlocks;
-    sum.failedBlocks += report.failedBlocks;
-    sum.meanCqi = sum.transportBlocks > 0 ? cqiSum / static_cast<double>(sum.transportBlocks)
-                                          : std::max(sum.meanCqi, report.meanCqi);
-}
-
-} // namespace
 
 void
 City::Observe()
@@ -122,6 +89,12 @@ const SliceReport&
 City::GetRadio(uint32_t cell, uint32_t slice) const
 {
     return m_radio.at(cell * NUM_SLICES + slice);
+}
+
+std::span<const SliceReport>
+City::GetRadio(uint32_t cell) const
+{
+    return {&m_radio.at(cell * NUM_SLICES), NUM_SLICES};
 }
 
 const EdgeServer::Report&

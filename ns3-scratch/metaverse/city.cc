@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "metaverse/city.h"
 
+#include "metaverse/radio-slices.h"
 #include "metaverse/urllc-source.h"
 #include "metaverse/xr-source.h"
 #include "orbit/circular-orbit.h"
@@ -69,22 +70,6 @@ MakePass(double minElevationDeg, Time rise, Time duration)
                                SATELLITE_ALTITUDE_M,
                                90,
                                (rise + duration / 2).GetSeconds());
-}
-
-LossCause
-ToLossCause(DropCause cause)
-{
-    switch (cause)
-    {
-    case DropCause::LATE:
-        return LossCause::LATE;
-    case DropCause::OVERFLOW:
-        return LossCause::OVERFLOW;
-    case DropCause::RADIO:
-        return LossCause::RADIO;
-    default:
-        return LossCause::NO_COVERAGE;
-    }
 }
 
 } // namespace
@@ -342,14 +327,7 @@ City::Start()
 void
 City::SetSliceShares(uint32_t cell, std::span<const float> shares)
 {
-    const auto prbs = LargestRemainder(DivideSlices(cell, shares), m_ran->GetNumPrbs(cell));
-    for (uint32_t slice = 0; slice < prbs.size(); ++slice)
-    {
-        m_ran->SetPrbQuota(
-            cell,
-            slice,
-            {.dedicated = prbs[slice], .minimum = prbs[slice], .maximum = prbs[slice]});
-    }
+    DividePrbs(*m_ran, cell, DivideSlices(cell, shares));
 }
 
 std::vector<double>

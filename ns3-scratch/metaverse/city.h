@@ -113,6 +113,8 @@ class City : public ns3::Object
     const ServiceMonitor& GetMonitor() const;
     /// Radio counters of a slice of a cell, of all providers together.
     const SliceReport& GetRadio(uint32_t cell, uint32_t slice) const;
+    /// The same of all slices.
+    std::span<const SliceReport> GetRadio(uint32_t cell) const;
     const EdgeServer::Report& GetCpu(uint32_t provider, uint32_t slice) const;
     /// Work that arrives at a provider's server, in its cores; smoothed over about a second.
     double GetCpuDemand(uint32_t provider, uint32_t slice) const;

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pettingzoo.test import parallel_api_test, parallel_seed_test
+from scenario_checks import agrees_on_transports, conforms
 
 import pybridge
 from agents.episodes import run_episodes
-from agents.policies import EqualShare, ProportionalToDemand, RandomPolicy
+from agents.policies import EqualShare, ProportionalToDemand
 
 SHORT = {"episode_s": 6, "outages": "gnb_0 2 5", "outage_shift_s": 0}
 
@@ -25,25 +25,12 @@ def metric_rows(params: dict[str, Any], seed: int = 1) -> dict[str, np.ndarray]:
 
 @pytest.mark.slow
 def test_conformance(nothing_left: object) -> None:
-    with pybridge.make("disaster", params=SHORT) as env:
-        parallel_api_test(env, num_cycles=80)
-    parallel_seed_test(lambda: pybridge.make("disaster", params=SHORT), num_cycles=5)
+    conforms("disaster", SHORT)
 
 
 @pytest.mark.slow
 def test_transports_agree_byte_for_byte(nothing_left: object) -> None:
-    traces = []
-    for transport in ("shm", "zmq"):
-        with pybridge.make_vec("disaster", num_envs=1, seed=9, transport=transport, params=SHORT) as env:
-            policy, rng = RandomPolicy(env.schema), np.random.default_rng(3)
-            batch = env.reset()
-            trace = []
-            for _ in range(60):
-                batch = env.step(policy.act(batch, rng))
-                parts = (batch.observations, batch.action_masks, batch.acts, batch.terms)
-                trace.append([array.tobytes() for part in parts for array in part.values()] + [batch.metrics.tobytes()])
-            traces.append(trace)
-    assert traces[0] == traces[1]
+    agrees_on_transports("disaster", SHORT)
 
 
 @pytest.mark.slow

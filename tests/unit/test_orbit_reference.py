@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sgp4
+from reference_table import Points, Quantities, holds
 from sgp4.api import Satrec
 
 from pybridge import EphemerisError, ephemeris
@@ -20,8 +21,6 @@ from pybridge.models import orbit
 ROOT = Path(__file__).resolve().parents[2]
 POLE = orbit.ecef(90, 0)
 """There the Earth's turning does not matter, as in the tables."""
-
-Points = Iterator[tuple[str, float, float]]
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -155,7 +154,7 @@ def interpolation() -> Points:
         yield name, float(np.linalg.norm(ours - exact, axis=1).max()), 0.0
 
 
-QUANTITIES: dict[str, tuple[Callable[[], Points], str, float]] = {
+QUANTITIES: Quantities = {
     "slant range, TR 38.811": (slant_ranges, "m", 1),
     "one-way delay": (delays, "us", 1),
     "elevation": (positions_seen, "degrees", 0.02),
@@ -169,24 +168,9 @@ QUANTITIES: dict[str, tuple[Callable[[], Points], str, float]] = {
 }
 
 
-def line(quantity: str) -> str:
-    """A row of the table: where ours is farthest from the reference."""
-    points, unit, limit = QUANTITIES[quantity]
-    found = list(points())
-    where, ours, reference = max(found, key=lambda point: abs(point[1] - point[2]))
-    values = (f"{value:.3f}" for value in (ours, reference, abs(ours - reference)))
-    return f"| {quantity} | {len(found)} | {where} | {' | '.join(values)} {unit} | {limit:g} {unit} |"
-
-
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_ours_is_as_near_to_the_reference_as_the_table_says(quantity: str) -> None:
-    points, _, limit = QUANTITIES[quantity]
-    found = list(points())
-    assert len(found) >= 2
-    for where, ours, reference in found:
-        assert abs(ours - reference) <= limit, where
-    readme = (ROOT / "ns3-scratch/orbit/README.md").read_text()
-    assert line(quantity) in readme, f"put this into ns3-scratch/orbit/README.md:\n{line(quantity)}"
+    holds(QUANTITIES, quantity, ROOT / "ns3-scratch/orbit/README.md")
 
 
 def test_a_shell_its_links_and_its_ways() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from reference_table import Quantities, holds
 
 from pybridge.models import ran
 
@@ -87,7 +88,7 @@ def block_errors() -> Iterator[tuple[str, float, float]]:
             yield f"MCS {row['mcs']} of table {row['mcs_table']}, {bits} bits", high, float(row["at_BLER10"])
 
 
-QUANTITIES: dict[str, tuple[Callable[[], Iterator[tuple[str, float, float]]], str, float]] = {
+QUANTITIES: Quantities = {
     "transport block size, TS 38.214": (block_sizes, "bit", 0),
     "peak rate, TS 38.306": (peak_rates, "Mb/s", 0.001),
     "path loss, TR 38.901": (path_losses, "dB", 0.01),
@@ -96,25 +97,9 @@ QUANTITIES: dict[str, tuple[Callable[[], Iterator[tuple[str, float, float]]], st
 }
 
 
-def line(quantity: str) -> str:
-    """A row of the table: where ours is farthest from the reference."""
-    points, unit, limit = QUANTITIES[quantity]
-    found = list(points())
-    where, ours, reference = max(found, key=lambda point: abs(point[1] - point[2]))
-    digits = 0 if unit == "bit" else 3
-    values = (f"{value:.{digits}f}" for value in (ours, reference, abs(ours - reference)))
-    return f"| {quantity} | {len(found)} | {where} | {' | '.join(values)} {unit} | {limit:g} {unit} |"
-
-
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_ours_is_as_near_to_the_reference_as_the_table_says(quantity: str) -> None:
-    points, _, limit = QUANTITIES[quantity]
-    found = list(points())
-    assert len(found) >= 2
-    for where, ours, reference in found:
-        assert abs(ours - reference) <= limit + 1e-9, where
-    readme = (ROOT / "ns3-scratch/ran/README.md").read_text()
-    assert line(quantity) in readme, f"put this into ns3-scratch/ran/README.md:\n{line(quantity)}"
+    holds(QUANTITIES, quantity, ROOT / "ns3-scratch/ran/README.md")
 
 
 @pytest.mark.parametrize(

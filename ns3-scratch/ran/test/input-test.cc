@@ -201,10 +201,9 @@ TEST_CASE("quotas above the carrier are refused")
     CHECK_THROWS_WITH_AS(set(1, 0, {}), "quota, cell: found 1, expected 0 .. 0", InputError);
     CHECK_THROWS_WITH_AS(set(0, 2, {}), "quota, slice: found 2, expected 0 .. 1", InputError);
     fixture.Run(0.01); // what was refused has changed nothing
-    // before the next slot, where it is that of all
-    set(0, 0, {60, 60, 60});
-    set(0, 1, {60, 60, 60});
-    CHECK_THROWS_WITH_AS(fixture.Run(0.01),
+    // when the next slot begins, where it is that of all
+    const std::vector<PrbQuota> together{{60, 60, 60}, {60, 60, 60}};
+    CHECK_THROWS_WITH_AS(ValidateQuotas(together, 106, "gnb"),
                          "cell gnb, sum of the slices' minima in PRBs: found 120, expected at most "
                          "the carrier's 106",
                          InputError);

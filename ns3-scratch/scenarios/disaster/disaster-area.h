@@ -3,6 +3,7 @@
 #define QNTN_SCENARIOS_DISASTER_DISASTER_AREA_H
 
 #include "metaverse/embb-source.h"
+#include "metaverse/radio-slices.h"
 #include "metaverse/urllc-source.h"
 #include "metaverse/xr-source.h"
 #include "orbit/circular-orbit.h"
@@ -117,11 +118,7 @@ class DisasterArea
     void SetShares(uint32_t cell, std::span<const float> shares)
     {
         const std::vector<double> wanted(shares.begin(), shares.end());
-        const auto prbs = LargestRemainder(wanted, m_ran->GetNumPrbs(cell));
-        for (uint32_t slice = 0; slice < NUM_SLICES; ++slice)
-        {
-            m_ran->SetPrbQuota(cell, slice, {prbs[slice], prbs[slice], prbs[slice]});
-        }
+        DividePrbs(*m_ran, cell, wanted);
     }
 
     /// Ends an interval: what the functions below tell is of the interval that ended last.
@@ -194,6 +191,11 @@ class DisasterArea
     const SliceReport& GetRadio(uint32_t cell, uint32_t slice) const
     {
         return m_radio.at(cell * NUM_SLICES + slice);
+    }
+
+    std::span<const SliceReport> GetRadio(uint32_t cell) const
+    {
+        return {&m_radio.at(cell * NUM_SLICES), NUM_SLICES};
     }
 
     uint32_t GetNumCovered() const

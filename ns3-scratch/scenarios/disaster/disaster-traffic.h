@@ -2,6 +2,7 @@
 #ifndef QNTN_SCENARIOS_DISASTER_DISASTER_TRAFFIC_H
 #define QNTN_SCENARIOS_DISASTER_DISASTER_TRAFFIC_H
 
+#include "metaverse/radio-slices.h"
 #include "metaverse/service-monitor.h"
 #include "metaverse/traffic-source.h"
 #include "ran/ran-network.h"
@@ -134,11 +135,7 @@ class DisasterTraffic
 
     void Dropped(uint32_t, ns3::Ptr<const ns3::Packet> packet, DropCause cause)
     {
-        constexpr LossCause CAUSES[] = {LossCause::LATE,
-                                        LossCause::OVERFLOW,
-                                        LossCause::RADIO,
-                                        LossCause::NO_COVERAGE};
-        Close(packet, true, CAUSES[static_cast<size_t>(cause)]);
+        Close(packet, true, ToLossCause(cause));
     }
 
     void Close(const ns3::Ptr<const ns3::Packet>& packet, bool lost, LossCause cause)

@@ -4,6 +4,7 @@
 
 #include "bridge/bridge.h"
 #include "scenarios/disaster/disaster-area.h"
+#include "scenarios/services/slice-fields.h"
 
 #include <string>
 #include <vector>
@@ -23,19 +24,9 @@ class ReliefMetrics
                                        "without service while cells were changed, of all users, "
                                        "for the changes of the step")),
           m_covered(bridge.Metric("covered_ues", "1", "users that some cell serves")),
-          m_noCell(bridge.Metric("no_coverage_ratio", "ratio", "bursts lost for want of a cell"))
+          m_noCell(bridge.Metric("no_coverage_ratio", "ratio", "bursts lost for want of a cell")),
+          m_slices(bridge, DisasterArea::SLICE_NAMES)
     {
-        for (const std::string slice : DisasterArea::SLICE_NAMES)
-        {
-            m_satisfied.push_back(bridge.Metric("satisfied_ratio." + slice,
-                                                "ratio",
-                                                "bursts that arrived whole and in time"));
-            m_quality.push_back(bridge.Metric("quality_ratio." + slice,
-                                              "ratio",
-                                              "satisfied bursts, each times what it is worth"));
-            m_median.push_back(
-                bridge.Metric("delay_p50_ms." + slice, "ms", "median delay of satisfied bursts"));
-        }
         for (const auto& cell : area.GetCellNames())
         {
             m_ues.push_back(bridge.Metric("num_ues." + cell, "1", "users that it serves"));
@@ -48,25 +39,12 @@ class ReliefMetrics
     void Write(DisasterArea& area)
     {
         auto& monitor = area.GetTraffic().GetMonitor();
-        for (uint32_t s = 0; s < DisasterArea::NUM_SLICES; ++s)
-        {
-            const auto report = monitor.Get({}, {}, s);
-            m_satisfied[s]() = report.GetSatisfiedRatio();
-            m_quality[s]() = report.GetQualityRatio();
-            m_median[s]() = monitor.GetDelayQuantile(s, 0.5).GetSeconds() * 1e3;
-        }
+        m_slices.Write(monitor);
         for (uint32_t c = 0; c < area.GetNumCells(); ++c)
         {
-            double used = 0;
-            double quota = 0;
-            for (uint32_t s = 0; s < DisasterArea::NUM_SLICES; ++s)
-            {
-                used += static_cast<double>(area.GetRadio(c, s).prbSlotsUsed);
-                quota += static_cast<double>(area.GetRadio(c, s).prbSlotsQuota);
-            }
             m_ues[c]() = area.GetRan().GetNumUes(c);
             m_works[c]() = area.GetRan().IsAvailable(c);
-            m_prbs[c]() = quota > 0 ? used / quota : 0;
+            m_prbs[c]() = PrbUtilisation(area.GetRadio(c));
         }
         m_handovers() = static_cast<double>(area.GetNumHandovers());
         m_failures() = static_cast<double>(area.GetNumFailures());
@@ -81,9 +59,7 @@ class ReliefMetrics
     qntn::Metric m_interruption;
     qntn::Metric m_covered;
     qntn::Metric m_noCell;
-    std::vector<qntn::Metric> m_satisfied; ///< by slice
-    std::vector<qntn::Metric> m_quality;
-    std::vector<qntn::Metric> m_median;
+    SliceMetrics m_slices;
     std::vector<qntn::Metric> m_ues; ///< by cell
     std::vector<qntn::Metric> m_works;
     std::vector<qntn::Metric> m_prbs;

@@ -4,12 +4,9 @@
 
 #include "bridge/role.h"
 #include "scenarios/disaster/disaster-area.h"
+#include "scenarios/services/slice-fields.h"
 
-#include <algorithm>
 #include <array>
-#include <optional>
-#include <string>
-#include <vector>
 
 namespace qntn
 {
@@ -17,63 +14,15 @@ namespace qntn
 inline constexpr std::array ADMISSION_LEVELS{0.25, 0.5, 1.0};
 inline constexpr std::array<uint32_t, 2> ADMISSION_SLICES{
     DisasterArea::VIDEO, DisasterArea::PUBLIC}; ///< voice is never thinned
-inline constexpr double MOST_BPS = 1e9;
-
-/// What users missed, as a part of all that ended in the area: the terms of the cells and of the
-/// users in no cell sum up to the area's.
-struct MissedTerms
-{
-    explicit MissedTerms(Role& role)
-    {
-        for (const std::string slice : DisasterArea::SLICE_NAMES)
-        {
-            missed.push_back(role.Term(slice + "_missed_ratio",
-                                       "ratio",
-                                       "quality that own users missed, of all " + slice +
-                                           " bursts of the area"));
-        }
-    }
-
-    /// \param cell of the agent; all of them if none is named
-    void Write(ServiceMonitor& monitor, uint32_t agent, std::optional<uint32_t> cell) const
-    {
-        for (uint32_t s = 0; s < DisasterArea::NUM_SLICES; ++s)
-        {
-            const auto all = monitor.Get({}, {}, s);
-            const auto own = monitor.Get({}, cell, s);
-            missed[s](agent) = (static_cast<double>(own.endedBursts) - own.quality) /
-                               std::max(1.0, static_cast<double>(all.endedBursts));
-        }
-    }
-
-    std::vector<Term> missed;
-};
-
 /// Divides the PRBs of a gNB, the platform or the satellite.
 struct ReliefCell
 {
     static constexpr uint32_t SLICES = DisasterArea::NUM_SLICES;
-    static constexpr double MAX_HOL_MS = 1000;
 
     DisasterArea& area;
     Role& role;
 
-    Observation offered =
-        role.Observe("offered_bps", SLICES, 0, MOST_BPS, "bps", "traffic of its users, by slice");
-    Observation queue =
-        role.Observe("queue_bytes", SLICES, 0, 1e8, "bytes", "waiting in the cell, by slice");
-    Observation holDelay = role.Observe("hol_delay_ms",
-                                        SLICES,
-                                        0,
-                                        MAX_HOL_MS,
-                                        "ms",
-                                        "age of the oldest packet, by slice, at most 1 s");
-    Observation cqi =
-        role.Observe("mean_cqi", SLICES, 0, 15, "1", "mean CQI of its users, by slice");
-    Observation missed =
-        role.Observe("missed_ratio", SLICES, 0, 1, "ratio", "bursts not satisfied, by slice");
-    Observation prbUse =
-        role.Observe("prb_use_ratio", SLICES, 0, 1, "ratio", "part of its quota that a slice used");
+    CellSlices slices{role, SLICES};
     Observation numUes = role.Observe("num_ues", 1, 0, 100, "1", "users in the cell");
     Observation available = role.Observe(
         "available", 1, 0, 1, "bool", "whether it works and, of the satellite, is high enough");
@@ -84,7 +33,7 @@ struct ReliefCell
                                  SLICES,
                                  "shares of the cell's PRBs",
                                  {.demand = "offered_bps", .labels = {"voice", "video", "public"}});
-    MissedTerms terms{role};
+    MissedTerms terms{role, DisasterArea::SLICE_NAMES, "area"};
 
     void Observe() const
     {
@@ -93,20 +42,16 @@ struct ReliefCell
         {
             for (uint32_t s = 0; s < SLICES; ++s)
             {
-                const auto& radio = area.GetRadio(c, s);
-                const auto quota = std::max(1.0, static_cast<double>(radio.prbSlotsQuota));
-                const double hol_ms = radio.headOfLineDelay.GetSeconds() * 1e3;
-                offered(c, s) = static_cast<float>(area.GetOfferedBps(c, s));
-                queue(c, s) = static_cast<float>(radio.queueBytes);
-                holDelay(c, s) = static_cast<float>(std::min(MAX_HOL_MS, hol_ms));
-                cqi(c, s) = static_cast<float>(radio.meanCqi);
-                missed(c, s) = static_cast<float>(1 - monitor.Get({}, c, s).GetSatisfiedRatio());
-                prbUse(c, s) = static_cast<float>(static_cast<double>(radio.prbSlotsUsed) / quota);
+                slices.Write(c,
+                             s,
+                             area.GetRadio(c, s),
+                             area.GetOfferedBps(c, s),
+                             monitor.Get({}, c, s).GetSatisfiedRatio());
             }
             numUes(c) = static_cast<float>(area.GetRan().GetNumUes(c));
             available(c) = area.GetRan().IsAvailable(c) ? 1 : 0;
             elevation(c) = static_cast<float>(area.GetRan().GetElevationDeg(c));
-            terms.Write(monitor, c, c);
+            terms.Write(monitor, c, {}, c);
         }
     }
 
@@ -141,7 +86,7 @@ struct ReliefOperator
                                    ADMISSION_LEVELS.size(),
                                    "part of the rate of video and of downloads that is let through",
                                    {.labels = {"0.25", "0.5", "1.0"}, .defaultChoice = 2});
-    MissedTerms terms{role};
+    MissedTerms terms{role, DisasterArea::SLICE_NAMES, "area"};
 
     void Observe() const
     {
@@ -163,7 +108,7 @@ struct ReliefOperator
             available(0, c) = area.GetRan().IsAvailable(c) ? 1 : 0;
         }
         numUes(0, numCells) = static_cast<float>(area.GetNumUes() - area.GetNumCovered());
-        terms.Write(monitor, 0, {});
+        terms.Write(monitor, 0, {}, {});
     }
 
     void Apply() const

@@ -4,9 +4,10 @@
 
 #include "bridge/role.h"
 #include "metaverse/city.h"
+#include "metaverse/radio-slices.h"
 #include "scenarios/metaverse-city/service-terms.h"
+#include "scenarios/services/slice-fields.h"
 
-#include <algorithm>
 #include <array>
 
 namespace qntn
@@ -15,32 +16,10 @@ namespace qntn
 /// Divides a cell's PRBs.
 struct CellRole
 {
-    /// A packet that has been begun in a slice without PRBs waits until there are some.
-    static constexpr double MAX_HOL_MS = 1000;
-
     City& city;
     Role& role;
 
-    Observation offered = role.Observe("offered_bps",
-                                       City::NUM_SLICES,
-                                       0,
-                                       CityBounds::BPS,
-                                       "bps",
-                                       "traffic of its users, by slice");
-    Observation queue = role.Observe(
-        "queue_bytes", City::NUM_SLICES, 0, 1e8, "bytes", "waiting in the cell, by slice");
-    Observation holDelay = role.Observe("hol_delay_ms",
-                                        City::NUM_SLICES,
-                                        0,
-                                        MAX_HOL_MS,
-                                        "ms",
-                                        "age of the oldest packet, by slice, at most 1 s");
-    Observation cqi =
-        role.Observe("mean_cqi", City::NUM_SLICES, 0, 15, "1", "mean CQI of its users, by slice");
-    Observation missed = role.Observe(
-        "missed_ratio", City::NUM_SLICES, 0, 1, "ratio", "bursts not satisfied, by slice");
-    Observation prbUse = role.Observe(
-        "prb_use_ratio", City::NUM_SLICES, 0, 1, "ratio", "part of its quota that a slice used");
+    CellSlices slices{role, City::NUM_SLICES};
     Observation budget =
         role.Observe("msp_0_budget_ratio",
                      City::NUM_SLICES,
@@ -66,14 +45,7 @@ struct CellRole
     /// Part of the PRBs that all slices used.
     double GetUtilisation(uint32_t c) const
     {
-        double used = 0;
-        double quota = 0;
-        for (uint32_t s = 0; s < City::NUM_SLICES; ++s)
-        {
-            used += static_cast<double>(city.GetRadio(c, s).prbSlotsUsed);
-            quota += static_cast<double>(city.GetRadio(c, s).prbSlotsQuota);
-        }
-        return quota > 0 ? used / quota : 0;
+        return PrbUtilisation(city.GetRadio(c));
     }
 
     void Observe() const
@@ -82,18 +54,12 @@ struct CellRole
         {
             for (uint32_t s = 0; s < City::NUM_SLICES; ++s)
             {
-                const auto& radio = city.GetRadio(c, s);
-                const auto quota = std::max(1.0, static_cast<double>(radio.prbSlotsQuota));
                 const std::array shares{1.0F, 1.0F, 1.0F};
-                offered(c, s) =
-                    static_cast<float>(city.GetOfferedBps(0, c, s) + city.GetOfferedBps(1, c, s));
-                queue(c, s) = static_cast<float>(radio.queueBytes);
-                holDelay(c, s) = static_cast<float>(
-                    std::min(MAX_HOL_MS, radio.headOfLineDelay.GetSeconds() * 1e3));
-                cqi(c, s) = static_cast<float>(radio.meanCqi);
-                missed(c, s) =
-                    static_cast<float>(1 - city.GetMonitor().Get({}, c, s).GetSatisfiedRatio());
-                prbUse(c, s) = static_cast<float>(static_cast<double>(radio.prbSlotsUsed) / quota);
+                slices.Write(c,
+                             s,
+                             city.GetRadio(c, s),
+                             city.GetOfferedBps(0, c, s) + city.GetOfferedBps(1, c, s),
+                             city.GetMonitor().Get({}, c, s).GetSatisfiedRatio());
                 budget(c, s) = static_cast<float>(city.DivideSlices(c, shares)[s]);
             }
             for (uint32_t p = 0; p < City::NUM_PROVIDERS; ++p)

@@ -6,6 +6,7 @@
 #include "metaverse/city.h"
 #include "scenarios/metaverse-city/cell-role.h"
 #include "scenarios/metaverse-city/provider-role.h"
+#include "scenarios/services/slice-fields.h"
 
 #include <string>
 #include <vector>
@@ -35,19 +36,11 @@ class CityMetrics
           m_covered(bridge.Metric("covered_ues", "1", "users that some cell serves")),
           m_pose(bridge.Metric(
               "pose_in_time_ratio", "ratio", "uplink pose samples that arrived in time")),
-          m_elevation(bridge.Metric("leo_elevation_deg", "deg", "elevation of the satellite"))
+          m_elevation(bridge.Metric("leo_elevation_deg", "deg", "elevation of the satellite")),
+          m_slices(bridge, City::SLICE_NAMES)
     {
         for (const std::string slice : City::SLICE_NAMES)
         {
-            m_satisfied.push_back(bridge.Metric("satisfied_ratio." + slice,
-                                                "ratio",
-                                                "bursts that arrived whole and in time"));
-            m_quality.push_back(bridge.Metric("quality_ratio." + slice,
-                                              "ratio",
-                                              "satisfied bursts, each times what it is worth"));
-            m_median.push_back(
-                bridge.Metric("delay_p50_ms." + slice, "ms", "median delay of satisfied bursts"));
-            m_tail.push_back(bridge.Metric("delay_p99_ms." + slice, "ms", "99th percentile of it"));
             for (const std::string provider : City::PROVIDER_NAMES)
             {
                 m_bySlice.push_back(
@@ -93,13 +86,9 @@ class CityMetrics
         m_late() = all.GetLostRatio(LossCause::LATE);
         m_compute() = all.GetLostRatio(LossCause::COMPUTE);
         m_pad() = monitor.Get({}, {}, City::XURLLC).GetPadRatio();
+        m_slices.Write(monitor);
         for (uint32_t slice = 0; slice < City::NUM_SLICES; ++slice)
         {
-            const auto report = monitor.Get({}, {}, slice);
-            m_satisfied[slice]() = report.GetSatisfiedRatio();
-            m_quality[slice]() = report.GetQualityRatio();
-            m_median[slice]() = monitor.GetDelayQuantile(slice, 0.5).GetSeconds() * 1e3;
-            m_tail[slice]() = monitor.GetDelayQuantile(slice, 0.99).GetSeconds() * 1e3;
             for (uint32_t provider = 0; provider < City::NUM_PROVIDERS; ++provider)
             {
                 m_bySlice[slice * City::NUM_PROVIDERS + provider]() =
@@ -147,10 +136,7 @@ class CityMetrics
     qntn::Metric m_covered;
     qntn::Metric m_pose;
     qntn::Metric m_elevation;
-    std::vector<qntn::Metric> m_satisfied; ///< by slice
-    std::vector<qntn::Metric> m_quality;
-    std::vector<qntn::Metric> m_median;
-    std::vector<qntn::Metric> m_tail;
+    SliceMetrics m_slices;
     std::vector<qntn::Metric> m_bySlice; ///< [slice][provider]
     std::vector<qntn::Metric> m_cpu;     ///< by provider
     std::vector<qntn::Metric> m_prb;     ///< by cell

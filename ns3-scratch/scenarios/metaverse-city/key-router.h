@@ -27,8 +27,7 @@ struct KeyRouter
                                      CityBounds::KEY_BPS,
                                      "bps",
                                      "change of the relation's pool");
-    Observation demand =
-        role.Observe("key_demand_bps", 1, 0, CityBounds::BPS, "bps", "key asked for");
+    Observation demand = role.Observe("key_demand_bps", 1, 0, MOST_BPS, "bps", "key asked for");
     Observation waiting =
         role.Observe("waiting_requests", 1, 0, 1e6, "1", "requests that wait for key");
     Observation headWait =
@@ -36,7 +35,7 @@ struct KeyRouter
     Observation blocked =
         role.Observe("blocked_ratio", 1, 0, 1, "ratio", "bursts lost for want of key");
     Observation xurllc =
-        role.Observe("xurllc_bps", 1, 0, CityBounds::BPS, "bps", "xURLLC traffic to encrypt");
+        role.Observe("xurllc_bps", 1, 0, MOST_BPS, "bps", "xURLLC traffic to encrypt");
     Observation limit =
         role.Observe("key_limit_ratio", 1, 0, 1, "ratio", "fill that the key budget allows");
     Observation open = role.Observe(

@@ -26,7 +26,7 @@ struct ProviderRole
     Observation offered = role.Observe("offered_bps",
                                        City::NUM_CELLS* City::NUM_SLICES,
                                        0,
-                                       CityBounds::BPS,
+                                       MOST_BPS,
                                        "bps",
                                        "traffic of own users, [cell][slice] in one row");
     Observation numUes =
@@ -44,7 +44,7 @@ struct ProviderRole
     Observation keyDemand = role.Observe("key_demand_bps",
                                          City::NUM_CELLS,
                                          0,
-                                         CityBounds::BPS,
+                                         MOST_BPS,
                                          "bps",
                                          "key asked for, by the relation to each cell");
     Observation keyFill = role.Observe(

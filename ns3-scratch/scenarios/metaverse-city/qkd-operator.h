@@ -30,19 +30,15 @@ struct QkdOperator
                                         CityBounds::KEY_BPS,
                                         "bps",
                                         "change of each relation's pool");
-    Observation keyDemand = role.Observe("key_demand_bps",
-                                         City::NUM_RELATIONS,
-                                         0,
-                                         CityBounds::BPS,
-                                         "bps",
-                                         "key asked for, by relation");
+    Observation keyDemand = role.Observe(
+        "key_demand_bps", City::NUM_RELATIONS, 0, MOST_BPS, "bps", "key asked for, by relation");
     Observation linkFill =
         role.Observe("link_fill_ratio", numLinks, 0, 1, "ratio", "fill of each link's pool");
     Observation siteDemand =
         role.Observe("site_demand_bps",
                      numSites,
                      0,
-                     CityBounds::BPS,
+                     MOST_BPS,
                      "bps",
                      "key asked for by the relations whose shortest path needs the site");
     Observation siteOpen =

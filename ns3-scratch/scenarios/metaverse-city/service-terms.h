@@ -4,11 +4,10 @@
 
 #include "bridge/role.h"
 #include "metaverse/city.h"
+#include "scenarios/services/slice-fields.h"
 
 #include <algorithm>
 #include <optional>
-#include <string>
-#include <vector>
 
 namespace qntn
 {
@@ -16,26 +15,18 @@ namespace qntn
 /// Upper bounds of observations that several roles have.
 struct CityBounds
 {
-    static constexpr double BPS = 1e9;
     static constexpr double KEY_BPS = 1e7;
 };
 
-/// Reward terms that every role has: what its own users missed, as a part of all that ended in the
-/// city, so that the terms of a role's agents sum up to the city's.
+/// Reward terms that every role has.
 struct ServiceTerms
 {
     explicit ServiceTerms(Role& role)
         : satisfied(role.Term("satisfied_ratio", "ratio", "own bursts whole and in time")),
           pad(role.Term(
-              "xurllc_otp_ratio", "ratio", "own xURLLC in time under one-time pad, of the city's"))
+              "xurllc_otp_ratio", "ratio", "own xURLLC in time under one-time pad, of the city's")),
+          missed(role, City::SLICE_NAMES, "city")
     {
-        for (const std::string slice : City::SLICE_NAMES)
-        {
-            missed.push_back(role.Term(slice + "_missed_ratio",
-                                       "ratio",
-                                       "quality that own users missed, of all " + slice +
-                                           " bursts of the city"));
-        }
     }
 
     void Write(const City& city,
@@ -43,23 +34,17 @@ struct ServiceTerms
                std::optional<uint32_t> provider,
                std::optional<uint32_t> cell) const
     {
-        satisfied(agent) = city.GetMonitor().Get(provider, cell, {}).GetSatisfiedRatio();
-        for (uint32_t slice = 0; slice < City::NUM_SLICES; ++slice)
-        {
-            const auto all = city.GetMonitor().Get({}, {}, slice);
-            const auto own = city.GetMonitor().Get(provider, cell, slice);
-            const double ended = std::max(1.0, static_cast<double>(all.endedBursts));
-            missed[slice](agent) = (static_cast<double>(own.endedBursts) - own.quality) / ended;
-            if (slice == City::XURLLC)
-            {
-                pad(agent) = static_cast<double>(own.padBursts) / ended;
-            }
-        }
+        const auto& monitor = city.GetMonitor();
+        satisfied(agent) = monitor.Get(provider, cell, {}).GetSatisfiedRatio();
+        pad(agent) =
+            static_cast<double>(monitor.Get(provider, cell, City::XURLLC).padBursts) /
+            std::max(1.0, static_cast<double>(monitor.Get({}, {}, City::XURLLC).endedBursts));
+        missed.Write(monitor, agent, provider, cell);
     }
 
     Term satisfied;
     Term pad;
-    std::vector<Term> missed;
+    MissedTerms missed;
 };
 
 } // namespace qntn

@@ -3,6 +3,7 @@
 #define QNTN_SCENARIOS_RURAL_LEO_RURAL_BUILD_H
 
 // How Rural is put together.
+#include "metaverse/radio-slices.h"
 #include "metaverse/urllc-source.h"
 #include "metaverse/xr-source.h"
 #include "ran/antenna.h"
@@ -37,22 +38,6 @@ inline constexpr double WATCHING_RATE_RATIO = 0.5;
 inline constexpr double EDGE_CORES = 8;   // never scarce here
 inline constexpr double KEY_LINK_KM = 20; // from an edge server to a gateway
 inline constexpr double KEY_PULSE_RATE_HZ = 1e9;
-
-inline LossCause
-ToLossCause(DropCause cause)
-{
-    switch (cause)
-    {
-    case DropCause::LATE:
-        return LossCause::LATE;
-    case DropCause::OVERFLOW:
-        return LossCause::OVERFLOW;
-    case DropCause::RADIO:
-        return LossCause::RADIO;
-    default:
-        return LossCause::NO_COVERAGE;
-    }
-}
 
 } // namespace rural
 
@@ -321,7 +306,7 @@ Rural::RadioDelivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Ti
 inline void
 Rural::RadioDropped(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, DropCause cause)
 {
-    m_services->Dropped(flow, packet, rural::ToLossCause(cause));
+    m_services->Dropped(flow, packet, ToLossCause(cause));
 }
 
 inline void

@@ -4,6 +4,7 @@
 
 #include "bridge/bridge.h"
 #include "scenarios/rural-leo/rural-roles.h"
+#include "scenarios/services/slice-fields.h"
 
 #include <algorithm>
 #include <string>
@@ -29,20 +30,9 @@ class RuralMetrics
               "leo_delay_ms", "ms", "of light from the gateway to the users of satellites, mean")),
           m_hops(bridge.Metric("isl_hops", "1", "links between satellites on the way, mean")),
           m_late(bridge.Metric(
-              "late_ratio", "ratio", "bursts lost because they were late in the radio"))
+              "late_ratio", "ratio", "bursts lost because they were late in the radio")),
+          m_slices(bridge, Rural::SLICE_NAMES)
     {
-        for (const std::string slice : Rural::SLICE_NAMES)
-        {
-            m_satisfied.push_back(bridge.Metric("satisfied_ratio." + slice,
-                                                "ratio",
-                                                "bursts that arrived whole and in time"));
-            m_quality.push_back(bridge.Metric("quality_ratio." + slice,
-                                              "ratio",
-                                              "satisfied bursts, each times what it is worth"));
-            m_tail.push_back(bridge.Metric("delay_p99_ms." + slice,
-                                           "ms",
-                                           "99th percentile of the delay of satisfied bursts"));
-        }
         for (const std::string cell : Rural::CELL_NAMES)
         {
             m_prb.push_back(
@@ -60,13 +50,7 @@ class RuralMetrics
         m_delay() = rural.GetSatelliteDelayS() * 1e3;
         m_hops() = rural.GetMeanIslHops();
         m_late() = monitor.Get({}, {}, {}).GetLostRatio(LossCause::LATE);
-        for (uint32_t slice = 0; slice < Rural::NUM_SLICES; ++slice)
-        {
-            const auto report = monitor.Get({}, {}, slice);
-            m_satisfied[slice]() = report.GetSatisfiedRatio();
-            m_quality[slice]() = report.GetQualityRatio();
-            m_tail[slice]() = monitor.GetDelayQuantile(slice, 0.99).GetSeconds() * 1e3;
-        }
+        m_slices.Write(monitor);
         double onSatellite = 0;
         double elevation_deg = -90;
         for (uint32_t cell = 0; cell < Rural::NUM_CELLS; ++cell)
@@ -93,9 +77,7 @@ class RuralMetrics
     qntn::Metric m_delay;
     qntn::Metric m_hops;
     qntn::Metric m_late;
-    std::vector<qntn::Metric> m_satisfied; ///< by slice
-    std::vector<qntn::Metric> m_quality;
-    std::vector<qntn::Metric> m_tail;
+    SliceMetrics m_slices;
     std::vector<qntn::Metric> m_prb; ///< by cell
     std::vector<qntn::Metric> m_ues;
 };

@@ -3,6 +3,7 @@
 #define QNTN_SCENARIOS_RURAL_LEO_RURAL_OBSERVE_H
 
 // What Rural tells about itself, and how it is steered.
+#include "metaverse/radio-slices.h"
 #include "ran/quota.h"
 #include "scenarios/rural-leo/rural-build.h"
 #include "scenarios/rural-leo/rural.h"
@@ -17,14 +18,7 @@ namespace qntn
 inline void
 Rural::SetSliceShares(uint32_t cell, std::span<const float> shares)
 {
-    const auto prbs = LargestRemainder(DivideSlices(cell, shares), m_ran->GetNumPrbs(cell));
-    for (uint32_t slice = 0; slice < prbs.size(); ++slice)
-    {
-        m_ran->SetPrbQuota(
-            cell,
-            slice,
-            {.dedicated = prbs[slice], .minimum = prbs[slice], .maximum = prbs[slice]});
-    }
+    DividePrbs(*m_ran, cell, DivideSlices(cell, shares));
 }
 
 inline std::vector<double>
@@ -42,7 +36,6 @@ Rural::GetProvider(uint32_t provider)
 inline void
 Rural::Observe()
 {
-    constexpr double SMOOTHING_S = 1;
     const ns3::Time now = ns3::Simulator::Now();
     const double step_s = (now - m_observedAt).GetSeconds();
     m_observedAt = now;
@@ -55,16 +48,11 @@ Rural::Observe()
             sum = {};
             for (uint32_t provider = 0; provider < NUM_PROVIDERS; ++provider)
             {
-                const auto part = m_ran->TakeReport(cell, provider * NUM_SLICES + slice);
-                sum.prbSlotsUsed += part.prbSlotsUsed;
-                sum.prbSlotsQuota += part.prbSlotsQuota;
-                sum.queueBytes += part.queueBytes;
-                sum.headOfLineDelay = std::max(sum.headOfLineDelay, part.headOfLineDelay);
-                sum.meanCqi = std::max(sum.meanCqi, part.meanCqi);
-                double& level = m_offered_bps[(provider * NUM_CELLS + cell) * NUM_SLICES + slice];
+                Add(sum, m_ran->TakeReport(cell, provider * NUM_SLICES + slice));
                 const auto bytes = GetMonitor().Get(provider, cell, slice).offeredBytes;
-                level += (8.0 * static_cast<double>(bytes) / step_s - level) *
-                         std::min(1.0, step_s / SMOOTHING_S);
+                Smooth(m_offered_bps[(provider * NUM_CELLS + cell) * NUM_SLICES + slice],
+                       8.0 * static_cast<double>(bytes) / step_s,
+                       step_s);
             }
         }
     }
@@ -95,6 +83,12 @@ inline const SliceReport&
 Rural::GetRadio(uint32_t cell, uint32_t slice) const
 {
     return m_radio.at(cell * NUM_SLICES + slice);
+}
+
+inline std::span<const SliceReport>
+Rural::GetRadio(uint32_t cell) const
+{
+    return {&m_radio.at(cell * NUM_SLICES), NUM_SLICES};
 }
 
 inline double

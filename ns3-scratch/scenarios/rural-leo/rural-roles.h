@@ -3,35 +3,25 @@
 #define QNTN_SCENARIOS_RURAL_LEO_RURAL_ROLES_H
 
 #include "bridge/role.h"
+#include "metaverse/radio-slices.h"
 #include "scenarios/rural-leo/rural.h"
+#include "scenarios/services/slice-fields.h"
 
 #include "ns3/simulator.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
-#include <string>
-#include <vector>
 
 namespace qntn
 {
 
-inline constexpr double RURAL_MAX_BPS = 1e9; ///< of observations
-
-/// Reward terms of both roles: what own users missed, as a part of all that ended in the country,
-/// so that the terms of a role's agents sum up to the country's.
+/// Reward terms of both roles.
 struct RuralTerms
 {
     explicit RuralTerms(Role& role)
-        : satisfied(role.Term("satisfied_ratio", "ratio", "own bursts whole and in time"))
+        : satisfied(role.Term("satisfied_ratio", "ratio", "own bursts whole and in time")),
+          missed(role, Rural::SLICE_NAMES, "country")
     {
-        for (const std::string slice : Rural::SLICE_NAMES)
-        {
-            missed.push_back(role.Term(slice + "_missed_ratio",
-                                       "ratio",
-                                       "quality that own users missed, of all " + slice +
-                                           " bursts of the country"));
-        }
     }
 
     void Write(const Rural& rural,
@@ -40,48 +30,20 @@ struct RuralTerms
                std::optional<uint32_t> cell) const
     {
         satisfied(agent) = rural.GetMonitor().Get(provider, cell, {}).GetSatisfiedRatio();
-        for (uint32_t slice = 0; slice < Rural::NUM_SLICES; ++slice)
-        {
-            const auto all = rural.GetMonitor().Get({}, {}, slice);
-            const auto own = rural.GetMonitor().Get(provider, cell, slice);
-            missed[slice](agent) = (static_cast<double>(own.endedBursts) - own.quality) /
-                                   std::max(1.0, static_cast<double>(all.endedBursts));
-        }
+        missed.Write(rural.GetMonitor(), agent, provider, cell);
     }
 
     Term satisfied;
-    std::vector<Term> missed; ///< by slice
+    MissedTerms missed;
 };
 
 /// Divides the PRBs of a gNB or a satellite.
 struct RuralCellRole
 {
-    /// A packet that has been begun in a slice without PRBs waits until there are some.
-    static constexpr double MAX_HOL_MS = 1000;
-
     Rural& rural;
     Role& role;
 
-    Observation offered = role.Observe("offered_bps",
-                                       Rural::NUM_SLICES,
-                                       0,
-                                       RURAL_MAX_BPS,
-                                       "bps",
-                                       "traffic of its users, by slice");
-    Observation queue = role.Observe(
-        "queue_bytes", Rural::NUM_SLICES, 0, 1e8, "bytes", "waiting in the cell, by slice");
-    Observation holDelay = role.Observe("hol_delay_ms",
-                                        Rural::NUM_SLICES,
-                                        0,
-                                        MAX_HOL_MS,
-                                        "ms",
-                                        "age of the oldest packet, by slice, at most 1 s");
-    Observation cqi =
-        role.Observe("mean_cqi", Rural::NUM_SLICES, 0, 15, "1", "mean CQI of its users, by slice");
-    Observation missed = role.Observe(
-        "missed_ratio", Rural::NUM_SLICES, 0, 1, "ratio", "bursts not satisfied, by slice");
-    Observation prbUse = role.Observe(
-        "prb_use_ratio", Rural::NUM_SLICES, 0, 1, "ratio", "part of its quota that a slice used");
+    CellSlices slices{role, Rural::NUM_SLICES};
     Observation numUes =
         role.Observe("num_ues", Rural::NUM_PROVIDERS, 0, 60, "1", "users in the cell, by provider");
     Observation available = role.Observe("available", 1, 0, 1, "bool", "whether the cell is on");
@@ -101,14 +63,7 @@ struct RuralCellRole
     /// Part of the PRBs that all slices used.
     double GetUtilisation(uint32_t c) const
     {
-        double used = 0;
-        double quota = 0;
-        for (uint32_t s = 0; s < Rural::NUM_SLICES; ++s)
-        {
-            used += static_cast<double>(rural.GetRadio(c, s).prbSlotsUsed);
-            quota += static_cast<double>(rural.GetRadio(c, s).prbSlotsQuota);
-        }
-        return quota > 0 ? used / quota : 0;
+        return PrbUtilisation(rural.GetRadio(c));
     }
 
     void Observe(ns3::Time epoch) const
@@ -118,17 +73,11 @@ struct RuralCellRole
         {
             for (uint32_t s = 0; s < Rural::NUM_SLICES; ++s)
             {
-                const auto& radio = rural.GetRadio(c, s);
-                const auto quota = std::max(1.0, static_cast<double>(radio.prbSlotsQuota));
-                offered(c, s) =
-                    static_cast<float>(rural.GetOfferedBps(0, c, s) + rural.GetOfferedBps(1, c, s));
-                queue(c, s) = static_cast<float>(radio.queueBytes);
-                holDelay(c, s) = static_cast<float>(
-                    std::min(MAX_HOL_MS, radio.headOfLineDelay.GetSeconds() * 1e3));
-                cqi(c, s) = static_cast<float>(radio.meanCqi);
-                missed(c, s) =
-                    static_cast<float>(1 - rural.GetMonitor().Get({}, c, s).GetSatisfiedRatio());
-                prbUse(c, s) = static_cast<float>(static_cast<double>(radio.prbSlotsUsed) / quota);
+                slices.Write(c,
+                             s,
+                             rural.GetRadio(c, s),
+                             rural.GetOfferedBps(0, c, s) + rural.GetOfferedBps(1, c, s),
+                             rural.GetMonitor().Get({}, c, s).GetSatisfiedRatio());
             }
             for (uint32_t p = 0; p < Rural::NUM_PROVIDERS; ++p)
             {
@@ -164,7 +113,7 @@ struct RuralProviderRole
     Observation offered = role.Observe("offered_bps",
                                        Rural::NUM_CELLS* Rural::NUM_SLICES,
                                        0,
-                                       RURAL_MAX_BPS,
+                                       MOST_BPS,
                                        "bps",
                                        "traffic of own users, [cell][slice] in one row");
     Observation numUes =

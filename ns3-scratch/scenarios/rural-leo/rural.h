@@ -88,6 +88,8 @@ class Rural
     const ServiceMonitor& GetMonitor() const;
     /// Radio counters of a slice of a cell, of all providers together.
     const SliceReport& GetRadio(uint32_t cell, uint32_t slice) const;
+    /// The same of all slices.
+    std::span<const SliceReport> GetRadio(uint32_t cell) const;
     /// Smoothed over about a second.
     double GetOfferedBps(uint32_t provider, uint32_t cell, uint32_t slice) const;
     uint32_t GetNumUsers(uint32_t provider, uint32_t cell) const;
