@@ -95,6 +95,11 @@ RanNetwork::RunMiniSlot(uint32_t cellIndex, uint32_t sliceId)
 {
     Cell& cell = m_cells[cellIndex];
     Side& side = cell.sides[DOWNLINK];
+    cell.miniSlots[sliceId].next = {};
+    if (!m_channel->IsAvailable(cellIndex))
+    {
+        return; // it has failed since the slot began
+    }
     m_candidates.clear();
     for (const uint32_t u : cell.users)
     {
@@ -110,7 +115,6 @@ RanNetwork::RunMiniSlot(uint32_t cellIndex, uint32_t sliceId)
     ScheduleMiniSlot(cellIndex, sliceId, m_candidates);
     Transmit(cellIndex, DOWNLINK);
     side.grants.clear();
-    cell.miniSlots[sliceId].next = {};
     const auto waits = [&](uint32_t f)
     {
         const auto& flow = m_flows.GetFlows()[f];

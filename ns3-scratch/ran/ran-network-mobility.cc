@@ -325,7 +325,8 @@ RanNetwork::GetAccount(uint32_t flowId) const
 const RadioUse&
 RanNetwork::GetUse(uint32_t flowId) const
 {
-    return m_states[flowId].use;
+    static const RadioUse NONE;
+    return m_started ? m_states[flowId].use : NONE;
 }
 
 const RadioUse&

@@ -311,3 +311,21 @@ TEST_CASE("the same seed gives the same run, another seed another")
     CHECK(trace(1) == trace(1));
     CHECK(trace(1) != trace(2));
 }
+
+TEST_CASE("a cell that fails within a slot sends no more mini-slots")
+{
+    RanFixture bench(1);
+    bench.AddGnb(0, 0);
+    bench.ran->SetMiniSlots(0, 2);
+    const auto flow = bench.ran->AddFlow(bench.AddUser(60, 0), 0, MilliSeconds(50));
+    bench.ran->AssignStreams(1);
+    bench.ran->Start();
+    bench.ran->SetPrbQuota(0, 0, {0, 106, 106});
+    bench.Offer(flow, 200e6, 1400);
+    bench.ran->ScheduleOutage(0, MicroSeconds(100'100), MicroSeconds(200'100));
+    bench.Run(0.100101); // the slot goes on to 0.1005
+    const auto blocks = bench.ran->GetUse(flow).blocks;
+    bench.Run(0.05);
+    CHECK(blocks > 100);
+    CHECK(bench.ran->GetUse(flow).blocks == blocks);
+}
