@@ -47,12 +47,12 @@ def test_train_takes_another_algorithm_and_names_the_folder_after_it(tmp_path, m
 def test_evaluate_prints_rows(run):
     result = CliRunner().invoke(app, ["evaluate", str(run), "--episodes", "3", "--json"], catch_exceptions=False)
     rows = {row["policy"]: row for row in json.loads(result.stdout)}
-    assert list(rows) == ["trained", "random", "equal-share", "proportional-to-demand"]
+    assert list(rows) == ["trained", "random", "equal-share", "proportional-to-demand", "model-predictive"]
     for row in rows.values():
         assert row["utility_ci95_low"] <= row["utility"] <= row["utility_ci95_high"]
         assert row["gain"] == pytest.approx(rows["trained"]["utility"] - row["utility"])
     assert (run / "evaluation.csv").exists()
-    assert len((run / "episodes.csv").read_text().splitlines()) == 1 + 4 * 3
+    assert len((run / "episodes.csv").read_text().splitlines()) == 1 + len(rows) * 3
 
 
 def test_headroom_prints_rows():
