@@ -55,7 +55,7 @@ fi
 stamp=$(find pyproject.toml ns3-scratch pybridge -name 'pyproject.toml' -o -name 'CMakeLists.txt' -o -name '*.cmake' | sort | xargs cat | sha256sum)
 if [[ ! -f .venv/built || $(<.venv/built) != "$stamp" || ! -d .build ]]; then
   echo "Building qntn (minutes the first time)"
-  "${pip[@]}" -e . -Ccmake.define.QNTN_TESTS=ON
+  "${pip[@]}" -e . --config-settings=cmake.define.QNTN_TESTS=ON
   echo "$stamp" >.venv/built
 else
   .venv/bin/qntn build --quiet
