@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 import pybridge
 from agents import study_commands
@@ -258,11 +259,8 @@ def bound(name: ScenarioName, as_json: Json = False) -> None:
             ]
         )
         return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
     console = Console()
-    console.print(table)
+    console.print(_table(rows))
     console.print(
         f"least cost {placement.cost:,.2f} with cost set {label}, {placement.inline_relays} relays between spans; "
         f"without integrality {placement.relaxed_cost:,.2f}",
@@ -342,10 +340,21 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(*rows[0])
+    Console().print(_table(rows))
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    """Row objects as a table; its headings may wrap between words."""
+    first, *others = (name.replace("_", " ") for name in rows[0])
+    table = Table(
+        Column(first, no_wrap=True),
+        *(Column(name, justify="right") for name in others),
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    return table
 
 
 @bench.command("guest")
@@ -357,13 +366,7 @@ def bench_guest(
     from pybridge.guest import bench as measure
 
     rows = measure.guests(round_trips)
-    if as_json:
-        print_json(rows)
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    _print_rows(rows, as_json)
 
 
 @bench.command("learner")
@@ -380,13 +383,7 @@ def bench_learner(
     with _bar(console) as bar:
         tasks = {seed: bar.add_task(f"seed {seed}", total=steps) for seed in range(1, seeds + 1)}
         rows = yardstick.learner(steps, seeds, override or (), lambda seed, n: bar.update(tasks[seed], completed=n))
-    if as_json:
-        print_json(rows)
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
+    _print_rows(rows, as_json)
 
 
 @bench.command("training")

@@ -51,12 +51,17 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         self.render_mode = None
         self.possible_agents = list(self.schema.agent_ids)
         self.agents: list[str] = []
-        self._place = {agent: (role, index) for role in self.schema.roles for index, agent in enumerate(role.agent_ids)}
+        self._roles = [(role, role.agent_ids) for role in self.schema.roles]
+        self._place = {agent: (role, index) for role, agents in self._roles for index, agent in enumerate(agents)}
         self._action_arrays = {
             role.name: np.zeros((1, role.num_agents, role.action_size), np.float32) for role in self.schema.roles
         }
-        self._action_rows = {
-            agent: self._action_arrays[role.name][0, index] for agent, (role, index) in self._place.items()
+        self._action_parts = {
+            agent: [
+                (field.name, (field.size,), self._action_arrays[role.name][0, index, field.span])
+                for field in role.actions
+            ]
+            for agent, (role, index) in self._place.items()
         }
         self._observation_spaces = {role.name: observation_space(role) for role in self.schema.roles}
         self._no_mask = {
@@ -64,6 +69,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
             for role in self.schema.roles
         }
         self._masks: dict[str, Mask] = {}
+        self._acting: dict[str, frozenset[str]] = {}  # role -> its agents that act
         self._mask_bytes: dict[str, bytes] = {}
         self._terminations = {ended: dict.fromkeys(self.possible_agents, ended) for ended in (False, True)}
         self.action_spaces = {
@@ -116,11 +122,9 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         present = self._present(batch)
         told = self.agents if present == self.agents else self._told(present)
         observations = self._observations(batch)
-        rewards = {
-            agent: reward
-            for role in self.schema.roles
-            for agent, reward in zip(role.agent_ids, batch.rewards[role.name][0].tolist(), strict=True)
-        }
+        rewards: dict[str, float] = {}
+        for role, agents in self._roles:
+            rewards.update(zip(agents, batch.rewards[role.name][0].tolist(), strict=True))
         infos = self._infos(batch)
         self.agents = [] if terminated or truncated else present
         if len(told) == len(self.possible_agents):
@@ -146,7 +150,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         """There is no picture of a running episode; see `qntn run`."""
 
     def _present(self, batch: Batch) -> list[str]:
-        if all(present.all() for present in batch.present.values()):
+        if not any(0 in present.tobytes() for present in batch.present.values()):
             return list(self.possible_agents)
         return [agent for agent, (role, i) in self._place.items() if batch.present[role.name][0, i]]
 
@@ -161,7 +165,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
 
     def _to_arrays(self, actions: Mapping[str, Action | None]) -> dict[str, npt.NDArray[np.float32]]:
         """Writes dict actions into arrays; the simulators' own memory stays as it is until they are checked."""
-        acting = {agent for agent in self.agents if self._masks[agent] is not self._no_mask[self._place[agent][0].name]}
+        acting = {agent for agents in self._acting.values() for agent in agents} if self.agents else set()
         for agent, action in actions.items():
             if agent not in self._place:
                 raise ActionError(f"no agent {agent!r}{suggest(agent, self._place)}")
@@ -169,17 +173,35 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
                 continue
             if agent not in acting:
                 raise ActionError(f"{agent}: does not act in this step; leave it out or give it {{}}")
-            _write(self._place[agent][0], agent, action, self._action_rows[agent])
+            self._write(agent, action)
             acting.discard(agent)
         if acting:
             raise ActionError(f"no action for {', '.join(sorted(acting))}, which act in this step")
         return self._action_arrays
 
+    def _write(self, agent: str, action: Action) -> None:
+        """Writes a dict action into the agent's row of numbers."""
+        parts = self._action_parts[agent]
+        if len(action) != len(parts):
+            _refuse_names(self._place[agent][0], agent, action)
+        for name, shape, target in parts:
+            try:
+                value = action[name]
+            except KeyError:
+                _refuse_names(self._place[agent][0], agent, action)
+            found = value.shape if isinstance(value, np.ndarray) else np.shape(value)
+            if found != shape:
+                raise ActionError(f"{agent}: {name} has shape {found}, expected {shape}")
+            try:
+                target[:] = value
+            except (TypeError, ValueError) as error:
+                raise ActionError(f"{agent}: {name} is {value!r}, expected numbers: {error}") from None
+
     def _observations(self, batch: Batch) -> dict[str, Observation]:
         observations = {}
-        for role in self.schema.roles:
+        for role, agents in self._roles:
             self._update_masks(role, batch)
-            for agent, row in zip(role.agent_ids, batch.observations[role.name][0], strict=True):
+            for agent, row in zip(agents, batch.observations[role.name][0], strict=True):
                 observations[agent] = {"observation": row, "action_mask": self._masks[agent]}
         return observations
 
@@ -192,14 +214,15 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         self._mask_bytes[role.name] = now
         for index, agent in enumerate(role.agent_ids):
             self._masks[agent] = _mask(role, masks[index]) if acts[index] else self._no_mask[role.name]
+        self._acting[role.name] = frozenset(agent for agent, act in zip(role.agent_ids, acts, strict=True) if act)
 
     def _infos(self, batch: Batch) -> dict[str, dict[str, Any]]:
         metrics, time_s, seed = batch.metrics[0], float(batch.time_s[0]), int(batch.seeds[0])
         return {
             agent: {"acts": acts, "terms": terms, "metrics": metrics, "time_s": time_s, "seed": seed}
-            for role in self.schema.roles
+            for role, agents in self._roles
             for agent, acts, terms in zip(
-                role.agent_ids,
+                agents,
                 batch.acts[role.name][0].astype(np.bool_).tolist(),
                 batch.terms[role.name][0],
                 strict=True,
@@ -214,21 +237,6 @@ def _mask(role: Role, row: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.in
         else np.ones(1, np.int8)
         for field in role.actions
     }
-
-
-def _write(role: Role, agent: str, action: Action, row: npt.NDArray[np.float32]) -> None:
-    """Writes a dict action into the agent's row of numbers."""
-    if len(action) != len(role.actions) or any(field.name not in action for field in role.actions):
-        _refuse_names(role, agent, action)
-    for field in role.actions:
-        value = action[field.name]
-        shape = value.shape if isinstance(value, np.ndarray) else np.shape(value)
-        if shape != (field.size,):
-            raise ActionError(f"{agent}: {field.name} has shape {shape}, expected ({field.size},)")
-        try:
-            row[field.offset : field.offset + field.size] = value
-        except (TypeError, ValueError) as error:
-            raise ActionError(f"{agent}: {field.name} is {value!r}, expected numbers: {error}") from None
 
 
 def _refuse_names(role: Role, agent: str, action: Action) -> NoReturn:
