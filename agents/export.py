@@ -88,7 +88,7 @@ class RoleModule(nn.Module):
             outputs = rows[:, start : start + head.num_outputs]
             start += head.num_outputs
             allowed = masks[:, field.mask_span]
-            actions.append(head.action(head.sample(outputs, allowed, None), allowed))
+            actions.append(head.action(head.mode(outputs, allowed), allowed))
         return torch.cat(actions, dim=-1).reshape(batch, agents, -1)
 
     def _outputs(self, own: Tensor) -> Tensor:

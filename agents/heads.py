@@ -18,6 +18,9 @@ simulator cannot mean it, and the mask is ignored.
 The *prior* is an offset of the outputs, computed from raw observations: the logarithm of the demand's shares for a
 simplex that names its demand, and one unit in favour of the default choice for a categorical. A new network
 outputs almost nothing, so a new policy is a noisy version of the heuristic, and what it learns is the difference.
+
+`draw` is what acts, on arrays, because numpy takes a quarter of torch's time for the few rows of a step; all else is
+of the update and the export, on tensors.
 """
 
 from __future__ import annotations
@@ -37,10 +40,14 @@ if TYPE_CHECKING:
     from pybridge import ActionField
 
 FORBIDDEN = -1e9  # logit of a masked choice: finite, so that 0 * log 0 is 0
+TINY = 1e-30  # added before a logarithm
 
 
 class Head(nn.Module, ABC):
-    """Distribution of one action field. `outputs` [N, num_outputs], `mask` [N, mask_size], latents [N, size]."""
+    """Distribution of one action field. `outputs` [N, num_outputs], `mask` [N, mask_size], latents [N, size].
+
+    Tensors, but for `draw` and `prior`.
+    """
 
     num_outputs: int
 
@@ -50,8 +57,12 @@ class Head(nn.Module, ABC):
         self.size = int(field.size)
 
     @abstractmethod
-    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Draw a latent; without a generator, the most likely one."""
+    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
+        """A latent and its action, drawn; without a generator, the most likely ones."""
+
+    @abstractmethod
+    def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """The most likely latent."""
 
     @abstractmethod
     def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,12 +93,18 @@ class CategoricalHead(Head):
         allowed = some_allowed(mask.view(shape))
         return torch.log_softmax(outputs.view(shape).masked_fill(~allowed, FORBIDDEN), dim=-1)
 
-    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Exponential race: the choice with the largest p / Exp(1) has probability p."""
-        scores = self.log_probs(outputs, mask).exp()
-        if generator is not None:
-            scores = scores / torch.empty_like(scores).exponential_(generator=generator)
-        return scores.argmax(dim=-1).to(outputs.dtype)
+        shape = (-1, self.size, self.num_choices)
+        scores = np.where(any_allowed(mask.reshape(shape)), outputs.reshape(shape), FORBIDDEN)
+        if rng is not None:
+            scores = scores - np.log(rng.standard_exponential(scores.shape, np.float32) + TINY)
+        choices = scores.argmax(axis=-1).astype(np.float32)
+        return choices, choices
+
+    def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """The likeliest of the allowed choices."""
+        return self.log_probs(outputs, mask).argmax(dim=-1).to(outputs.dtype)
 
     def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Sums over the independent choices."""
@@ -122,12 +139,20 @@ class BernoulliHead(Head):
         allowed = some_allowed(mask.view(-1, self.size, 2))
         return outputs.masked_fill(~allowed[..., 1], FORBIDDEN).masked_fill(~allowed[..., 0], -FORBIDDEN)
 
-    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Each by its own probability."""
-        logits = self.logits(outputs, mask)
-        if generator is None:
-            return (logits > 0).to(outputs.dtype)
-        return (torch.rand(logits.shape, generator=generator) < torch.sigmoid(logits)).to(outputs.dtype)
+        allowed = any_allowed(mask.reshape(-1, self.size, 2))
+        logits = np.where(allowed[..., 1], np.where(allowed[..., 0], outputs, -FORBIDDEN), FORBIDDEN)
+        threshold: Array | float = 0.0
+        if rng is not None:
+            uniform = rng.random(logits.shape, np.float32) + TINY
+            threshold = np.log(uniform / (1.0 + TINY - uniform))
+        decisions = (logits > threshold).astype(np.float32)
+        return decisions, decisions
+
+    def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """The likelier of the two."""
+        return (self.logits(outputs, mask) > 0).to(outputs.dtype)
 
     def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Sums over the independent decisions."""
@@ -160,11 +185,21 @@ class GaussianHead(Head):
         """Which latents count, [N, size]; None means all."""
         return None
 
-    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Mean plus noise."""
-        if generator is None:
-            return outputs
-        return outputs + self.log_std.exp() * torch.randn(outputs.shape, generator=generator)
+        latent = outputs
+        if rng is not None:
+            noise = rng.standard_normal(outputs.shape, np.float32)
+            latent = outputs + np.exp(self.log_std.detach().numpy()) * noise
+        return latent, self.act(latent, mask)
+
+    @abstractmethod
+    def act(self, latent: Array, mask: Array) -> Array:
+        """`action` on arrays."""
+
+    def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """The mean."""
+        return outputs
 
     def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Gaussian density of the latents that count."""
@@ -184,8 +219,12 @@ class SimplexHead(GaussianHead):
         """The allowed parts."""
         return some_allowed(mask)
 
-    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+    def act(self, latent: Array, mask: Array) -> Array:
         """Shares that sum to 1; a forbidden part gets exactly 0."""
+        return shares(latent, any_allowed(mask))
+
+    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """The same on tensors."""
         return torch.softmax(latent.masked_fill(~some_allowed(mask), FORBIDDEN), dim=-1)
 
     def prior(self, demand: Array | None) -> Array | float:
@@ -216,12 +255,21 @@ class DirichletHead(Head):
         mean = torch.softmax(outputs.masked_fill(~allowed, FORBIDDEN), dim=-1)
         return torch.where(allowed, self.LEAST + self.log_total.exp() * mean, 1.0)
 
-    def sample(self, outputs: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Normalised Gamma variates; without a generator, the mean."""
+        allowed = any_allowed(mask)
+        total = np.exp(self.log_total.detach().numpy())
+        parts = np.where(allowed, self.LEAST + total * shares(outputs, allowed), 1.0)
+        if rng is not None:
+            parts = rng.standard_gamma(parts, dtype=np.float32)
+        parts = np.maximum(parts, self.SMALLEST) * allowed
+        chosen = (parts / parts.sum(axis=-1, keepdims=True)).astype(np.float32)
+        return chosen, chosen
+
+    def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """The mean."""
         allowed = some_allowed(mask)
-        alpha = self._concentrations(outputs, allowed)
-        parts = alpha if generator is None else torch._standard_gamma(alpha, generator=generator)
-        parts = parts.clamp(min=self.SMALLEST) * allowed
+        parts = self._concentrations(outputs, allowed) * allowed
         return parts / parts.sum(-1, keepdim=True)
 
     def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
@@ -258,8 +306,12 @@ class BoxHead(GaussianHead):
         self.register_buffer("middle", torch.tensor((low + high) / 2, dtype=torch.float32))
         self.register_buffer("reach", torch.tensor((high - low) / 2, dtype=torch.float32))
 
-    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+    def act(self, latent: Array, mask: Array) -> Array:
         """Half-ranges from the middle, clipped."""
+        return np.asarray(self.middle.numpy() + self.reach.numpy() * np.clip(latent, -1.0, 1.0))
+
+    def action(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """The same on tensors."""
         return self.middle + self.reach * latent.clamp(-1.0, 1.0)
 
     def prior(self, demand: Array | None) -> Array | float:
@@ -271,6 +323,19 @@ def some_allowed(mask: Tensor) -> Tensor:
     """Boolean mask [..., C]; a row that forbids everything allows everything."""
     allowed = mask > 0
     return allowed | ~allowed.any(dim=-1, keepdim=True)
+
+
+def any_allowed(mask: Array) -> Array:
+    """`some_allowed` on arrays."""
+    allowed = mask > 0
+    return allowed if allowed.all() else allowed | ~allowed.any(axis=-1, keepdims=True)
+
+
+def shares(logits: Array, allowed: Array) -> Array:
+    """Softmax [..., C] over the allowed parts; exactly 0 elsewhere."""
+    logits = np.where(allowed, logits, FORBIDDEN)
+    parts = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(parts / parts.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
 def log_shares(demand: Array) -> Array:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Actors and critics: layers, memory, and the heads of `heads.py`.
+"""Actors and critics: layers, memory, and the heads of `heads.py`. How an actor acts is in `acting.py`.
 
 With `recurrent = "gru"` actor and critic have a *memory* (hidden state) for each agent of each environment. It is
 stored with each decision as it was before, so that an update can begin anywhere; without it, memories have size 0.
@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from agents.heads import Head, make_head
 from agents.normalise import Array
-from agents.policies import repair
 
 if TYPE_CHECKING:
     from agents.config import RoleConfig
@@ -101,27 +100,6 @@ class Actor(nn.Module):
                 self.parts, torch.split_with_sizes(outputs, self.splits, dim=-1), strict=True
             )
         ]
-
-    def act(
-        self, own: Array, prior: Array, masks: Array, memory: Array, generator: torch.Generator | None
-    ) -> tuple[Array, Array, Array]:
-        """Latents and actions, both [E, A, L], and the next memory, for arrays [E, A, ...]; greedy without a generator.
-
-        Without `action_masks` the distribution does not know of masks, and what they forbid is mended afterwards.
-        """
-        latents, actions = [], []
-        with torch.inference_mode():
-            outputs, after = self.body(torch.from_numpy(own), torch.from_numpy(memory))
-            rows = (outputs + torch.from_numpy(prior)).flatten(0, 1)
-            for head, _, output, mask in self.split(rows, torch.from_numpy(masks).flatten(0, 1)):
-                latents.append(head.sample(output, mask, generator))
-                actions.append(head.action(latents[-1], mask))
-            shape = (*own.shape[:2], -1)
-            chosen = torch.cat(actions, -1).numpy().reshape(shape)
-            if not self.masked:
-                for _, field in self.parts:
-                    chosen[..., field.span] = repair(field, chosen[..., field.span], masks[..., field.mask_span])
-            return torch.cat(latents, -1).numpy().reshape(shape), chosen, after.numpy()
 
     def score(self, outputs: Tensor, masks: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities of stored latents and entropies, both [...], for outputs (prior added) [..., O]."""

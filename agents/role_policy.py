@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from agents.acting import ActingActor
 from agents.buffers import DecisionBuffer, Decisions
 from agents.networks import Actor, Critic
 from agents.normalise import Array
@@ -37,6 +38,7 @@ class RolePolicy:
         self.schema = observer.schema
         own_size = observer.own_size(role)
         self.actor = Actor(role, own_size, config, torch.Generator())
+        self.acting = ActingActor(self.actor)
         self.critic = Critic(own_size, observer.state_size, config, torch.Generator()) if recurrent(config) else None
         memory_size = self.actor.memory_size + (self.critic.memory_size if self.critic is not None else 0)
         self.memory = np.zeros((num_envs, role.num_agents, memory_size), dtype=np.float32)
@@ -73,15 +75,15 @@ class RolePolicy:
         """Environments where the role acts now, [E] bool."""
         return np.asarray(batch.acts[self.role.name].any(axis=1))
 
-    def decide(self, view: View, batch: Batch, generator: torch.Generator) -> Array:
+    def decide(self, view: View, batch: Batch, rng: np.random.Generator) -> Array:
         """Actions [E, A, action_size]; rows of environments where the role does not act are left as they were."""
         who = np.flatnonzero(self.due(batch))
         if who.size == 0:
             return self.actions
         if self.part == "heuristic":
-            return self._by_heuristic(batch, who, generator)
+            return self._by_heuristic(batch, who, rng)
         self.memory[who[self.buffer.fresh[who]]] = 0.0  # an episode begins
-        seen = self.act(view, batch, who, generator)
+        seen = self.act(view, batch, who, rng)
         if self.part == "learn":
             # log_probs are scored in bulk, by the same policy, when the fragment is complete
             self.buffer.decide(who, **seen, log_probs=np.nan, active=batch.acts[self.role.name][who])
@@ -89,13 +91,13 @@ class RolePolicy:
             self.buffer.fresh[who] = False
         return self.actions
 
-    def act(self, view: View, batch: Batch, who: Array, generator: torch.Generator | None) -> dict[str, Array]:
+    def act(self, view: View, batch: Batch, who: Array, rng: np.random.Generator | None) -> dict[str, Array]:
         """Set the actions of the environments `who` [W], greedily without a generator; what went into them."""
         name = self.role.name
         own, masks, memory = view.own[name][who], batch.action_masks[name][who], self.memory[who]
         prior = self.actor.prior(batch.observations[name][who], self.config.prior)
         size = self.actor.memory_size
-        latents, self.actions[who], after = self.actor.act(own, prior, masks, memory[..., :size], generator)
+        latents, self.actions[who], after = self.acting.act(own, prior, masks, memory[..., :size], rng)
         if self.critic is not None:
             with torch.inference_mode():
                 inputs = (torch.from_numpy(array) for array in (own, view.state[who], memory[..., size:]))
@@ -131,8 +133,7 @@ class RolePolicy:
             stored["log_probs"][new] = self.actor.score(outputs, masks, latents)[0].numpy()
         return self.buffer.take(view, view.own[self.role.name], self.due(batch))
 
-    def _by_heuristic(self, batch: Batch, who: Array, generator: torch.Generator) -> Array:
-        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+    def _by_heuristic(self, batch: Batch, who: Array, rng: np.random.Generator) -> Array:
         self.actions[who] = self.heuristic.act(batch, rng)[self.role.name][who]
         return self.actions
 

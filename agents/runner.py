@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from agents.algorithms import load
 from agents.environment import deaths
@@ -64,7 +63,7 @@ class EnvRunner:
         self.rewards = {name: np.zeros(shape) for name, shape in shapes.items()}  # sums over a fragment, as these are
         self.terms = {role.name: np.zeros((*shapes[role.name], len(role.terms))) for role in self.schema.roles}
         self.metrics = np.zeros((self.num_envs, len(self.schema.metrics)))
-        self.generator = torch.Generator()
+        self.rng = np.random.default_rng()
         self.place: tuple[int, int] | None = None  # segment and attempt
         self.failures = 0  # in this segment
         self.failures_in_a_row = 0
@@ -90,7 +89,7 @@ class EnvRunner:
             now = stage(self.config, self.schema.roles, order.segment)
             for name, policy in self.policies.items():
                 policy.clear(now[name])
-            self.generator.manual_seed(self._seed("sampling"))
+            self.rng = np.random.default_rng(self._seed("sampling"))
             self._begin(tally)
         while tally.steps < self.config.rollout_steps * self.num_envs:
             try:
@@ -134,7 +133,7 @@ class EnvRunner:
 
     def _step(self, tally: Tally) -> None:
         """One step of every environment."""
-        actions = {name: policy.decide(self.view, self.batch, self.generator) for name, policy in self.policies.items()}
+        actions = {name: policy.decide(self.view, self.batch, self.rng) for name, policy in self.policies.items()}
         called = time.perf_counter()
         batch = self.batch = self.env.step(actions)
         tally.simulate_s += time.perf_counter() - called

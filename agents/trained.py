@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from agents import checkpoint
 from agents.algorithms import load
@@ -33,7 +32,6 @@ class ActorPolicy:
         self.name = "trained" if greedy else "trained (sampled)"
         self.roles = tuple(schema.roles)
         self.greedy = greedy
-        self.generator = torch.Generator()
         self.config = config
         self.observer = Observer(schema, num_envs, config.roles)
         self.observer.load_state_dict(state["observer"])
@@ -61,7 +59,6 @@ class ActorPolicy:
     def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
         """See `Policy.act`."""
         view = self.observer.observe(batch, learn=False)
-        generator = self.generator.manual_seed(int(rng.integers(2**62)))
         begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
         actions = {}
@@ -69,9 +66,9 @@ class ActorPolicy:
             policy.memory[begins] = 0.0
             who = np.flatnonzero(policy.due(batch))
             if who.size and policy.part == "heuristic":
-                actions[name] = policy.decide(view, batch, generator).copy()
+                actions[name] = policy.decide(view, batch, rng).copy()
             elif who.size:
-                policy.act(view, batch, who, None if self.greedy else generator)
+                policy.act(view, batch, who, None if self.greedy else rng)
                 actions[name] = policy.actions.copy()
         return actions
 

@@ -219,6 +219,6 @@ def _relax(head: Head, outputs: Tensor, mask: Tensor, generator: torch.Generator
     if isinstance(head, SimplexHead):
         return head.action(outputs, mask)
     if isinstance(head, DirichletHead):
-        return head.sample(outputs, mask, None)
+        return head.mode(outputs, mask)
     assert isinstance(head, BoxHead)
     return outputs.clamp(-1.0, 1.0)

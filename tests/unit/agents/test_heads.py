@@ -9,6 +9,7 @@ import pytest
 import torch
 from fake_env import SliceBudget, action_fields
 
+from agents.acting import ActingActor
 from agents.config import RoleConfig
 from agents.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, SimplexHead
 from agents.networks import Actor
@@ -18,6 +19,12 @@ NO_MEMORY = np.zeros((1, 1, 0), np.float32)
 
 def generator():
     return torch.Generator().manual_seed(5)
+
+
+def draw(head, outputs, mask, rng="seeded"):
+    """Latents and actions of tensors, as tensors."""
+    rng = np.random.default_rng(5) if rng == "seeded" else rng
+    return tuple(map(torch.from_numpy, head.draw(outputs.numpy(), mask.numpy(), rng)))
 
 
 def outputs(actor, own):
@@ -34,7 +41,7 @@ def test_masked_choices_are_never_sampled_and_have_no_probability():
     head = CategoricalHead(field(kind="categorical", size=2, num_choices=3))
     mask = torch.tensor([0, 1, 1, 1, 0, 0]).repeat(2000, 1)
     outputs = torch.tensor([50.0, 0.0, 0.0, 0.0, 50.0, 50.0]).repeat(2000, 1)  # the network wants the masked ones
-    latent = head.sample(outputs, mask, generator())
+    latent, _ = draw(head, outputs, mask)
     assert set(latent[:, 0].tolist()) == {1.0, 2.0}
     assert set(latent[:, 1].tolist()) == {0.0}
     log_prob, entropy = head.score(outputs, mask, latent)
@@ -45,15 +52,15 @@ def test_masked_choices_are_never_sampled_and_have_no_probability():
 def test_choices_follow_their_probabilities():
     head = CategoricalHead(field(kind="categorical", size=1, num_choices=3))
     outputs = torch.log(torch.tensor([[0.2, 0.5, 0.3]])).repeat(20_000, 1)
-    latent = head.sample(outputs, torch.ones(20_000, 3), generator())
+    latent, _ = draw(head, outputs, torch.ones(20_000, 3))
     assert np.bincount(latent.ravel().int().numpy()) / 20_000 == pytest.approx([0.2, 0.5, 0.3], abs=0.015)
-    assert head.sample(outputs[:1], torch.ones(1, 3), None).item() == 1
+    assert draw(head, outputs[:1], torch.ones(1, 3), None)[0].item() == 1
 
 
 def test_shares_sum_to_one_and_masked_parts_get_nothing():
     head = SimplexHead(field(kind="simplex", size=3), initial_std=1.0)
     mask = torch.tensor([[1, 0, 1]]).repeat(100, 1)
-    action = head.action(head.sample(torch.zeros(100, 3), mask, generator()), mask)
+    _, action = draw(head, torch.zeros(100, 3), mask)
     assert action.sum(-1).tolist() == pytest.approx([1.0] * 100)
     assert not action[:, 1].any()
 
@@ -74,7 +81,7 @@ def test_a_mask_that_forbids_everything_is_ignored():
 
 def test_box_actions_stay_in_their_range():
     head = BoxHead(field(kind="box", size=1, low=-1.0, high=3.0), initial_std=5.0)
-    action = head.action(head.sample(torch.zeros(500, 1), torch.ones(500, 0), generator()), torch.ones(500, 0))
+    _, action = draw(head, torch.zeros(500, 1), torch.ones(500, 0))
     assert (action.min().item(), action.max().item()) == (-1.0, 3.0)
     assert head.action(torch.tensor([[0.5]]), torch.ones(1, 0)).item() == 2.0
 
@@ -85,9 +92,10 @@ def test_a_new_policy_is_the_heuristic():
     observations = np.array([[[6.0, 3.0, 1.0, 0.0, 0.0]]], np.float32)
     masks = np.ones((1, 1, role.mask_size), np.uint8)
     prior = actor.prior(observations, 1.0)
-    _, action, _ = actor.act(np.zeros((1, 1, 7), np.float32), prior, masks, NO_MEMORY, None)
+    acting = ActingActor(actor)
+    _, action, _ = acting.act(np.zeros((1, 1, 7), np.float32), prior, masks, NO_MEMORY, None)
     assert action[0, 0] == pytest.approx([0.6, 0.3, 0.1, 0], abs=1e-6)
-    _, action, _ = actor.act(np.zeros((1, 1, 7), np.float32), actor.prior(observations, 0.0), masks, NO_MEMORY, None)
+    _, action, _ = acting.act(np.zeros((1, 1, 7), np.float32), actor.prior(observations, 0.0), masks, NO_MEMORY, None)
     assert action[0, 0, :3] == pytest.approx([1 / 3] * 3)
 
 
@@ -97,7 +105,7 @@ def test_what_was_sampled_scores_the_same_in_the_update():
     own = np.random.default_rng(0).standard_normal((1, 2, 7)).astype(np.float32)
     masks = np.array([[[1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]]], np.uint8)
     prior = np.zeros((1, 2, actor.num_outputs), np.float32)
-    latents, actions, _ = actor.act(own, prior, masks, own[..., :0], generator())
+    latents, actions, _ = ActingActor(actor).act(own, prior, masks, own[..., :0], np.random.default_rng(5))
     log_prob, entropy = actor.score(*(torch.from_numpy(array[0]) for array in (outputs(actor, own), masks, latents)))
     assert log_prob.shape == entropy.shape == (2,)
     assert actions[0, 0, 2] == 0
@@ -111,7 +119,7 @@ def test_a_role_that_only_sets_numbers_has_an_empty_mask():
     actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())
     own, masks = np.zeros((3, 2, 7), np.float32), np.ones((3, 2, 0), np.uint8)
     prior = np.zeros((3, 2, actor.num_outputs), np.float32)
-    latents, actions, _ = actor.act(own, prior, masks, own[..., :0], generator())
+    latents, actions, _ = ActingActor(actor).act(own, prior, masks, own[..., :0], np.random.default_rng(5))
     assert actions.shape == (3, 2, 2)
     assert ((actions >= 0) & (actions <= 1)).all()
     log_prob, _ = actor.score(*(torch.from_numpy(array) for array in (outputs(actor, own), masks, latents)))
@@ -134,7 +142,7 @@ def test_dirichlet_scores_like_the_distribution_of_the_allowed_parts():
 def test_dirichlet_samples_shares_around_its_mean_which_is_the_greedy_action():
     head = DirichletHead(field(kind="simplex", size=3), initial_std=0.5)
     outputs, mask = torch.tensor([[1.0, 5.0, 0.0]]).repeat(5000, 1), torch.tensor([[1, 0, 1]]).repeat(5000, 1)
-    sampled, greedy = head.sample(outputs, mask, generator()), head.sample(outputs[:1], mask[:1], None)
+    sampled, greedy = draw(head, outputs, mask)[1], draw(head, outputs[:1], mask[:1], None)[1]
     assert sampled.sum(-1).tolist() == pytest.approx([1.0] * 5000)
     assert not sampled[:, 1].any()
     assert greedy[0].tolist() == pytest.approx(sampled.mean(0).tolist(), abs=0.01)
@@ -144,7 +152,7 @@ def test_dirichlet_samples_shares_around_its_mean_which_is_the_greedy_action():
 def test_the_two_simplex_heads_begin_with_the_same_spread():
     shape, mask = torch.zeros(20_000, 4), torch.ones(20_000, 4)
     spreads = [
-        head.action(head.sample(shape, mask, generator()), mask).std(0).mean().item()
+        draw(head, shape, mask)[1].std(0).mean().item()
         for head in (kind(field(kind="simplex", size=4), initial_std=0.3) for kind in (SimplexHead, DirichletHead))
     ]
     assert spreads[0] == pytest.approx(spreads[1], rel=0.15)
@@ -153,7 +161,7 @@ def test_the_two_simplex_heads_begin_with_the_same_spread():
 def test_independent_decisions_score_like_choices_of_two_and_masks_bind_them():
     bernoulli = BernoulliHead(field(kind="categorical", size=3, num_choices=2))
     outputs, mask = torch.tensor([[0.7, -3.0, 5.0]]), torch.tensor([[1, 1, 0, 1, 1, 0]])
-    sampled = bernoulli.sample(outputs.repeat(4000, 1), mask.repeat(4000, 1), generator())
+    sampled, _ = draw(bernoulli, outputs.repeat(4000, 1), mask.repeat(4000, 1))
     assert sampled[:, 1].tolist() == [1.0] * 4000  # 0 is forbidden
     assert sampled[:, 2].tolist() == [0.0] * 4000  # 1 is forbidden
     assert sampled[:, 0].mean().item() == pytest.approx(1 / (1 + math.exp(-0.7)), abs=0.02)
@@ -163,4 +171,45 @@ def test_independent_decisions_score_like_choices_of_two_and_masks_bind_them():
     wanted_log_prob, wanted_entropy = pair.score(both, mask, sampled[:1])
     assert log_prob.item() == pytest.approx(wanted_log_prob.item(), rel=1e-5)
     assert entropy.item() == pytest.approx(wanted_entropy.item(), rel=1e-5)
-    assert bernoulli.sample(outputs, mask, None).tolist() == [[1.0, 1.0, 0.0]]
+    assert bernoulli.mode(outputs, mask).tolist() == [[1.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize("recurrent", ["none", "gru"])
+def test_acting_is_the_network_on_arrays_and_follows_its_weights(recurrent):
+    role = SliceBudget(1).schema.role("cell")
+    config = RoleConfig(actor_hidden=(16, 8), recurrent=recurrent)
+    actor, other = (Actor(role, 7, config, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    acting = ActingActor(actor)
+    actor.load_state_dict(other.state_dict())
+    rng = np.random.default_rng(3)
+    own, memory = (rng.standard_normal((4, 2, size)).astype(np.float32) for size in (7, actor.memory_size))
+    with torch.no_grad():
+        wanted = other.body(torch.from_numpy(own), torch.from_numpy(memory))
+    for array, tensor in zip(acting.body(own, memory), wanted, strict=True):
+        assert array.dtype == np.float32
+        np.testing.assert_allclose(array, tensor.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        CategoricalHead(field(kind="categorical", size=2, num_choices=3)),
+        BernoulliHead(field(kind="categorical", size=3, num_choices=2)),
+        SimplexHead(field(kind="simplex", size=3), initial_std=0.5),
+        DirichletHead(field(kind="simplex", size=3), initial_std=0.5),
+        BoxHead(field(kind="box", size=2, low=-1.0, high=3.0), initial_std=0.5),
+    ],
+    ids=lambda head: type(head).__name__,
+)
+def test_greedy_draws_and_their_actions_are_those_of_the_tensors(head):
+    rng = np.random.default_rng(4)
+    outputs = torch.from_numpy(2 * rng.standard_normal((50, head.num_outputs)).astype(np.float32))
+    mask = torch.from_numpy(
+        (rng.random((50, 0 if isinstance(head, BoxHead) else head.num_outputs)) < 0.6).astype(np.uint8)
+    )
+    if isinstance(head, BernoulliHead):
+        mask = torch.from_numpy((rng.random((50, 6)) < 0.6).astype(np.uint8))
+    latent, action = draw(head, outputs, mask, None)
+    mode = head.mode(outputs, mask).detach()
+    assert latent.numpy() == pytest.approx(mode.numpy(), abs=1e-6)
+    assert action.numpy() == pytest.approx(head.action(mode, mask).detach().numpy(), abs=1e-6)
