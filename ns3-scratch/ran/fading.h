@@ -57,7 +57,7 @@ class Fading
   private:
     std::array<uint32_t, NUM_SUBBANDS> m_places{}; ///< samples of the recording
     double m_moved{0};                             ///< samples since Reset
-    double m_directTurns{0};                       ///< of the direct path since Reset, 0 .. 1
+    double m_directTurns{0};                       ///< of the direct path since Reset, -1 .. 1
     float m_direct{0};                             ///< amplitude
     float m_scatter{1};                            ///< amplitude
     float m_kDeviation{0};
