@@ -152,8 +152,7 @@ MakeMixing(double spread)
     SubbandMixing mixing;
     while (mixing.numWaves < NUM_SUBBANDS)
     {
-        const auto pivot =
-            static_cast<uint32_t>(std::ranges::max_element(left) - left.begin());
+        const auto pivot = static_cast<uint32_t>(std::ranges::max_element(left) - left.begin());
         if (left[pivot] < LEAST_POWER)
         {
             break;

@@ -24,8 +24,9 @@ namespace qntn
 /// Slow part, on request: path loss, line of sight and shadowing, as functions of where the user is
 /// (TR 38.901 for gNBs, TR 38.811 for satellites). Fast part: fading of the serving link in
 /// sub-bands, Rician or Rayleigh, with the Doppler spectrum of the user's speed; the same up and
-/// down. K factor and delay spread are drawn when it begins. Interference: the mean power of each other cell on the frequency, or in the uplink of its
-/// users, in the sub-bands that they use in the slot.
+/// down. K factor and delay spread are drawn when it begins. Interference: the mean power of each
+/// other cell on the frequency, or in the uplink of its users, in the sub-bands that they use in
+/// the slot.
 class RadioChannel
 {
   public:

@@ -134,10 +134,7 @@ GnbSmallScale(PathlossModel model, bool lineOfSight, double frequencyHz)
 }
 
 SmallScale
-NtnSmallScale(NtnEnvironment environment,
-              bool lineOfSight,
-              double elevationDeg,
-              double frequencyHz)
+NtnSmallScale(NtnEnvironment environment, bool lineOfSight, double elevationDeg, double frequencyHz)
 {
     const auto table = Table(environment);
     const double place = std::clamp(elevationDeg / 10 - 1, 0.0, 8.0); // flat below 10 degrees

@@ -11,11 +11,11 @@ namespace qntn
 /// How K factor and delay spread differ from link to link: both are lognormal.
 struct SmallScale
 {
-    double kMeanDb;        ///< Rician; of a line of sight
-    double kStdDb;         ///< of a line of sight
-    double spreadMeanLgS;  ///< of log10(RMS delay spread in s)
-    double spreadStdLgS;   ///< of log10(RMS delay spread in s)
-    bool lineOfSight;      ///< without it the figures of K mean nothing: Rayleigh
+    double kMeanDb;       ///< Rician; of a line of sight
+    double kStdDb;        ///< of a line of sight
+    double spreadMeanLgS; ///< of log10(RMS delay spread in s)
+    double spreadStdLgS;  ///< of log10(RMS delay spread in s)
+    bool lineOfSight;     ///< without it the figures of K mean nothing: Rayleigh
 
     /// Rician K, linear, of a link that lies so many standard deviations from the mean; 0 without
     /// line of sight.

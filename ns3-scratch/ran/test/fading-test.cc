@@ -2,7 +2,6 @@
 //
 // Fading against closed forms: in time, over sub-bands, from link to link.
 #include "ran/fading.h"
-
 #include "ran/radio-channel.h"
 #include "ran/small-scale.h"
 
