@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
@@ -284,6 +284,42 @@ def key_pictures(
 
 
 @app.command()
+def kpis(
+    name: ScenarioName = "metaverse-city",
+    out: Annotated[Path, typer.Option(help="Folder for kpis.csv and the pictures.")] = Path("results/kpis"),
+    policy: Annotated[str, typer.Option(help="A baseline; see `qntn policies`.")] = "equal-share",
+    seed: int = 1,
+    param: Params = None,
+) -> None:
+    """Run an episode and show the radio's key figures by slice, provider and cell; by user too in kpis.csv."""
+    from agents import kpi_pictures
+
+    file = kpi_pictures.record(name, out, policy, seed, parse_params(param))
+    rows = kpi_pictures.read(file)
+    console = Console()
+    table = Table(title=f"{name}, {policy}, seed {seed}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("", "Mb/s", "p50 ms", "p99 ms", "p99.9", "late", "satisfied", "BLER", "PRBs", "gap s"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    shown = [row for row in rows if row.of != "ue"]
+    for row, after in zip(shown, [*shown[1:], None], strict=True):
+        figures = row.figures
+        table.add_row(
+            row.label,
+            f"{figures['throughput_bps'] / 1e6:.2f}",
+            *(f"{1e3 * figures[delay]:.1f}" for delay in ("delay_p50_s", "delay_p99_s", "delay_p999_s")),
+            f"{row.violation_ratio:.1%}",
+            f"{figures['satisfied_ratio']:.0%}",
+            f"{figures['bler_ratio']:.3f}",
+            f"{figures['prb_utilisation_ratio']:.0%}",
+            f"{figures['interruption_s']:.2f}",
+            end_section=after is not None and after.of != row.of,
+        )
+    console.print(table)
+    for picture in (file, *kpi_pictures.pictures(rows, out, f"{name}, {policy}")):
+        console.print(str(picture), soft_wrap=True, highlight=False)
+
+
+@app.command()
 def demo(
     small: Annotated[bool, typer.Option("--small", help="About a minute instead of ten.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/demo"),
@@ -349,7 +385,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(
         Column(first, no_wrap=True),
         *(Column(name, justify="right") for name in others),
-        box=SIMPLE_HEAD,
+        box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
     for row in rows:

@@ -84,7 +84,7 @@ CityUsers::GetTypeId()
                           "reaches, m.",
                           DoubleValue(9000),
                           MakeDoubleAccessor(&CityUsers::m_farDistance_m),
-                          MakeDoubleChecker<double>(1000, 20000));
+                          MakeDoubleChecker<double>(1000, 1e6));
     return tid;
 }
 

@@ -5,6 +5,7 @@
 #include "metaverse/urllc-source.h"
 #include "metaverse/xr-source.h"
 #include "orbit/circular-orbit.h"
+#include "ran/coverage.h"
 #include "ran/quota.h"
 
 #include "ns3/double.h"
@@ -119,35 +120,47 @@ City::BuildRadio(const CityConfig& config)
 {
     m_ran = CreateObjectWithAttributes<RanNetwork>("NumSlices",
                                                    UintegerValue(NUM_PROVIDERS * NUM_SLICES));
+    std::vector<GnbConfig> gnbs;
     for (uint32_t i = 0; i < NUM_GNBS; ++i)
     {
-        m_ran->AddGnb({.name = CELL_NAMES[i],
-                       .position = GNB_POSITIONS[i],
-                       .carrier = {.frequencyHz = 3.5e9,
-                                   .bandwidthHz = 40e6,
-                                   .numerology = 1,
-                                   .slotPattern = "DDDSU"},
-                       .txPowerDbm = config.gnbTxPowerDbm,
-                       .antennaGainDbi = GNB_ANTENNA_GAIN_DBI});
+        gnbs.push_back({.name = CELL_NAMES[i],
+                        .position = GNB_POSITIONS[i],
+                        .carrier = {.frequencyHz = 3.5e9,
+                                    .bandwidthHz = 40e6,
+                                    .numerology = 1,
+                                    .slotPattern = "DDDSU"},
+                        .txPowerDbm = config.gnbTxPowerDbm,
+                        .antennaGainDbi = GNB_ANTENNA_GAIN_DBI});
     }
     const double duration_s = config.duration.GetSeconds();
     const Time rise = Seconds(m_times->GetValue(PASS_BEGINS[0], PASS_BEGINS[1]) * duration_s);
     m_frame = std::make_unique<GroundFrame>(LATITUDE_DEG, LONGITUDE_DEG);
     m_orbit = std::make_shared<CircularOrbit>(
         MakePass(config.minElevationDeg, rise, config.passDuration));
-    m_ran->AddNtnCell({.name = CELL_NAMES[SATELLITE],
-                       .trajectory = m_orbit,
-                       .frame = *m_frame,
-                       .beamCentre = {0, 0, 0},
-                       .carrier = {.frequencyHz = 2e9,
-                                   .bandwidthHz = 30e6,
-                                   .numerology = 0,
-                                   .slotPattern = "D",
-                                   .mcsTable = 1},
-                       .eirpDensityDbwPerMhz = SATELLITE_EIRP_DBW_PER_MHZ,
-                       .minElevationDeg = config.minElevationDeg,
-                       .coreDelay = Seconds(0),
-                       .environment = "Suburban"});
+    const NtnCellConfig satellite{.name = CELL_NAMES[SATELLITE],
+                                  .trajectory = m_orbit,
+                                  .frame = *m_frame,
+                                  .beamCentre = {0, 0, 0},
+                                  .carrier = {.frequencyHz = 2e9,
+                                              .bandwidthHz = 30e6,
+                                              .numerology = 0,
+                                              .slotPattern = "D",
+                                              .mcsTable = 1},
+                                  .eirpDensityDbwPerMhz = SATELLITE_EIRP_DBW_PER_MHZ,
+                                  .minElevationDeg = config.minElevationDeg,
+                                  .coreDelay = Seconds(0),
+                                  .environment = "Suburban"};
+    std::vector<Vector> places;
+    for (const auto& user : m_users->Get())
+    {
+        places.push_back(user.mobility->GetPosition());
+    }
+    RequireCoverage(places, gnbs, {&satellite, 1});
+    for (const auto& gnb : gnbs)
+    {
+        m_ran->AddGnb(gnb);
+    }
+    m_ran->AddNtnCell(satellite);
     for (const auto& user : m_users->Get())
     {
         m_ran->AddUe(user.mobility);
@@ -301,6 +314,7 @@ City::AddPose(uint32_t user)
         }));
     m_sources.push_back(source);
     m_poseSources.push_back(source);
+    m_poseUsers.push_back(user);
 }
 
 void
@@ -409,6 +423,10 @@ City::CellOf(uint32_t user)
 void
 City::RadioDelivered(uint32_t flow, Ptr<const Packet> packet, Time created)
 {
+    if (m_kpis)
+    {
+        m_kpis->Delivered(flow, packet, created);
+    }
     if (flow >= m_firstPoseFlow)
     {
         ++m_poseSamples;
@@ -421,12 +439,34 @@ City::RadioDelivered(uint32_t flow, Ptr<const Packet> packet, Time created)
 void
 City::RadioDropped(uint32_t flow, Ptr<const Packet> packet, DropCause cause)
 {
+    if (m_kpis)
+    {
+        m_kpis->Dropped(flow, packet, cause);
+    }
     if (flow >= m_firstPoseFlow)
     {
         ++m_poseSamples;
         return;
     }
     m_services->Dropped(flow, packet, ToLossCause(cause));
+}
+
+void
+City::CountKpis()
+{
+    m_kpis = MakeServiceKpis(m_ran, *m_services, SLICE_NAMES, PROVIDER_NAMES, CELL_NAMES);
+    for (uint32_t i = 0; i < m_poseUsers.size(); ++i)
+    {
+        const uint32_t user = m_poseUsers[i];
+        m_kpis->AddFlow(m_firstPoseFlow + i, user, XR, m_config.poseBudget, UPLINK);
+        m_kpis->AddGroup(m_firstPoseFlow + i, "provider", m_users->Get()[user].provider);
+    }
+}
+
+const RanKpis&
+City::GetKpis() const
+{
+    return *m_kpis;
 }
 
 void
@@ -440,9 +480,13 @@ City::Check() const
 void
 City::DoDispose()
 {
-    m_services->Dispose();
-    m_keys->Dispose();
-    m_ran->Dispose();
+    m_kpis.reset();
+    if (m_services) // not if Build has refused what it was given
+    {
+        m_services->Dispose();
+        m_keys->Dispose();
+        m_ran->Dispose();
+    }
     m_sources.clear();
     m_rushSources.clear();
     m_saes.clear();

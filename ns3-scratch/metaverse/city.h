@@ -5,6 +5,7 @@
 #include "metaverse/city-users.h"
 #include "metaverse/embb-source.h"
 #include "metaverse/provider.h"
+#include "metaverse/service-kpis.h"
 #include "metaverse/service-network.h"
 #include "qkd/qkd-network.h"
 #include "qkd/topology.h"
@@ -84,6 +85,7 @@ class City : public ns3::Object
     static ns3::TypeId GetTypeId();
 
     /// Streams are assigned from 1 on.
+    /// \throws std::invalid_argument if a user is outside every cell
     void Build(const CityConfig& config, const QkdTopology& topology, const CostSet& costs);
     /// With equal shares everywhere and no relay.
     void Start();
@@ -110,6 +112,10 @@ class City : public ns3::Object
     // Observation.
     void Observe();
     RanNetwork& GetRan();
+    /// Begins to count the radio's key figures; after Build, before Start.
+    void CountKpis();
+    /// What was counted.
+    const RanKpis& GetKpis() const;
     const ServiceMonitor& GetMonitor() const;
     /// Radio counters of a slice of a cell, of all providers together.
     const SliceReport& GetRadio(uint32_t cell, uint32_t slice) const;
@@ -167,6 +173,7 @@ class City : public ns3::Object
     CityConfig m_config;
     ns3::Ptr<CityUsers> m_users;
     ns3::Ptr<RanNetwork> m_ran;
+    std::unique_ptr<RanKpis> m_kpis; ///< none: not counted
     ns3::Ptr<QkdNetwork> m_keys;
     ns3::Ptr<ServiceNetwork> m_services;
     std::vector<Provider> m_providers;
@@ -187,6 +194,7 @@ class City : public ns3::Object
     std::vector<double> m_offered_bps;    ///< [provider][cell][slice]
     std::vector<double> m_keyDemand_bps;  ///< [relation]
     std::vector<uint32_t> m_servingCells; ///< [user]
+    std::vector<uint32_t> m_poseUsers;    ///< of the flows from m_firstPoseFlow on
     uint32_t m_firstPoseFlow{0};          ///< in the radio; all after it are pose too
     uint64_t m_poseSamples{0};            ///< in the present interval
     uint64_t m_poseInTime{0};

@@ -2,6 +2,7 @@
 #include "ran/fading.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <complex>
 #include <numbers>
@@ -111,6 +112,114 @@ FirstPrb(uint32_t subband, uint32_t carrierPrbs)
     return (subband * carrierPrbs + NUM_SUBBANDS - 1) / NUM_SUBBANDS;
 }
 
+/// Four sub-bands side by side: the compiler's vectors, as it finds none in the loops below itself.
+using Four = float __attribute__((vector_size(16)));
+constexpr uint32_t NUM_FOURS = NUM_SUBBANDS / 4;
+
+/// A complex number for each sub-band, or each wave.
+struct Waves
+{
+    std::array<Four, NUM_FOURS> re{};
+    std::array<Four, NUM_FOURS> im{};
+};
+
+constexpr double LEAST_SPREAD = 0.003; ///< 16 sub-bands are one below
+constexpr double MOST_SPREAD = 10;     ///< neighbours' powers have a correlation of 0.01 above
+constexpr double SPREAD_STEP = 1.15;   ///< between matrices that are kept
+constexpr double LEAST_POWER = 0.003;  ///< of a sub-band, that a mixture may leave out
+
+} // namespace
+
+/// How sub-bands are mixed from independent waves.
+struct SubbandMixing
+{
+    uint32_t numWaves{0};
+    std::array<Waves, NUM_SUBBANDS> columns{}; ///< [wave], by sub-band
+};
+
+namespace
+{
+
+/// Cholesky factor of the sub-bands' correlation. The sub-band of which most power is not yet
+/// explained comes first; when little is left anywhere, the rest is given to what is there.
+SubbandMixing
+MakeMixing(double spread)
+{
+    using Column = std::array<std::complex<double>, NUM_SUBBANDS>;
+    std::array<Column, NUM_SUBBANDS> columns{};
+    Subbands left;
+    left.fill(1);
+    SubbandMixing mixing;
+    while (mixing.numWaves < NUM_SUBBANDS)
+    {
+        const auto pivot = static_cast<uint32_t>(std::ranges::max_element(left) - left.begin());
+        if (left[pivot] < LEAST_POWER)
+        {
+            break;
+        }
+        Column& column = columns[mixing.numWaves];
+        const double scale = 1 / std::sqrt(left[pivot]);
+        for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+        {
+            const double distance = static_cast<double>(s) - pivot;
+            std::complex<double> sum = 1.0 / std::complex(1.0, distance * spread);
+            for (uint32_t w = 0; w < mixing.numWaves; ++w)
+            {
+                sum -= columns[w][s] * std::conj(columns[w][pivot]);
+            }
+            column[s] = sum * scale;
+            left[s] = std::max(left[s] - std::norm(column[s]), 0.0);
+        }
+        ++mixing.numWaves;
+    }
+    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+    {
+        for (uint32_t w = 0; w < mixing.numWaves; ++w)
+        {
+            const auto value = columns[w][s] / std::sqrt(1 - left[s]);
+            mixing.columns[w].re[s / 4][s % 4] = static_cast<float>(value.real());
+            mixing.columns[w].im[s / 4][s % 4] = static_cast<float>(value.imag());
+        }
+    }
+    return mixing;
+}
+
+const SubbandMixing*
+FindMixing(double spread)
+{
+    static const auto mixings = []
+    {
+        std::vector<SubbandMixing> all;
+        for (double step = LEAST_SPREAD; step < MOST_SPREAD; step *= SPREAD_STEP)
+        {
+            all.push_back(MakeMixing(step * std::sqrt(SPREAD_STEP)));
+        }
+        return all;
+    }();
+    if (spread >= MOST_SPREAD)
+    {
+        return nullptr;
+    }
+    const double step = std::log(std::max(spread / LEAST_SPREAD, 1.0)) / std::log(SPREAD_STEP);
+    return &mixings[std::min(static_cast<size_t>(step), mixings.size() - 1)];
+}
+
+Waves
+Mix(const SubbandMixing& mixing, const std::array<Sample, NUM_SUBBANDS>& waves)
+{
+    Waves mixed;
+    for (uint32_t w = 0; w < mixing.numWaves; ++w)
+    {
+        const Waves& column = mixing.columns[w];
+        for (uint32_t f = 0; f < NUM_FOURS; ++f)
+        {
+            mixed.re[f] += column.re[f] * waves[w].re - column.im[f] * waves[w].im;
+            mixed.im[f] += column.re[f] * waves[w].im + column.im[f] * waves[w].re;
+        }
+    }
+    return mixed;
+}
+
 } // namespace
 
 void
@@ -156,34 +265,86 @@ Fading::Reset(NormalSource& random)
         const double turn = std::atan2(y, random.Draw()) / (2 * std::numbers::pi) + 0.5;
         place = static_cast<uint32_t>(turn * NUM_SAMPLES) % NUM_SAMPLES;
     }
+    m_kDeviation = static_cast<float>(random.Draw());
+    m_spreadDeviation = static_cast<float>(random.Draw());
     m_moved = 0;
+    m_directTurns = 0;
+}
+
+double
+Fading::GetKDeviation() const
+{
+    return m_kDeviation;
+}
+
+double
+Fading::GetSpreadDeviation() const
+{
+    return m_spreadDeviation;
 }
 
 void
-Fading::Step(double turnsPerStep)
+Fading::SetShape(double kFactor, double spread)
+{
+    m_direct = static_cast<float>(std::sqrt(kFactor / (kFactor + 1)));
+    m_scatter = static_cast<float>(std::sqrt(1 / (kFactor + 1)));
+    m_mixing = FindMixing(spread);
+}
+
+void
+Fading::Step(double turnsPerStep, double directTurns)
 {
     m_moved += turnsPerStep * SAMPLES_A_TURN;
     if (m_moved >= NUM_SAMPLES)
     {
         m_moved = std::fmod(m_moved, NUM_SAMPLES);
     }
+    m_directTurns += directTurns;
+    m_directTurns -= static_cast<double>(static_cast<int64_t>(m_directTurns));
 }
 
 const Subbands&
-Fading::GetGains(double kFactor)
+Fading::GetGains()
 {
     const Sample* recording = GetRecording();
-    const double direct = std::sqrt(kFactor / (kFactor + 1));
-    const double scatter = std::sqrt(1 / (kFactor + 1));
     const auto whole = static_cast<uint32_t>(m_moved);
-    const double right = m_moved - whole;
-    const double left = 1 - right;
-    for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+    const auto right = static_cast<float>(m_moved - whole);
+    const float left = 1 - right;
+    const uint32_t numWaves = m_mixing ? m_mixing->numWaves : NUM_SUBBANDS;
+    std::array<Sample, NUM_SUBBANDS> waves;
+    for (uint32_t w = 0; w < numWaves; ++w)
     {
-        const Sample* at = recording + (m_places[s] + whole) % NUM_SAMPLES;
-        const double x = direct + scatter * (left * at[0].re + right * at[1].re);
-        const double y = scatter * (left * at[0].im + right * at[1].im);
-        m_gains[s] = x * x + y * y;
+        const Sample* at = recording + (m_places[w] + whole) % NUM_SAMPLES;
+        waves[w] = {left * at[0].re + right * at[1].re, left * at[0].im + right * at[1].im};
+    }
+    float x = 0;
+    float y = 0;
+    if (m_direct > 0)
+    {
+        const auto angle = static_cast<float>(2 * std::numbers::pi * m_directTurns);
+        x = m_direct * std::cos(angle);
+        y = m_direct * std::sin(angle);
+    }
+    if (!m_mixing)
+    {
+        for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
+        {
+            const float re = x + m_scatter * waves[s].re;
+            const float im = y + m_scatter * waves[s].im;
+            m_gains[s] = re * re + im * im;
+        }
+        return m_gains;
+    }
+    const Waves mixed = Mix(*m_mixing, waves);
+    for (uint32_t f = 0; f < NUM_FOURS; ++f)
+    {
+        const Four re = x + m_scatter * mixed.re[f];
+        const Four im = y + m_scatter * mixed.im[f];
+        const Four gains = re * re + im * im;
+        for (uint32_t lane = 0; lane < 4; ++lane)
+        {
+            m_gains[4 * f + lane] = gains[lane];
+        }
     }
     return m_gains;
 }

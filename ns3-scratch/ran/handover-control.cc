@@ -2,8 +2,8 @@
 #include "ran/handover-control.h"
 
 #include "orbit/visibility.h"
+#include "ran/input-error.h"
 
-#include "ns3/abort.h"
 #include "ns3/double.h"
 #include "ns3/enum.h"
 #include "ns3/simulator.h"
@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <utility>
 
 namespace qntn
 {
@@ -169,20 +170,35 @@ HandoverControl::AddUe(Ptr<MobilityModel> mobility)
 void
 HandoverControl::AddConditional(const ConditionalHandover& handover)
 {
-    const auto num = m_cells.size();
-    NS_ABORT_MSG_IF(handover.source >= num || handover.target >= num ||
-                        handover.source == handover.target,
-                    "conditional hand-over: found cells "
-                        << handover.source << " and " << handover.target
-                        << ", expected two different ones of 0 .. " << num - 1);
-    NS_ABORT_MSG_IF(!handover.byDistance && !handover.byTime,
-                    "conditional hand-over from cell " << handover.source << " to "
-                                                       << handover.target
-                                                       << ": give a distance, a time or both");
-    NS_ABORT_MSG_IF(handover.byTime && !handover.duration.IsStrictlyPositive(),
-                    "conditional hand-over from cell "
-                        << handover.source << " to " << handover.target << ": found a window of "
-                        << handover.duration.As(Time::S) << ", expected one above 0");
+    const std::string field = "conditional hand-over, ";
+    RequireIndex(field + "source", handover.source, m_cells.size());
+    RequireIndex(field + "target", handover.target, m_cells.size());
+    RequireInput(handover.source != handover.target,
+                 field + "target",
+                 handover.target,
+                 "another cell than the source");
+    RequireInput(handover.byDistance || handover.byTime,
+                 field + "condition",
+                 "none",
+                 "a distance, a time or both");
+    RequireInput(!handover.byTime || handover.duration.IsStrictlyPositive(),
+                 field + "duration",
+                 handover.duration.As(Time::S),
+                 "above 0");
+    RequireInput(std::isfinite(handover.targetThresholdDb),
+                 field + "target_threshold_db",
+                 handover.targetThresholdDb,
+                 "a finite number");
+    for (const auto& [name, distance_m] :
+         {std::pair{"threshold1_m", handover.threshold1M},
+          std::pair{"threshold2_m", handover.threshold2M},
+          std::pair{"distance_hysteresis_m", handover.distanceHysteresisM}})
+    {
+        RequireInput(!handover.byDistance || (distance_m >= 0 && std::isfinite(distance_m)),
+                     field + name,
+                     distance_m,
+                     "0 or more");
+    }
     m_conditional[handover.source].push_back(handover);
 }
 

@@ -39,6 +39,16 @@ RequireInput(bool holds, const std::string& field, const Value& found, const std
     }
 }
 
+/// \throws InputError unless the index is one of \p size
+inline void
+RequireIndex(const std::string& field, size_t index, size_t size)
+{
+    RequireInput(index < size,
+                 field,
+                 index,
+                 size > 0 ? "0 .. " + std::to_string(size - 1) : "one that has been added");
+}
+
 } // namespace qntn
 
 #endif // QNTN_RAN_INPUT_ERROR_H

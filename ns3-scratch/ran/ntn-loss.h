@@ -56,9 +56,6 @@ double NtnShadowingStdDb(NtnEnvironment environment,
                          double elevationDeg,
                          double frequencyHz);
 
-/// Mean K factor of a link in line of sight, Tables 6.7.2-1a to 6.7.2-8b, interpolated.
-double NtnKFactorDb(NtnEnvironment environment, double elevationDeg, double frequencyHz);
-
 /// Carrier-to-noise ratio of a link budget. TR 38.821 V16.2, 6.1.3.1.
 double CnrDb(double eirpDbm,
              double gOverTDbPerK,

@@ -3,6 +3,7 @@
 
 #include "ran/antenna.h"
 #include "ran/decibel.h"
+#include "ran/small-scale.h"
 
 #include "ns3/simulator.h"
 
@@ -27,13 +28,6 @@ constexpr double NTN_CELL_OF_SKY_DEG = 10; ///< of elevation over which an obsta
 constexpr double ACTIVITY_MEMORY = 0.99;   ///< of the mean interference, a slot
 constexpr double STEP_M = 0.5;             ///< that a user goes before its links are looked at
 constexpr double SLOWEST_MPS = 0.3;        ///< what moves around a user who stands
-
-/// Rician, of a line of sight: TR 38.901 V17, Table 7.5-6.
-double
-GnbKFactorDb(PathlossModel model)
-{
-    return model == PathlossModel::RMA ? 7 : 9;
-}
 
 /// Over which line of sight decorrelates: TR 38.901 V17, Table 7.6.3.1-2.
 double
@@ -112,6 +106,7 @@ RadioChannel::Start()
         const uint32_t carrierPrbs =
             NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
         AddPrbs(cell.subbandPrbs, 0, carrierPrbs, carrierPrbs);
+        cell.subbandHz = carrierPrbs * PrbBandwidthHz(carrier.numerology) / NUM_SUBBANDS;
         const double los_m = cell.isNtn ? NTN_CORRELATION_M : LosCorrelationM(cell.model);
         const double with_m =
             cell.isNtn ? NTN_CORRELATION_M : ShadowingCorrelationM(cell.model, true);
@@ -169,6 +164,7 @@ RadioChannel::FollowSatellite(Cell& cell, double nowS) const
     const Ecef satellite = ntn.trajectory->PositionAt(nowS);
     const Ecef centre = ntn.frame.ToEcef(cell.position.x, cell.position.y, cell.position.z);
     cell.elevationDeg = ElevationDeg(centre, satellite);
+    cell.satellite = satellite;
     cell.available = cell.elevationDeg >= ntn.minElevationDeg;
     cell.beamAxis =
         ntn.movingBeam ? FindBeamAxis(*ntn.trajectory, ntn.beamOffset, nowS) : centre - satellite;
@@ -210,7 +206,7 @@ RadioChannel::MakeGnbLink(const Cell& cell, const Ue& ue) const
     return {.rxPerPrbMw = FromDb(cell.eirpPerPrbDbm - loss_db),
             .noisePerPrbMw = FromDb(noise_dbm + UE_NOISE_FIGURE_DB),
             .slantRangeM = std::hypot(distance_m, cell.position.z - height_m),
-            .kFactor = los ? FromDb(GnbKFactorDb(cell.model)) : 0,
+            .lineOfSight = los,
             .uplinkGain = FromDb(cell.antennaGainDbi - loss_db),
             .uplinkNoisePerPrbMw = FromDb(noise_dbm + GNB_NOISE_FIGURE_DB),
             .at = at};
@@ -261,8 +257,7 @@ RadioChannel::MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite)
     return {.rxPerPrbMw = FromDb(cnr_db) * noise_mw,
             .noisePerPrbMw = noise_mw,
             .slantRangeM = range_m,
-            .kFactor =
-                los ? FromDb(NtnKFactorDb(cell.environment, elevation_deg, frequency_hz)) : 0.0,
+            .lineOfSight = los,
             .uplinkGain = FromDb(uplinkCnr_db) * noise_mw,
             .uplinkNoisePerPrbMw = noise_mw};
 }
@@ -279,7 +274,40 @@ RadioChannel::ResetFading(uint32_t ueIndex, uint32_t cellIndex)
     Ue& ue = m_ues[ueIndex];
     ue.process.Reset(m_scatter);
     ue.uplinkOffsetDb = 0;
-    ue.fading = ue.process.GetGains(GetLink(cellIndex, ueIndex).kFactor);
+    ShapeFading(ue, m_cells[cellIndex], GetLink(cellIndex, ueIndex));
+    ue.fading = ue.process.GetGains();
+}
+
+void
+RadioChannel::ShapeFading(Ue& ue, const Cell& cell, const Link& link) const
+{
+    ue.shapedRangeM = link.slantRangeM;
+    const auto at = ue.mobility->GetPosition();
+    SmallScale scale;
+    if (cell.isNtn)
+    {
+        const GroundFrame& frame = cell.ntn->frame;
+        const Ecef ground = frame.ToEcef(at.x, at.y, at.z);
+        const Ecef sight = cell.satellite - ground;
+        const double range_m = Norm(sight);
+        const auto along = [&](double x, double y, double z)
+        { return Dot(frame.ToEcef(at.x + x, at.y + y, at.z + z) - ground, sight) / range_m; };
+        ue.towardsCell = {along(1, 0, 0), along(0, 1, 0), along(0, 0, 1)};
+        scale = NtnSmallScale(cell.environment,
+                              link.lineOfSight,
+                              ElevationDeg(ground, cell.satellite),
+                              cell.carrier.frequencyHz);
+    }
+    else
+    {
+        const auto sight = cell.position - at;
+        const double range_m = std::max(sight.GetLength(), 1.0);
+        ue.towardsCell = {sight.x / range_m, sight.y / range_m, sight.z / range_m};
+        scale = GnbSmallScale(cell.model, link.lineOfSight, cell.carrier.frequencyHz);
+    }
+    const double kFactor = scale.KFactor(ue.process.GetKDeviation());
+    const double spread_s = scale.ScatterSpreadS(ue.process.GetSpreadDeviation(), kFactor);
+    ue.process.SetShape(kFactor, 2 * std::numbers::pi * spread_s * cell.subbandHz);
 }
 
 void
@@ -293,10 +321,18 @@ RadioChannel::UpdateFading(const std::vector<uint32_t>& servingCells, double sec
         }
         Ue& ue = m_ues[u];
         const auto& cell = m_cells[servingCells[u]];
-        const double speed_mps =
-            std::max(ns3::CalculateDistance(ue.mobility->GetVelocity(), {0, 0, 0}), SLOWEST_MPS);
-        ue.process.Step(speed_mps * cell.carrier.frequencyHz / SPEED_OF_LIGHT_MPS * seconds);
-        ue.fading = ue.process.GetGains(GetLink(servingCells[u], static_cast<uint32_t>(u)).kFactor);
+        const Link& link = GetLink(servingCells[u], static_cast<uint32_t>(u));
+        if (link.slantRangeM != ue.shapedRangeM) // the link was looked at anew
+        {
+            ShapeFading(ue, cell, link);
+        }
+        const auto velocity = ue.mobility->GetVelocity();
+        const double speed_mps = std::max(velocity.GetLength(), SLOWEST_MPS);
+        const double turnsPerMps = cell.carrier.frequencyHz / SPEED_OF_LIGHT_MPS * seconds;
+        const double approach_mps = velocity.x * ue.towardsCell.x + velocity.y * ue.towardsCell.y +
+                                    velocity.z * ue.towardsCell.z;
+        ue.process.Step(speed_mps * turnsPerMps, approach_mps * turnsPerMps);
+        ue.fading = ue.process.GetGains();
     }
 }
 

@@ -24,8 +24,9 @@ namespace qntn
 /// Slow part, on request: path loss, line of sight and shadowing, as functions of where the user is
 /// (TR 38.901 for gNBs, TR 38.811 for satellites). Fast part: fading of the serving link in
 /// sub-bands, Rician or Rayleigh, with the Doppler spectrum of the user's speed; the same up and
-/// down. Interference: the mean power of each other cell on the frequency, or in the uplink of its
-/// users, in the sub-bands that they use in the slot.
+/// down. K factor and delay spread are drawn when it begins. Interference: the mean power of each
+/// other cell on the frequency, or in the uplink of its users, in the sub-bands that they use in
+/// the slot.
 class RadioChannel
 {
   public:
@@ -124,11 +125,13 @@ class RadioChannel
         double elevationDeg{90};
         bool available{true};
         bool down{false};
+        Ecef satellite{};        ///< where it is
         Ecef beamAxis{};         ///< from the satellite to where its beam looks
         double gatewayDelayS{0}; ///< between a gateway and the satellite
         std::vector<CorrelatedField>
             fields; ///< line of sight, shadowing with it, shadowing without
         Subbands subbandPrbs{};
+        double subbandHz{0};
         Subbands activity{}; ///< parts of the sub-bands in use
         Subbands meanActivity{};
         bool isUplink{false}; ///< whether the cell listens in the slot
@@ -144,7 +147,7 @@ class RadioChannel
         double rxPerPrbMw{0}; ///< mean
         double noisePerPrbMw{1};
         double slantRangeM{0};
-        double kFactor{0};    ///< Rician, linear; 0 is Rayleigh
+        bool lineOfSight{false};
         double uplinkGain{0}; ///< received at the cell over sent by the user
         double uplinkNoisePerPrbMw{1};
         ns3::Vector at{NOWHERE_M, 0, 0}; ///< where the user was
@@ -155,6 +158,8 @@ class RadioChannel
         ns3::Ptr<ns3::MobilityModel> mobility;
         Fading process;
         Subbands fading;          ///< power gain of the serving link
+        double shapedRangeM{-1};  ///< of the link, when `process` took its shape
+        ns3::Vector towardsCell;  ///< unit vector to the serving cell
         double uplinkOffsetDb{0}; ///< by power commands
     };
 
@@ -164,6 +169,8 @@ class RadioChannel
     /// Follows a satellite. \return where it is
     Ecef FollowSatellite(Cell& cell, double nowS) const;
     Link MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite) const;
+    /// K factor and delay spread of a user's serving link, and where its direct path comes from.
+    void ShapeFading(Ue& ue, const Cell& cell, const Link& link) const;
     const Link& GetLink(uint32_t cellIndex, uint32_t ueIndex) const;
     /// Noise and interference of a PRB in each sub-band, mW.
     Subbands DisturbanceMw(uint32_t cellIndex, uint32_t ueIndex, bool mean) const;

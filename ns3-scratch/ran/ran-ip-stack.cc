@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/ran-ip-stack.h"
 
+#include "ran/input-error.h"
+
 #include "ns3/abort.h"
 #include "ns3/ipv4-header.h"
 #include "ns3/ipv4-l3-protocol.h"
@@ -85,12 +87,14 @@ Ipv4Address
 RanIpStack::AddUe(Ptr<Node> node, uint32_t ueIndex, const std::vector<Bearer>& bearers)
 {
     NS_ABORT_MSG_IF(!m_upf, "RanIpStack::AddUe: call Install before");
-    NS_ABORT_MSG_IF(bearers.empty(), "user " << ueIndex << ": expected at least one bearer");
+    const std::string user = "user " + std::to_string(ueIndex);
+    RequireInput(!bearers.empty(), user + ", bearers", "none", "at least one");
     const auto place = static_cast<uint32_t>(m_ues.size());
     const Ipv4Address address(m_network.Get() + 2 + place);
-    NS_ABORT_MSG_IF(m_mask.GetInverse() <= 2 + place,
-                    "user " << ueIndex << ": network " << m_network << m_mask
-                            << " has no address left; take a shorter mask");
+    RequireInput(m_mask.GetInverse() > 2 + place,
+                 user + ", network mask",
+                 m_mask,
+                 "a shorter one, as no address is left for the user");
     auto device = MakeDevice(node, address);
     device->SetSendCallback(MakeCallback(&RanIpStack::SendUp, this).Bind(place));
     Ipv4StaticRoutingHelper()
@@ -170,7 +174,10 @@ const RanIpStack::Ue&
 RanIpStack::FindUe(uint32_t ueIndex) const
 {
     const auto found = std::ranges::find(m_ues, ueIndex, &Ue::index);
-    NS_ABORT_MSG_IF(found == m_ues.end(), "user " << ueIndex << " has no IP device");
+    RequireInput(found != m_ues.end(),
+                 "user",
+                 ueIndex,
+                 "one that RanIpStack::AddUe was called with");
     return *found;
 }
 

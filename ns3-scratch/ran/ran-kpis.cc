@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/ran-kpis.h"
 
-#include "ns3/abort.h"
+#include "ran/input-error.h"
+
 #include "ns3/simulator.h"
 
 #include <algorithm>
@@ -46,10 +47,18 @@ RanKpis::AddFlow(
 void
 RanKpis::AddGroup(uint32_t flowId, const std::string& of, uint32_t index)
 {
-    NS_ABORT_MSG_IF(flowId >= m_flows.size() || m_flows[flowId].groups.empty(),
-                    "flow " << flowId << " is not known to RanKpis; call AddFlow before");
+    RequireInput(flowId < m_flows.size() && !m_flows[flowId].groups.empty(),
+                 "group " + of + ", flow",
+                 flowId,
+                 "one that RanKpis::AddFlow was called with");
     m_flows[flowId].groups.emplace_back(of, index);
     m_groups[{{of, index}, m_flows[flowId].direction}].flows.push_back(flowId);
+}
+
+void
+RanKpis::SetName(const std::string& of, uint32_t index, const std::string& name)
+{
+    m_names[{of, index}] = name;
 }
 
 template <typename Change>
@@ -170,9 +179,13 @@ RanKpis::GetRows() const
         {
             mobility += m_ran->GetMobility(user.first);
         }
+        const auto named = m_names.find(key.first);
         rows.push_back(
             {.of = key.first.first,
              .index = key.first.second,
+             .name = named != m_names.end()
+                         ? named->second
+                         : key.first.first + "_" + std::to_string(key.first.second),
              .direction = key.second,
              .packets = group.packets,
              .deliveredBytes = group.deliveredBytes,
@@ -193,18 +206,20 @@ RanKpis::GetRows() const
 void
 RanKpis::WriteCsv(std::ostream& out) const
 {
-    out << "of,index,direction,packets,delivered_bytes,dropped_packets,violations,throughput_bps,"
+    out << "of,index,name,direction,packets,delivered_bytes,dropped_packets,violations,throughput_"
+           "bps,"
            "delay_p50_s,delay_p99_s,delay_p999_s,satisfied_ratio,bler_ratio,prb_utilisation_ratio,"
            "handovers,ping_pongs,"
            "radio_link_failures,interruption_s\r\n";
     for (const auto& row : GetRows())
     {
-        out << row.of << ',' << row.index << ',' << (row.direction == UPLINK ? "up" : "down") << ','
-            << row.packets << ',' << row.deliveredBytes << ',' << row.droppedPackets << ','
-            << row.violations << ',' << row.throughputBps << ',' << row.delayP50S << ','
-            << row.delayP99S << ',' << row.delayP999S << ',' << row.satisfiedRatio << ','
-            << row.blerRatio << ',' << row.prbUtilisationRatio << ',' << row.mobility.handovers
-            << ',' << row.mobility.pingPongs << ',' << row.mobility.GetFailures() << ','
+        out << row.of << ',' << row.index << ',' << row.name << ','
+            << (row.direction == UPLINK ? "up" : "down") << ',' << row.packets << ','
+            << row.deliveredBytes << ',' << row.droppedPackets << ',' << row.violations << ','
+            << row.throughputBps << ',' << row.delayP50S << ',' << row.delayP99S << ','
+            << row.delayP999S << ',' << row.satisfiedRatio << ',' << row.blerRatio << ','
+            << row.prbUtilisationRatio << ',' << row.mobility.handovers << ','
+            << row.mobility.pingPongs << ',' << row.mobility.GetFailures() << ','
             << row.mobility.interruption.GetSeconds() << "\r\n";
     }
 }

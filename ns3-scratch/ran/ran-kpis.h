@@ -17,8 +17,9 @@ namespace qntn
 /// What a group of flows got, over the time that a RanKpis has seen.
 struct KpiRow
 {
-    std::string of; ///< "ue", "slice", "cell" or a name given to flows, such as "provider"
-    uint32_t index; ///< which one
+    std::string of;   ///< "ue", "slice", "cell" or a name given to flows, such as "provider"
+    uint32_t index;   ///< which one
+    std::string name; ///< as SetName has it, else such as "slice_1"
     Direction direction;
     uint64_t packets{0}; ///< delivered or dropped
     uint64_t deliveredBytes{0};
@@ -51,6 +52,8 @@ class RanKpis
                  Direction direction);
     /// A further group that a flow belongs to, say ("provider", 1).
     void AddGroup(uint32_t flowId, const std::string& of, uint32_t index);
+    /// What the rows of a group are called, say "xr" for ("slice", 0).
+    void SetName(const std::string& of, uint32_t index, const std::string& name);
 
     void Delivered(uint32_t flowId, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
     void Dropped(uint32_t flowId, ns3::Ptr<const ns3::Packet> packet, DropCause cause);
@@ -100,6 +103,7 @@ class RanKpis
     ns3::Time m_begin;
     std::vector<Flow> m_flows;
     std::map<Key, Group> m_groups;
+    std::map<std::pair<std::string, uint32_t>, std::string> m_names;
 };
 
 } // namespace qntn

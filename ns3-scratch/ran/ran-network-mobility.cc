@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The part of RanNetwork that knows which cell serves whom, and what it tells about itself.
+#include "ran/input-error.h"
 #include "ran/ran-network.h"
 
 #include "ns3/assert.h"
@@ -107,8 +108,7 @@ RanNetwork::SetOutage(uint32_t cellIndex, bool fails)
     {
         return;
     }
-    NS_ABORT_MSG_IF(cellIndex >= m_cells.size(),
-                    "outage: found cell " << cellIndex << ", expected 0 .. " << m_cells.size() - 1);
+    RequireIndex("outage, cell", cellIndex, m_cells.size());
     m_channel->SetDown(cellIndex, fails);
     for (uint32_t u = 0; u < m_ues.size() && fails; ++u)
     {
@@ -122,12 +122,10 @@ RanNetwork::SetOutage(uint32_t cellIndex, bool fails)
 void
 RanNetwork::ScheduleOutage(uint32_t cellIndex, Time start, Time end)
 {
-    NS_ABORT_MSG_IF(cellIndex >= m_cells.size(),
-                    "outage: found cell " << cellIndex << ", expected 0 .. " << m_cells.size() - 1);
-    NS_ABORT_MSG_IF(start < Simulator::Now() || end <= start,
-                    "outage of cell " << m_cells[cellIndex].name << ": found " << start.As(Time::S)
-                                      << " to " << end.As(Time::S)
-                                      << ", expected times to come, the end after the start");
+    RequireIndex("outage, cell", cellIndex, m_cells.size());
+    const std::string cell = "outage of cell " + m_cells[cellIndex].name;
+    RequireInput(start >= Simulator::Now(), cell + ", start", start.As(Time::S), "a time to come");
+    RequireInput(end > start, cell + ", end", end.As(Time::S), "a time after the start");
     const Time now = Simulator::Now();
     Simulator::Schedule(start - now,
                         &RanNetwork::SetOutage,

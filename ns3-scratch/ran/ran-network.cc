@@ -54,15 +54,6 @@ CountPrbs(const CarrierConfig& carrier)
     return NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
 }
 
-void
-RequireIndex(const std::string& field, size_t index, size_t size)
-{
-    RequireInput(index < size,
-                 field,
-                 index,
-                 size > 0 ? "0 .. " + std::to_string(size - 1) : "one that has been added");
-}
-
 /// From each slot of a pattern how many slots until one has uplink symbols; 0 for such a slot.
 std::vector<uint32_t>
 UplinkWaits(const std::string& pattern)

@@ -109,8 +109,10 @@ class RanNetwork : public ns3::Object
 
     /// A cell fails, or works again: it loses what is on the air, and its users notice by
     /// themselves.
+    /// \throws InputError for a cell that there is not
     void SetOutage(uint32_t cellIndex, bool fails);
     /// The same at two times to come.
+    /// \throws InputError for a cell that there is not, a start in the past, an end before it
     void ScheduleOutage(uint32_t cellIndex, ns3::Time start, ns3::Time end);
     /// SINR that a user last measured, dB.
     double GetSinrDb(uint32_t ueIndex) const;

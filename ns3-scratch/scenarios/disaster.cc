@@ -6,6 +6,7 @@
 #include "scenarios/disaster/disaster-area.h"
 #include "scenarios/disaster/relief-metrics.h"
 #include "scenarios/disaster/relief-roles.h"
+#include "scenarios/services/kpi-file.h"
 
 #include "ns3/simulator.h"
 
@@ -84,7 +85,12 @@ main(int argc, char* argv[])
     const Time warmUp =
         Seconds(bridge.Parameter<double>("warmup_s", 0.01, 60, "s", "before the first state"));
 
+    KpiFile kpiFile(bridge);
     const auto area = MakeArea(bridge, config);
+    if (kpiFile.IsAsked())
+    {
+        area->CountKpis();
+    }
     for (const auto& gnb : area->GetGnbs())
     {
         bridge.AddPlace(gnb.name, "gnb", gnb.position.x, gnb.position.y);
@@ -130,6 +136,10 @@ main(int argc, char* argv[])
         cell.Apply();
         runFor(step);
         observe(step);
+    }
+    if (kpiFile.IsAsked())
+    {
+        kpiFile.Write(area->GetTraffic().GetKpis());
     }
     area->Dispose();
     bridge.Finish(End::TRUNCATED);

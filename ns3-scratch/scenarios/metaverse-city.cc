@@ -12,8 +12,11 @@
 #include "scenarios/metaverse-city/key-router.h"
 #include "scenarios/metaverse-city/provider-role.h"
 #include "scenarios/metaverse-city/qkd-operator.h"
+#include "scenarios/services/kpi-file.h"
 
 #include "ns3/simulator.h"
+
+#include <stdexcept>
 
 using namespace ns3;
 using namespace qntn;
@@ -110,14 +113,26 @@ main(int argc, char* argv[])
                                1,
                                "bool",
                                "1: post-processing and relaying of key are packets");
+    KpiFile kpiFile(bridge);
     const Time epoch = step * epochSteps;
 
     auto city = CreateObject<City>();
     const auto topology = ReadQkdTopology(bridge.DataPath("qkd/networks.json"), "madqci_2024");
-    city->Build(config, topology, ReadCostSet(bridge.DataPath("qkd/cost-sets.json"), costSet));
+    try
+    {
+        city->Build(config, topology, ReadCostSet(bridge.DataPath("qkd/cost-sets.json"), costSet));
+    }
+    catch (const std::invalid_argument& error)
+    {
+        bridge.Refuse(error.what());
+    }
     if (keyMessages)
     {
         city->GetKeys().SetTransport(CreateObject<KmeNetwork>());
+    }
+    if (kpiFile.IsAsked())
+    {
+        city->CountKpis();
     }
     DescribeScene(bridge, *city, topology, config.duration);
 
@@ -174,6 +189,10 @@ main(int argc, char* argv[])
         observe();
     }
     city->Check();
+    if (kpiFile.IsAsked())
+    {
+        kpiFile.Write(city->GetKpis());
+    }
     bridge.Finish(End::TRUNCATED);
     city->Dispose();
     Simulator::Destroy();

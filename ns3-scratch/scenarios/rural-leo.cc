@@ -6,6 +6,7 @@
 #include "scenarios/rural-leo/rural-metrics.h"
 #include "scenarios/rural-leo/rural-roles.h"
 #include "scenarios/rural-leo/rural.h"
+#include "scenarios/services/kpi-file.h"
 
 #include "ns3/simulator.h"
 
@@ -122,6 +123,7 @@ main(int argc, char* argv[])
         bridge.Parameter<uint32_t>("epoch_steps", 1, 1e6, "steps", "period of the providers");
     const Time warmUp =
         Seconds(bridge.Parameter<double>("warmup_s", 0.01, 60, "s", "before the first state"));
+    KpiFile kpiFile(bridge);
     const Time end = warmUp + config.duration;
     config.duration = end + step; // whole steps may end later
     std::unique_ptr<Rural> rural;
@@ -132,6 +134,10 @@ main(int argc, char* argv[])
     catch (const std::invalid_argument& error)
     {
         bridge.Refuse(error.what());
+    }
+    if (kpiFile.IsAsked())
+    {
+        rural->CountKpis();
     }
     DescribeRuralScene(bridge, *rural, end);
     RuralProviderRole provider{*rural,
@@ -173,6 +179,10 @@ main(int argc, char* argv[])
         observe();
     }
     rural->Check();
+    if (kpiFile.IsAsked())
+    {
+        kpiFile.Write(rural->GetKpis());
+    }
     bridge.Finish(End::TRUNCATED);
     rural.reset();
     Simulator::Destroy();

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "metaverse/city.h"
 
+#include "ns3/config.h"
+#include "ns3/double.h"
 #include "ns3/simulator.h"
 
 #include <array>
 #include <doctest/doctest.h>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 
 using namespace ns3;
@@ -177,4 +181,43 @@ TEST_CASE("pose samples go up in time while XR has PRBs, and not without")
     f.RunFor(Seconds(1));
     CHECK(f.city->GetPoseRatio() == 0);
     f.city->Check();
+}
+
+TEST_CASE("a user who lives outside every cell is refused")
+{
+    Config::SetDefault("qntn::CityUsers::FarDistance", DoubleValue(40e3));
+    CHECK_THROWS_WITH_AS(Fixture(), doctest::Contains("outside every cell"), std::invalid_argument);
+    Config::SetDefault("qntn::CityUsers::FarDistance", DoubleValue(9000));
+    Simulator::Destroy();
+    CHECK_NOTHROW(Fixture());
+}
+
+TEST_CASE("key figures name slices, providers and cells, and count what arrived")
+{
+    Fixture f;
+    f.city->CountKpis();
+    f.RunFor(Seconds(5));
+    uint32_t satisfied = 0;
+    uint64_t bySlice = 0;
+    uint64_t byProvider = 0;
+    bool poses = false;
+    for (const auto& row : f.city->GetKpis().GetRows())
+    {
+        CHECK(row.satisfiedRatio >= 0);
+        CHECK(row.satisfiedRatio <= 1);
+        satisfied += row.of == "slice" && row.satisfiedRatio > 0;
+        bySlice += row.of == "slice" ? row.deliveredBytes : 0;
+        byProvider += row.of == "provider" ? row.deliveredBytes : 0;
+        poses = poses || (row.of == "slice" && row.direction == UPLINK && row.packets > 1000);
+    }
+    CHECK(satisfied > 0);
+    CHECK(bySlice > 1'000'000);
+    CHECK(bySlice == byProvider);
+    CHECK(poses);
+    std::ostringstream csv;
+    f.city->GetKpis().WriteCsv(csv);
+    for (const char* row : {"slice,1,xurllc,down,", "provider,1,msp_1,down,", "cell,0,gnb_0,down,"})
+    {
+        CHECK(csv.str().find(row) != std::string::npos);
+    }
 }

@@ -208,3 +208,49 @@ TEST_CASE("quotas above the carrier are refused")
                          "the carrier's 106",
                          InputError);
 }
+
+TEST_CASE(
+    "outages and conditional hand-overs of cells that there are not, or at no time, are refused")
+{
+    RanFixture fixture;
+    fixture.AddGnb(0, 0);
+    fixture.AddGnb(400, 0);
+    auto& ran = *fixture.ran;
+    CHECK_THROWS_WITH_AS(ran.SetOutage(2, true),
+                         "outage, cell: found 2, expected 0 .. 1",
+                         InputError);
+    CHECK_THROWS_WITH_AS(ran.ScheduleOutage(2, Seconds(1), Seconds(2)),
+                         "outage, cell: found 2, expected 0 .. 1",
+                         InputError);
+    CHECK_THROWS_WITH_AS(ran.ScheduleOutage(1, Seconds(-1), Seconds(2)),
+                         "outage of cell gnb, start: found -1s, expected a time to come",
+                         InputError);
+    CHECK_THROWS_WITH_AS(ran.ScheduleOutage(1, Seconds(2), Seconds(2)),
+                         "outage of cell gnb, end: found +2s, expected a time after the start",
+                         InputError);
+    auto& control = ran.GetHandoverControl();
+    ConditionalHandover handover{.source = 0, .target = 1, .byTime = true, .duration = Seconds(1)};
+    CHECK_NOTHROW(control.AddConditional(handover));
+    handover.target = 7;
+    CHECK_THROWS_WITH_AS(control.AddConditional(handover),
+                         "conditional hand-over, target: found 7, expected 0 .. 1",
+                         InputError);
+    handover.target = 0;
+    CHECK_THROWS_WITH_AS(
+        control.AddConditional(handover),
+        "conditional hand-over, target: found 0, expected another cell than the source",
+        InputError);
+    handover = {.source = 0, .target = 1};
+    CHECK_THROWS_WITH_AS(
+        control.AddConditional(handover),
+        "conditional hand-over, condition: found none, expected a distance, a time or both",
+        InputError);
+    handover.byTime = true;
+    CHECK_THROWS_WITH_AS(control.AddConditional(handover),
+                         "conditional hand-over, duration: found +0s, expected above 0",
+                         InputError);
+    handover = {.source = 0, .target = 1, .byDistance = true, .threshold2M = -5};
+    CHECK_THROWS_WITH_AS(control.AddConditional(handover),
+                         "conditional hand-over, threshold2_m: found -5, expected 0 or more",
+                         InputError);
+}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "ran/input-error.h"
 #include "ran/ran-kpis.h"
 #include "ran/test/ran-fixture.h"
 
@@ -21,6 +22,7 @@ TEST_CASE("key figures agree with the accounts, by user, slice, cell and provide
         flows.push_back(bench.ran->AddFlow(user, i, MilliSeconds(20)));
         kpis.AddFlow(flows[i], user, i, MilliSeconds(20), DOWNLINK);
         kpis.AddGroup(flows[i], "provider", 7);
+        kpis.SetName("slice", i, i == 0 ? "voice" : "video");
     }
     bench.ran->AssignStreams(1);
     bench.ran->Start();
@@ -71,5 +73,16 @@ TEST_CASE("key figures agree with the accounts, by user, slice, cell and provide
     kpis.WriteCsv(csv);
     const std::string text = csv.str();
     CHECK(std::ranges::count(text, '\n') == 7);
-    CHECK(text.find("provider,7,down,") != std::string::npos);
+    CHECK(text.find("provider,7,provider_7,down,") != std::string::npos);
+    CHECK(text.find("slice,1,video,down,") != std::string::npos);
+}
+
+TEST_CASE("a group of a flow that the key figures do not know is refused")
+{
+    RanFixture bench;
+    RanKpis kpis(bench.ran);
+    CHECK_THROWS_WITH_AS(
+        kpis.AddGroup(3, "provider", 0),
+        "group provider, flow: found 3, expected one that RanKpis::AddFlow was called with",
+        InputError);
 }

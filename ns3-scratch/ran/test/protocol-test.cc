@@ -181,7 +181,8 @@ TEST_CASE("without feedback a long link is filled, and repetition buys reliabili
     }
     // 32 processes send 32 blocks in each round trip of 2 x 62 ms, a quarter of the slots
     CHECK(cases[1].delivered_bytes > 2 * cases[0].delivered_bytes);
-    CHECK(cases[2].bler < 0.3 * cases[1].bler);
+    // three at once share a fade, which takes the whole carrier
+    CHECK(cases[2].bler < 0.5 * cases[1].bler);
 }
 
 TEST_CASE("acknowledgements of a satellite wait for its round trip, timers grow with the orbit")

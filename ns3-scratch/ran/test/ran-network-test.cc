@@ -34,7 +34,7 @@ TEST_CASE("a slice's throughput follows its quota when all are saturated")
     std::vector<uint32_t> flows;
     for (uint32_t slice = 0; slice < 2; ++slice)
     {
-        flows.push_back(bench.ran->AddFlow(bench.AddUser(60, 10.0 * slice), slice, Seconds(10)));
+        flows.push_back(bench.ran->AddFlow(bench.AddUser(25, 10.0 * slice), slice, Seconds(10)));
     }
     bench.ran->AssignStreams(1);
     bench.ran->Start();

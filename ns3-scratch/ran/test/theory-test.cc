@@ -2,7 +2,6 @@
 //
 // The model against what theory says of it: queueing, fading, antennas, isolation.
 #include "ran/antenna.h"
-#include "ran/fading.h"
 #include "ran/tbs.h"
 #include "ran/test/ran-fixture.h"
 
@@ -133,68 +132,6 @@ TEST_CASE("a flood in one slice leaves the p99 of another within noise")
     }
     CHECK(p50_s[1] == doctest::Approx(p50_s[0]).epsilon(0.02));
     CHECK(p99_s[1] == doctest::Approx(p99_s[0]).epsilon(0.05));
-}
-
-TEST_CASE("fading has unit power, Rayleigh's distribution and Clarke's correlation")
-{
-    NormalSource random(7);
-    constexpr double TURNS = 0.02; // of the largest Doppler shift in a step
-    constexpr uint32_t LINKS = 400;
-    constexpr uint32_t STEPS = 300;
-    std::vector<double> powers;
-    std::vector<double> covariance(125, 0); // up to J0's fifth zero, 2.38 turns away
-    double squares = 0;
-    for (uint32_t link = 0; link < LINKS; ++link)
-    {
-        Fading fading;
-        fading.Reset(random);
-        std::vector<Subbands> series;
-        for (uint32_t step = 0; step < STEPS; ++step)
-        {
-            fading.Step(TURNS);
-            series.push_back(fading.GetGains(0));
-        }
-        for (uint32_t s = 0; s < NUM_SUBBANDS; ++s)
-        {
-            for (uint32_t t = 0; t + covariance.size() < STEPS; ++t)
-            {
-                powers.push_back(series[t][s]);
-                squares += (series[t][s] - 1) * (series[t][s] - 1);
-                for (size_t lag = 0; lag < covariance.size(); ++lag)
-                {
-                    covariance[lag] += (series[t][s] - 1) * (series[t + lag][s] - 1);
-                }
-            }
-        }
-    }
-    const double mean = std::accumulate(powers.begin(), powers.end(), 0.0) / powers.size();
-    CHECK(mean == doctest::Approx(1).epsilon(0.02));
-    // power is exponential: P(power < x) = 1 - exp(-x), from deep fades to peaks
-    for (const double x : {0.01, 0.1, 0.5, 1.0, 2.0, 3.0})
-    {
-        const double below =
-            static_cast<double>(
-                std::ranges::count_if(powers, [x](double power) { return power < x; })) /
-            static_cast<double>(powers.size());
-        CHECK(below == doctest::Approx(1 - std::exp(-x)).epsilon(0.06));
-    }
-    // the autocovariance of the power is the square of the amplitude's J0(2 pi f_d t)
-    for (size_t lag = 0; lag < covariance.size(); ++lag)
-    {
-        const double j0 = std::cyl_bessel_j(0.0, 2 * std::numbers::pi * TURNS * lag);
-        CHECK(std::abs(covariance[lag] / squares - j0 * j0) < 0.03);
-    }
-    // a strong direct path leaves a variance of (1 + 2K) / (1 + K)^2
-    constexpr double K = 8;
-    double variance = 0;
-    for (uint32_t link = 0; link < 4000; ++link)
-    {
-        Fading fading;
-        fading.Reset(random);
-        const double power = fading.GetGains(K)[link % NUM_SUBBANDS];
-        variance += (power - 1) * (power - 1) / 4000;
-    }
-    CHECK(variance == doctest::Approx((1 + 2 * K) / (1 + K) / (1 + K)).epsilon(0.1));
 }
 
 TEST_CASE("antennas have the gains of their tables")

@@ -4,6 +4,7 @@
 
 #include "metaverse/embb-source.h"
 #include "metaverse/radio-slices.h"
+#include "metaverse/service-kpis.h"
 #include "metaverse/urllc-source.h"
 #include "metaverse/xr-source.h"
 #include "orbit/circular-orbit.h"
@@ -221,6 +222,17 @@ class DisasterArea
     ns3::Time GetInterruption() const
     {
         return m_interruption;
+    }
+
+    /// Begins to count the radio's key figures; before Start.
+    void CountKpis()
+    {
+        RanKpis& kpis = m_traffic->CountKpis();
+        NameKpis(kpis, "slice", SLICE_NAMES);
+        for (uint32_t c = 0; c < GetNumCells(); ++c)
+        {
+            kpis.SetName("cell", c, m_names[c]);
+        }
     }
 
     void Dispose()

@@ -5,11 +5,13 @@
 #include "metaverse/radio-slices.h"
 #include "metaverse/service-monitor.h"
 #include "metaverse/traffic-source.h"
+#include "ran/ran-kpis.h"
 #include "ran/ran-network.h"
 
 #include "ns3/simulator.h"
 
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -65,6 +67,24 @@ class DisasterTraffic
         return used;
     }
 
+    /// Begins to count the radio's key figures; after the last flow, before Start.
+    RanKpis& CountKpis()
+    {
+        m_kpis = std::make_unique<RanKpis>(m_ran);
+        for (uint32_t f = 0; f < m_flows.size(); ++f)
+        {
+            const Flow& flow = m_flows[f];
+            m_kpis->AddFlow(f, flow.user, flow.slice, flow.budget, DOWNLINK);
+        }
+        return *m_kpis;
+    }
+
+    /// What was counted.
+    const RanKpis& GetKpis() const
+    {
+        return *m_kpis;
+    }
+
     ServiceMonitor& GetMonitor()
     {
         return m_monitor;
@@ -72,6 +92,7 @@ class DisasterTraffic
 
     void Dispose()
     {
+        m_kpis.reset();
         for (const auto& flow : m_flows)
         {
             flow.source->Dispose();
@@ -129,12 +150,20 @@ class DisasterTraffic
 
     void Delivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time created)
     {
+        if (m_kpis)
+        {
+            m_kpis->Delivered(flow, packet, created);
+        }
         const bool late = ns3::Simulator::Now() - created > m_flows[flow].budget;
         Close(packet, late, LossCause::LATE);
     }
 
-    void Dropped(uint32_t, ns3::Ptr<const ns3::Packet> packet, DropCause cause)
+    void Dropped(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, DropCause cause)
     {
+        if (m_kpis)
+        {
+            m_kpis->Dropped(flow, packet, cause);
+        }
         Close(packet, true, ToLossCause(cause));
     }
 
@@ -166,6 +195,7 @@ class DisasterTraffic
     }
 
     ns3::Ptr<RanNetwork> m_ran;
+    std::unique_ptr<RanKpis> m_kpis; ///< none: not counted
     uint32_t m_numCells;
     ServiceMonitor m_monitor;
     std::vector<Flow> m_flows; ///< numbered as the radio's

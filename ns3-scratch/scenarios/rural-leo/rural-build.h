@@ -298,14 +298,34 @@ Rural::CellOf(uint32_t user)
 }
 
 inline void
-Rural::RadioDelivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time)
+Rural::CountKpis()
 {
+    m_kpis = MakeServiceKpis(m_ran, *m_services, SLICE_NAMES, PROVIDER_NAMES, CELL_NAMES);
+}
+
+inline const RanKpis&
+Rural::GetKpis() const
+{
+    return *m_kpis;
+}
+
+inline void
+Rural::RadioDelivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time created)
+{
+    if (m_kpis)
+    {
+        m_kpis->Delivered(flow, packet, created);
+    }
     m_services->Delivered(flow, packet);
 }
 
 inline void
 Rural::RadioDropped(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, DropCause cause)
 {
+    if (m_kpis)
+    {
+        m_kpis->Dropped(flow, packet, cause);
+    }
     m_services->Dropped(flow, packet, ToLossCause(cause));
 }
 

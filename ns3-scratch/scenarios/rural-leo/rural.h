@@ -4,6 +4,7 @@
 
 #include "metaverse/embb-source.h"
 #include "metaverse/provider.h"
+#include "metaverse/service-kpis.h"
 #include "metaverse/service-network.h"
 #include "ran/ran-network.h"
 #include "scenarios/rural-leo/constellation.h"
@@ -85,6 +86,10 @@ class Rural
     // Observation.
     void Observe();
     const RanNetwork& GetRan() const;
+    /// Begins to count the radio's key figures; before Start.
+    void CountKpis();
+    /// What was counted.
+    const RanKpis& GetKpis() const;
     const ServiceMonitor& GetMonitor() const;
     /// Radio counters of a slice of a cell, of all providers together.
     const SliceReport& GetRadio(uint32_t cell, uint32_t slice) const;
@@ -129,6 +134,7 @@ class Rural
     ns3::Ptr<ns3::UniformRandomVariable> m_draws;
     std::vector<RuralUser> m_users;
     ns3::Ptr<RanNetwork> m_ran;
+    std::unique_ptr<RanKpis> m_kpis; ///< none: not counted
     ns3::Ptr<QkdNetwork> m_keys;
     ns3::Ptr<ServiceNetwork> m_services;
     std::vector<Provider> m_providers;
