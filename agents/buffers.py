@@ -83,6 +83,10 @@ class DecisionBuffer:
         self.count = np.zeros(num_envs, dtype=np.int64)
         self.open = np.zeros(num_envs, dtype=bool)
         self.fresh = np.ones(num_envs, dtype=bool)  # the next decision has no predecessor
+        # Of the open decisions, until `_note`; what lies there for other environments means nothing.
+        self.rewards = np.zeros((num_envs, role.num_agents))
+        self.discounts = np.ones((num_envs, 1))
+        self.dead = np.zeros((num_envs, role.num_agents), bool)
         rows, agents = (capacity, num_envs), role.num_agents
         f32 = np.float32
         self.data: dict[str, Array] = {
@@ -106,12 +110,13 @@ class DecisionBuffer:
 
     def decide(self, who: Array, **seen: Array | float) -> None:
         """Open a decision in the environments `who` [W]; `seen`: rows [W, ...] of the fields above."""
+        self._note()
         rows = self.count[who]
         for name, values in seen.items():
             self.data[name][rows, who] = values
-        self.data["rewards"][rows, who] = 0.0
-        self.data["discounts"][rows, who] = 1.0 if self.semi_markov else self.gamma
-        self.data["dead"][rows, who] = False
+        self.rewards[who] = 0.0
+        self.discounts[who] = 1.0
+        self.dead[who] = False
         self.data["begins"][rows, who] = self.fresh[who]
         self.data["last"][rows, who] = False
         self.data["terminated"][rows, who] = False
@@ -121,21 +126,26 @@ class DecisionBuffer:
 
     def reward(self, rewards: Array, died: Array | None = None) -> None:
         """Add one step's rewards [E, A] to the open decisions; `died` [E, A]: agents that left in this step."""
+        self.rewards += self.discounts * rewards
+        if self.semi_markov:
+            self.discounts *= self.gamma
+        if died is not None:
+            self.dead |= died
+
+    def _note(self) -> None:
+        """Write into the rows of the open decisions what has been added up for them."""
         who = np.flatnonzero(self.open)
         rows = self.count[who] - 1
-        if self.semi_markov:
-            self.data["rewards"][rows, who] += self.data["discounts"][rows, who][:, None] * rewards[who]
-            self.data["discounts"][rows, who] *= self.gamma
-        else:
-            self.data["rewards"][rows, who] += rewards[who]
-        if died is not None:
-            self.data["dead"][rows, who] |= died[who]
+        self.data["rewards"][rows, who] = self.rewards[who]
+        self.data["discounts"][rows, who] = self.discounts[who, 0] if self.semi_markov else self.gamma
+        self.data["dead"][rows, who] = self.dead[who]
 
     def end(self, environment: int, own: Array, state: Array, *, terminated: bool) -> None:
         """Close the open decision of an environment: its episode ended in `own` [A, D'], `state` [S]."""
         self.fresh[environment] = True
         if not self.open[environment]:
             return
+        self._note()
         row = self.count[environment] - 1
         self.data["last"][row, environment] = True
         self.data["terminated"][row, environment] = terminated
@@ -165,6 +175,7 @@ class DecisionBuffer:
 
     def take(self, view: View, own: Array, due: Array) -> Decisions:
         """Remove the complete decisions; `view` and the role's `own` [E, A, D'] are the state now."""
+        self._note()
         complete = self.num_complete(due)
         size = int(complete.max())
         data = {name: values[:size].copy() for name, values in self.data.items()}

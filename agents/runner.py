@@ -50,6 +50,7 @@ class EnvRunner:
         """The caller closes `env`; with `remake`, a runner whose simulator died opens another and goes on."""
         self.env, self.config, self.index, self.remake = env, config, index, remake
         self.schema = env.schema
+        self.utility_weights = env.schema.utility_weights
         self.num_envs = env.num_envs
         self.observer = Observer(self.schema, self.num_envs, config.roles)
         algorithm = load(config.algorithm)
@@ -143,7 +144,7 @@ class EnvRunner:
             self.rewards[name] += batch.rewards[name]
             self.terms[name] += batch.terms[name]
         self.metrics += batch.metrics
-        self.episode_utility += batch.metrics @ self.schema.utility_weights
+        self.episode_utility += batch.metrics @ self.utility_weights
         self.episode_steps += 1
         for env in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
             last = self.observer.final(batch, env)

@@ -157,6 +157,7 @@ def test_semi_markov_rewards_of_managers(semi_markov, reward, discount):
     buffer.decide(np.array([0]), own=np.ones((1, 1, 1)), log_probs=0.0)
     for value in (1, 2, 4):
         buffer.reward(np.full((1, 1), value, float))
+    buffer.end(0, np.ones((1, 1)), np.ones(1), terminated=True)
     assert (buffer.data["rewards"][0, 0, 0], buffer.data["discounts"][0, 0]) == (reward, discount)
 
 
