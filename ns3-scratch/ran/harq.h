@@ -36,6 +36,7 @@ struct TransportBlock
     double combinedSinr{0};       ///< linear, summed over the transmissions (chase combining)
     ReceivedInformation received; ///< by one of its code blocks (incremental redundancy)
     bool blind{false};            ///< sent a fixed number of times, without feedback
+    bool statusLost{false};       ///< given up by HARQ, and the report that would tell is lost
     ns3::Time begun;              ///< first transmission
     ns3::Time due;                ///< of the next transmission
     ns3::Time deadline;           ///< when its last packet is of no use any more

@@ -34,13 +34,13 @@ ProtocolTimers::For(bool isNtn, Time oneWayDelay)
     constexpr int64_t LONGEST_LOW_ORBIT_MS = 30; // one way, both links of 1200 km at 10 degrees
     if (!isNtn)
     {
-        return {MilliSeconds(35), MilliSeconds(10), MilliSeconds(60)};
+        return {MilliSeconds(35), MilliSeconds(10), MilliSeconds(80), MilliSeconds(60)};
     }
     if (oneWayDelay < MilliSeconds(LONGEST_LOW_ORBIT_MS))
     {
-        return {MilliSeconds(200), MilliSeconds(50), MilliSeconds(300)};
+        return {MilliSeconds(200), MilliSeconds(50), MilliSeconds(400), MilliSeconds(300)};
     }
-    return {MilliSeconds(2200), MilliSeconds(500), MilliSeconds(3000)};
+    return {MilliSeconds(2200), MilliSeconds(500), MilliSeconds(4000), MilliSeconds(3000)};
 }
 
 ProtocolTimers
@@ -226,9 +226,53 @@ RanNetwork::Failed(uint32_t cellIndex, Direction direction, TransportBlock&& blo
                                   block.begun + light + timers.reassembly,
                                   state.lastStatus + timers.statusProhibit});
     state.lastStatus = report;
-    block.due = report - arrival +
-                GetFeedbackTime(cellIndex, direction, flow.ueIndex, m_cells[cellIndex].slot);
+    AwaitStatus(block,
+                block.begun,
+                report - arrival +
+                    GetFeedbackTime(cellIndex, direction, flow.ueIndex, m_cells[cellIndex].slot));
     m_missing.push_back(std::move(block));
+}
+
+uint64_t
+RanNetwork::GetPollRetransmissions(uint32_t flowId) const
+{
+    return m_started ? m_states[flowId].pollRetransmissions : 0;
+}
+
+void
+RanNetwork::AwaitStatus(TransportBlock& block, Time polled, Time report)
+{
+    block.due = report;
+    block.statusLost = m_statusLossRatio > 0 && m_decoding->GetValue() < m_statusLossRatio;
+    if (block.statusLost)
+    {
+        const uint32_t ueIndex = m_flows.GetFlows()[block.flow].ueIndex;
+        block.due = std::max(report, polled + GetTimers(ueIndex).pollRetransmit);
+    }
+}
+
+bool
+RanNetwork::Poll(TransportBlock& block)
+{
+    // TS 38.322 V17, 5.3.3.4: what is not acknowledged goes with the poll if nothing else can
+    const auto& flow = m_flows.GetFlows()[block.flow];
+    const Time now = Simulator::Now();
+    const uint32_t serving = m_ues[flow.ueIndex].servingCell;
+    ++m_states[block.flow].pollRetransmissions;
+    if (flow.queueBytes == 0)
+    {
+        return true;
+    }
+    if (serving == NO_CELL)
+    {
+        block.due = now + GetTimers(flow.ueIndex).pollRetransmit;
+        return false;
+    }
+    const Direction direction = flow.config.direction;
+    AwaitStatus(block,
+                now,
+                GetFeedbackTime(serving, direction, flow.ueIndex, m_cells[serving].slot));
+    return false;
 }
 
 void
@@ -238,6 +282,11 @@ RanNetwork::RetransmitMissing()
     for (size_t i = 0; i < m_missing.size();)
     {
         if (m_missing[i].due > now)
+        {
+            ++i;
+            continue;
+        }
+        if (m_missing[i].statusLost && !Poll(m_missing[i]))
         {
             ++i;
             continue;

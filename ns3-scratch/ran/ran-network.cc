@@ -155,6 +155,11 @@ RanNetwork::GetTypeId()
                           UintegerValue(1),
                           MakeUintegerAccessor(&RanNetwork::m_ntnRepetitions),
                           MakeUintegerChecker<uint32_t>(1, 16))
+            .AddAttribute("StatusLossRatio",
+                          "Part of the status reports of RLC that do not arrive.",
+                          DoubleValue(0),
+                          MakeDoubleAccessor(&RanNetwork::m_statusLossRatio),
+                          MakeDoubleChecker<double>(0, 0.99))
             .AddAttribute("UeTxPowerDbm",
                           "Most that a user sends with: power class 3 (TS 38.101-1, 6.2.1).",
                           DoubleValue(23),

@@ -122,6 +122,9 @@ class RanNetwork : public ns3::Object
     /// What a slice did in a cell since the last call.
     SliceReport TakeReport(uint32_t cellIndex, uint32_t sliceId, Direction direction = DOWNLINK);
     FlowAccount GetAccount(uint32_t flowId) const;
+    /// How often the sender of a flow in acknowledged mode has polled anew because no status came
+    /// (t-PollRetransmit, TS 38.322 V17, 5.3.3.4).
+    uint64_t GetPollRetransmissions(uint32_t flowId) const;
     /// What the radio did for a flow, or in a cell.
     const RadioUse& GetUse(uint32_t flowId) const;
     const RadioUse& GetCellUse(uint32_t cellIndex, Direction direction) const;
@@ -220,6 +223,7 @@ class RanNetwork : public ns3::Object
         uint32_t forwarded{0}; ///< packets on the way from an old cell to the new one
         BufferStatus buffer;   ///< uplink: what the base station knows
         ns3::Time nextConfiguredGrant;
+        uint64_t pollRetransmissions{0};
         ns3::Time lastStatus;            ///< acknowledged mode: when a report was sent
         uint32_t expectedSequence{0};    ///< in-order delivery
         std::deque<Reordered> waiting{}; ///< by sequence
@@ -294,6 +298,12 @@ class RanNetwork : public ns3::Object
     void HandUp(uint32_t flowId, const FinishedPacket& packet);
     void Lose(const TransportBlock& block, DropCause cause);
     void CountLost(uint32_t flow, const std::vector<FinishedPacket>& lost, DropCause cause);
+    /// When a lost block's sender hears of it: with a status report at \p report, or when
+    /// t-PollRetransmit ends, if that is lost.
+    void AwaitStatus(TransportBlock& block, ns3::Time polled, ns3::Time report);
+    /// No status has come for a block: the sender polls again. \return whether it sends the block
+    /// again with the poll, as it has nothing else
+    bool Poll(TransportBlock& block);
     /// Status reports that have come back ask for what is missing.
     void RetransmitMissing();
     void DiscardLatePackets();
@@ -312,6 +322,7 @@ class RanNetwork : public ns3::Object
     HarqCombining m_combining;
     uint32_t m_ntnBlindProcesses;
     uint32_t m_ntnRepetitions;
+    double m_statusLossRatio;
     double m_ueTxPowerDbm;
     double m_uplinkP0Dbm;
     double m_uplinkAlpha;

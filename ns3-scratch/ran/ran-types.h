@@ -85,6 +85,7 @@ struct ProtocolTimers
 {
     ns3::Time reassembly;     ///< longest wait for the missing segments of a packet
     ns3::Time statusProhibit; ///< least time between two status reports of a flow
+    ns3::Time pollRetransmit; ///< longest wait of the sender for the status that it polled
     ns3::Time reordering;     ///< longest wait of a packet for those before it
 
     /// For a HARQ process of four transmissions over a link of this length: below 30 ms one way

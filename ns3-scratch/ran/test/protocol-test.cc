@@ -19,9 +19,14 @@ namespace
 class OneFlow
 {
   public:
-    OneFlow(const FlowConfig& config, uint32_t transmissions, double distanceM = 300) : m_fixture(1)
+    OneFlow(const FlowConfig& config,
+            uint32_t transmissions,
+            double distanceM = 300,
+            double statusLossRatio = 0)
+        : m_fixture(1)
     {
         m_fixture.AddGnb(0, 0, "DDDSU");
+        m_fixture.ran->SetAttribute("StatusLossRatio", DoubleValue(statusLossRatio));
         m_fixture.ran->SetAttribute("MaxTransmissions", UintegerValue(transmissions));
         m_flow = m_fixture.ran->AddFlow(m_fixture.AddUser(distanceM, 0, 3), 0, Seconds(3), config);
         m_fixture.ran->SetDeliveredCallback(MakeCallback(&OneFlow::Delivered, this));
@@ -41,11 +46,18 @@ class OneFlow
         return m_fixture.ran->GetAccount(m_flow);
     }
 
+    uint64_t GetPolls() const
+    {
+        return m_fixture.ran->GetPollRetransmissions(m_flow);
+    }
+
     uint32_t m_outOfOrder{0};
+    Time m_longest{0}; ///< delay
 
   private:
-    void Delivered(uint32_t, Ptr<const Packet> packet, Time)
+    void Delivered(uint32_t, Ptr<const Packet> packet, Time created)
     {
+        m_longest = std::max(m_longest, Simulator::Now() - created);
         m_outOfOrder += packet->GetUid() < m_newest;
         m_newest = std::max(m_newest, packet->GetUid());
     }
@@ -91,6 +103,45 @@ TEST_CASE("acknowledged mode delivers what unacknowledged mode loses")
         CHECK(account.delivered > 0.97 * static_cast<double>(account.sent));
         CHECK(account.sent == account.delivered + account.inFlight);
     }
+}
+
+TEST_CASE("when a status report is lost the sender polls again, and nothing is lost for good")
+{
+    for (const Direction direction : {DOWNLINK, UPLINK})
+    {
+        const FlowConfig config{.direction = direction, .rlc = RlcMode::ACKNOWLEDGED};
+        const auto timers = ProtocolTimers::For(false, Time());
+        OneFlow safe(config, 1);
+        safe.Run();
+        CHECK(safe.GetPolls() == 0);
+
+        OneFlow lossy(config, 1, 300, 0.5);
+        lossy.Run();
+        const auto account = lossy.GetAccount();
+        CHECK(lossy.GetPolls() > 20);
+        CHECK(lossy.m_longest > timers.pollRetransmit);
+        CHECK(account.dropped[RADIO] == 0);
+        CHECK(account.delivered > 0.95 * static_cast<double>(account.sent));
+        CHECK(account.sent == account.delivered + account.inFlight);
+    }
+}
+
+TEST_CASE("a poll takes the data along when nothing else waits, else it asks for a status")
+{
+    const FlowConfig config{.rlc = RlcMode::ACKNOWLEDGED};
+    const auto timers = ProtocolTimers::For(false, Time());
+    // a packet each 56 ms: the queue is empty when the timer ends, and the block goes again
+    OneFlow idle(config, 1, 300, 0.99);
+    idle.Run(0.2e6);
+    CHECK(idle.GetPolls() > 0);
+    CHECK(idle.GetAccount().dropped[RADIO] == 0);
+    CHECK(idle.GetAccount().inFlight <= 3);
+    CHECK(idle.m_longest < 4 * timers.pollRetransmit);
+    // there is always something new: it asks for reports, of which most are lost again
+    OneFlow busy(config, 1, 300, 0.99);
+    busy.Run(400e6);
+    CHECK(busy.GetPolls() > 1000);
+    CHECK(busy.m_longest > 6 * timers.pollRetransmit);
 }
 
 TEST_CASE("acknowledged mode gives a packet up after its retransmissions")
@@ -191,6 +242,10 @@ TEST_CASE("acknowledgements of a satellite wait for its round trip, timers grow 
     const auto low = ProtocolTimers::For(true, MilliSeconds(8));
     const auto high = ProtocolTimers::For(true, MilliSeconds(270));
     CHECK(ground.reassembly < low.reassembly);
+    for (const auto& timers : {ground, low, high}) // a status normally comes before
+    {
+        CHECK(timers.pollRetransmit > timers.reassembly + timers.statusProhibit);
+    }
     // four transmissions, each a round trip and some slots
     CHECK(low.reassembly >= MilliSeconds(3 * (2 * 30 + 4)));
     CHECK(high.reassembly >= MilliSeconds(3 * (2 * 270 + 4)));
