@@ -2,7 +2,6 @@
 #include "ran/handover-control.h"
 
 #include "orbit/visibility.h"
-#include "ran/input-error.h"
 
 #include "ns3/double.h"
 #include "ns3/enum.h"
@@ -12,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <utility>
 
 namespace qntn
 {
@@ -170,35 +168,7 @@ HandoverControl::AddUe(Ptr<MobilityModel> mobility)
 void
 HandoverControl::AddConditional(const ConditionalHandover& handover)
 {
-    const std::string field = "conditional hand-over, ";
-    RequireIndex(field + "source", handover.source, m_cells.size());
-    RequireIndex(field + "target", handover.target, m_cells.size());
-    RequireInput(handover.source != handover.target,
-                 field + "target",
-                 handover.target,
-                 "another cell than the source");
-    RequireInput(handover.byDistance || handover.byTime,
-                 field + "condition",
-                 "none",
-                 "a distance, a time or both");
-    RequireInput(!handover.byTime || handover.duration.IsStrictlyPositive(),
-                 field + "duration",
-                 handover.duration.As(Time::S),
-                 "above 0");
-    RequireInput(std::isfinite(handover.targetThresholdDb),
-                 field + "target_threshold_db",
-                 handover.targetThresholdDb,
-                 "a finite number");
-    for (const auto& [name, distance_m] :
-         {std::pair{"threshold1_m", handover.threshold1M},
-          std::pair{"threshold2_m", handover.threshold2M},
-          std::pair{"distance_hysteresis_m", handover.distanceHysteresisM}})
-    {
-        RequireInput(!handover.byDistance || (distance_m >= 0 && std::isfinite(distance_m)),
-                     field + name,
-                     distance_m,
-                     "0 or more");
-    }
+    Validate(handover, m_cells.size());
     m_conditional[handover.source].push_back(handover);
 }
 

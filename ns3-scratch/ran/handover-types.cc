@@ -3,10 +3,12 @@
 
 #include "orbit/require.h"
 #include "ran/bler.h"
+#include "ran/input-error.h"
 
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <utility>
 
 namespace qntn
 {
@@ -81,6 +83,40 @@ PdcchSinrDb(uint32_t numElements, double blockErrorRate)
         (BlerOf(received, DCI_BITS) > blockErrorRate ? low_db : high_db) = middle_db;
     }
     return high_db;
+}
+
+void
+Validate(const ConditionalHandover& handover, size_t numCells)
+{
+    const std::string field = "conditional hand-over, ";
+    RequireIndex(field + "source", handover.source, numCells);
+    RequireIndex(field + "target", handover.target, numCells);
+    RequireInput(handover.source != handover.target,
+                 field + "target",
+                 handover.target,
+                 "another cell than the source");
+    RequireInput(handover.byDistance || handover.byTime,
+                 field + "condition",
+                 "none",
+                 "a distance, a time or both");
+    RequireInput(!handover.byTime || handover.duration.IsStrictlyPositive(),
+                 field + "duration",
+                 handover.duration.As(ns3::Time::S),
+                 "above 0");
+    RequireInput(std::isfinite(handover.targetThresholdDb),
+                 field + "target_threshold_db",
+                 handover.targetThresholdDb,
+                 "a finite number");
+    for (const auto& [name, distance_m] :
+         {std::pair{"threshold1_m", handover.threshold1M},
+          std::pair{"threshold2_m", handover.threshold2M},
+          std::pair{"distance_hysteresis_m", handover.distanceHysteresisM}})
+    {
+        RequireInput(!handover.byDistance || (distance_m >= 0 && std::isfinite(distance_m)),
+                     field + name,
+                     distance_m,
+                     "0 or more");
+    }
 }
 
 } // namespace qntn

@@ -87,6 +87,9 @@ struct ConditionalHandover
     ns3::Time duration{};
 };
 
+/// \throws InputError for cells that there are not, no condition, or one that cannot be
+void Validate(const ConditionalHandover& handover, size_t numCells);
+
 /// Weight of a new measurement in the filter of TS 38.331 V17, 5.5.3.2 with coefficient k. There
 /// 1/2^(k/4) is the weight for a measurement each 200 ms (TS 38.133 V17, 9.2.5); for another period
 /// the filter keeps its time constant.
