@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,30 @@ from pybridge.guest.process import GuestProcess
 from pybridge.guest.segment import Names, Owned, clear_stale
 
 DEFAULT_SPIN_S = 200e-6
+_PROBE_EVERY = 16
+
+
+class Spin:
+    """How long the next wait spins: not at all while spinning catches nothing, but for a probe now and then.
+
+    ns3-ai's side spins for ever, so on a busy machine both may share a core; what Python spins there
+    is what the simulation lacks.
+
+    Args:
+        limit_s: how long a wait spins that may catch a message.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        self._in_vain = 0
+
+    def next_s(self) -> float:
+        """Of the wait that begins."""
+        return self.limit_s if self._in_vain % _PROBE_EVERY == 0 else 0.0
+
+    def note(self, waited_s: float) -> None:
+        """How long that wait took."""
+        self._in_vain = 0 if waited_s < self.limit_s and self._in_vain % _PROBE_EVERY == 0 else self._in_vain + 1
 
 
 class MessageChannel:
@@ -34,7 +59,7 @@ class MessageChannel:
         segment_bytes: size of the segment.
         handle_finish: a message that comes with the flag `finished` is the end, not a message.
         step_timeout_s: how long a message may take.
-        spin_s: how long a wait spins before it sleeps.
+        spin_s: how long a wait spins before it sleeps; not all do while spinning catches nothing.
 
     Raises:
         ParameterError: the segment is in use, or too small for its messages.
@@ -59,7 +84,7 @@ class MessageChannel:
         self.names = names or Names()
         self.vectors = vectors
         self.step_timeout_s = step_timeout_s
-        self.spin_s = spin_s
+        self._spin = Spin(spin_s)
         self.finished = False
         self._handle_finish = handle_finish
         self.process: GuestProcess | None = None
@@ -99,7 +124,10 @@ class MessageChannel:
         if self.finished:
             return None
         limit = self.step_timeout_s if timeout_s is None else timeout_s
-        self._explain(segment.wait_for_message(self._lifeline, limit, self.spin_s), "send a message", limit)
+        start = time.perf_counter()
+        outcome = segment.wait_for_message(self._lifeline, limit, self._spin.next_s())
+        self._spin.note(time.perf_counter() - start)
+        self._explain(outcome, "send a message", limit)
         if self._handle_finish and segment.finished:
             self.finished = True
             segment.release()
@@ -125,7 +153,7 @@ class MessageChannel:
         """Hands over what is laid out already."""
         segment = self._open()
         limit = self.step_timeout_s if timeout_s is None else timeout_s
-        self._explain(segment.wait_for_room(self._lifeline, limit, self.spin_s), "take a message", limit)
+        self._explain(segment.wait_for_room(self._lifeline, limit, self._spin.limit_s), "take a message", limit)
         try:
             segment.write(data)
         except _guest.GuestFault as fault:

@@ -18,7 +18,7 @@ from pybridge.guest.channel import DEFAULT_SPIN_S
 from pybridge.guest.links import BufferLink, Link, ZmqLink
 from pybridge.guest.process import Setting
 from pybridge.guest.segment import Names, unique_segment_name
-from pybridge.guest.spaces import fill, parse, to_space, to_value
+from pybridge.guest.spaces import fill, lacks_values, parse, to_space, to_value
 
 _GAME_OVER = 1
 
@@ -28,8 +28,8 @@ class GymMessagesEnv(GuestEnv):
 
     The constructor starts the first episode, because the simulation describes its spaces. Entries of
     info: `info`, the simulation's own text; `outside_bounds`, true when an observation lies outside the
-    bounds that the simulation gave; `observation_missing`, true when a last state came without one and
-    the observation before it is repeated.
+    bounds that the simulation gave; `observation_missing`, true when a last state came without one, or
+    with a box without values, and the observation before it is repeated.
     """
 
     _wire: Any
@@ -101,7 +101,7 @@ class GymMessagesEnv(GuestEnv):
         self._owes_answer = True
         state = parse(self._wire.EnvStateMsg, data, self._link.process.name)
         info: dict[str, Any] = {"info": state.info}
-        if state.isGameOver and not state.obsData.type and self._last is not None:
+        if state.isGameOver and self._last is not None and lacks_values(self._wire, state.obsData):
             info["observation_missing"] = True
         else:
             self._last = to_value(self._wire, state.obsData, self.observation_space, "observation")

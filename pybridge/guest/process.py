@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import shlex
@@ -22,6 +23,8 @@ from pybridge.errors import ParameterError, SimulatorDied, StepTimeout
 _WORD = struct.Struct("=ci")
 _LOG_BYTES = 1 << 16
 _LAST_LINES = 20
+_LOG_PAUSE_S = 0.01  # ns-3 writes its log unbuffered: a reader that wakes at each piece costs 0.1 ms a step
+_LOG_PIPE_BYTES = 1 << 20
 _KILL_WAIT_S = 2.0
 
 Setting = str | int | float | bool
@@ -65,6 +68,8 @@ class GuestProcess:
         self._log_lock = threading.Lock()
         self._lifeline, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, write_end = os.pipe()
+        with contextlib.suppress(OSError):  # of a user who has many pipes
+            fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _LOG_PIPE_BYTES)
         try:
             warden = native_folder() / "libexec" / "qntn-warden"
             self._warden = subprocess.Popen(
@@ -188,9 +193,11 @@ class GuestProcess:
 
     def _keep_log(self, output: int) -> None:
         try:
-            while block := os.read(output, 1 << 16):
+            while block := os.read(output, _LOG_PIPE_BYTES):
                 with self._log_lock:
-                    self._log += block
+                    self._log += block[-_LOG_BYTES:]
                     del self._log[:-_LOG_BYTES]
+                if len(block) < _LOG_BYTES:
+                    time.sleep(_LOG_PAUSE_S)
         finally:
             os.close(output)

@@ -83,6 +83,21 @@ def to_value(wire: Any, container: Any, space: spaces.Space[Any], where: str) ->
     raise AssertionError(space)
 
 
+def lacks_values(wire: Any, container: Any) -> bool:
+    """Whether a message came without a value, or a box anywhere in it is empty.
+
+    Raises:
+        ProtocolError: it cannot be decoded.
+    """
+    if container.type == _BOX:
+        box = _unpack(wire.BoxDataContainer, container.data, "observation")
+        return not any(getattr(box, field) for field in _FIELDS.values())
+    if container.type in (_TUPLE, _DICT):
+        kind = wire.TupleDataContainer if container.type == _TUPLE else wire.DictDataContainer
+        return any(lacks_values(wire, part) for part in _unpack(kind, container.data, "observation").element)
+    return not container.type
+
+
 def fill(
     wire: Any, container: Any, space: spaces.Space[Any], value: Any, where: str = "action", name: str = ""
 ) -> None:

@@ -91,6 +91,32 @@ def test_every_space_comes_back_as_sent(make: Make) -> None:
             assert env.observation_space.contains(observation)
 
 
+def test_values_outside_a_simulations_own_space_are_told(make: Make) -> None:
+    with make(spaces="choice") as env:  # 3, 4, 5 of Discrete(5)
+        assert env.observation_space == spaces.Discrete(5)
+        assert env.reset() == (3, {"info": "step 0"})
+        assert env.step(np.zeros(1, np.float32))[4] == {"info": "step 1"}
+        observation, *_, info = env.step(np.zeros(1, np.float32))
+        assert (observation, info) == (5, {"info": "step 2", "outside_bounds": True})
+
+
+def test_a_log_in_many_pieces_does_not_wake_python_at_each(make: Make) -> None:
+    with make(pieces=100, wrongAt=-1) as env:
+        start = time.monotonic()
+        run(env, 5)
+        status = Path(f"/proc/self/task/{env._link.process._reader.native_id}/status").read_text()
+        wakes = int(status.split("nonvoluntary_ctxt_switches")[0].rsplit(":")[-1])
+        assert wakes < 20 + 500 * (time.monotonic() - start)  # a piece comes each 0.5 ms
+
+
+def test_a_last_state_whose_box_is_empty_repeats_the_observation(make: Make) -> None:
+    with make(seed=5, steps=2, last="empty") as env:
+        run(env, 1)
+        observation, _, terminated, truncated, info = env.step(np.zeros(1, np.float32))
+        assert (observation.tolist(), terminated, truncated) == ([5, 1, 1, 1], False, True)
+        assert info == {"info": "step 2", "observation_missing": True}
+
+
 def test_check_env(make: Make) -> None:
     with warnings.catch_warnings(), make() as env:
         warnings.simplefilter("ignore")  # its advice on spaces is for the simulation's author

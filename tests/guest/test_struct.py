@@ -17,6 +17,7 @@ from gymnasium import spaces
 
 from pybridge.errors import ActionError, ParameterError, ProtocolError, SimulatorDied, StepTimeout
 from pybridge.guest import MessageChannel, Names, Ns3AiStructEnv
+from pybridge.guest.channel import Spin
 
 OUT = np.dtype([("step", "u1"), ("sum", "f8"), ("seed", "i4")], align=True)
 IN = np.dtype([("a", "f4"), ("b", "i2")], align=True)
@@ -98,6 +99,18 @@ def test_messages_that_do_not_fit() -> None:
         channel.send([(0, 0)] * 2)
     with pytest.raises(ParameterError, match="do not fit"):
         MessageChannel(np.dtype("V9000"), IN, names=Names("qntn-test"))
+
+
+def test_waits_that_spin_in_vain_soon_sleep() -> None:
+    spin = Spin(1e-4)
+    seen = []
+    for waited_s in [1e-5] * 3 + [1e-3] * 32:
+        seen.append(spin.next_s())
+        spin.note(waited_s)
+    assert [place for place, spun_s in enumerate(seen) if spun_s] == [0, 1, 2, 3, 19]
+    spin.next_s()
+    spin.note(1e-5)  # the probe catches a message
+    assert spin.next_s() == 1e-4
 
 
 def test_a_segment_in_use_is_never_taken_and_a_stale_one_is() -> None:

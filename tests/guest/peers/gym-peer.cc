@@ -88,6 +88,17 @@ Box(wire::Dtype dtype, float low, float high, int n)
 }
 
 wire::SpaceDescription
+Choice(int n)
+{
+    wire::DiscreteSpace discrete;
+    discrete.set_n(n);
+    wire::SpaceDescription space;
+    space.set_type(wire::Discrete);
+    space.mutable_space()->PackFrom(discrete);
+    return space;
+}
+
+wire::SpaceDescription
 AllSpaces()
 {
     wire::TupleSpace tuple;
@@ -192,11 +203,17 @@ main(int argc, char** argv)
     const int wrongAt = arguments.Number("wrongAt", 3);
     const int floats = arguments.Number("floats", 4);
     const std::string wrong = arguments.Get("wrong", "");
-    const bool echo = arguments.Get("spaces", "box") == "all"; // observation = the last action
+    const int pieces =
+        arguments.Number("pieces", 0); // unbuffered writes a step, as ns-3's log makes them
+    const std::string spaces = arguments.Get("spaces", "box");
+    const bool echo = spaces == "all";      // observation = the last action
+    const bool choice = spaces == "choice"; // of 5, but some values lie outside
     std::fprintf(stderr, "seed %d\n", seed);
     Link link(arguments);
     wire::SimInitMsg init;
-    *init.mutable_obsspace() = echo ? AllSpaces() : Box(wire::FLOAT, 0, 1000, floats);
+    *init.mutable_obsspace() = echo     ? AllSpaces()
+                               : choice ? Choice(5)
+                                        : Box(wire::FLOAT, 0, 1000, floats);
     *init.mutable_actspace() = echo ? AllSpaces() : Box(wire::FLOAT, -1, 1, 1);
 #ifndef SHARED_MEMORY
     init.set_simprocessid(getpid());
@@ -214,8 +231,28 @@ main(int argc, char** argv)
             std::fprintf(stderr, "about to go wrong\n");
             GoWrong(wrong);
         }
+        for (int i = 0; i < pieces; ++i)
+        {
+            std::fputc(i % 80 == 79 ? '\n' : '.', stderr);
+            usleep(500);
+        }
         wire::EnvStateMsg state;
-        if (!echo)
+        if (choice)
+        {
+            wire::DiscreteDataContainer value;
+            value.set_data(3 + step);
+            state.mutable_obsdata()->set_type(wire::Discrete);
+            state.mutable_obsdata()->mutable_data()->PackFrom(value);
+        }
+        else if (step == steps && arguments.Get("last", "") == "empty")
+        {
+            wire::BoxDataContainer box; // of a shape, but without values
+            box.set_dtype(wire::FLOAT);
+            box.add_shape(floats);
+            state.mutable_obsdata()->set_type(wire::Box);
+            state.mutable_obsdata()->mutable_data()->PackFrom(box);
+        }
+        else if (!echo)
         {
             *state.mutable_obsdata() =
                 Floats(step == wrongAt && wrong == "shape" ? floats + 1 : floats,
