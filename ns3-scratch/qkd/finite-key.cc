@@ -160,6 +160,10 @@ BoundFiniteKey(const FiniteKeyConfig& config, const FiniteKeyObservation& observ
     counts.xSinglePhoton = bounds.SinglePhoton(counts.xDetections);
     counts.zSinglePhoton = bounds.SinglePhoton(counts.zDetections);
     counts.zSinglePhotonErrors = bounds.SinglePhotonErrors(counts.zErrors);
+    if (config.capSinglePhotonErrors)
+    {
+        counts.zSinglePhotonErrors = std::min(counts.zSinglePhotonErrors, Sum(counts.zErrors));
+    }
     counts.errorCorrectionBits =
         blockSize * config.errorCorrectionEfficiency * BinaryEntropy(counts.qber);
     if (counts.xSinglePhoton > 0 && counts.zSinglePhoton > 0)
@@ -229,7 +233,8 @@ FiniteKeyLength(double blockSize,
                 double misalignment,
                 double errorCorrectionEfficiency,
                 double epsilonSecrecy,
-                double epsilonCorrectness)
+                double epsilonCorrectness,
+                bool capSinglePhotonErrors)
 {
     return EvaluateFiniteKey({.blockSize = blockSize,
                               .intensities = intensities,
@@ -241,7 +246,8 @@ FiniteKeyLength(double blockSize,
                               .misalignment = misalignment,
                               .errorCorrectionEfficiency = errorCorrectionEfficiency,
                               .epsilonSecrecy = epsilonSecrecy,
-                              .epsilonCorrectness = epsilonCorrectness})
+                              .epsilonCorrectness = epsilonCorrectness,
+                              .capSinglePhotonErrors = capSinglePhotonErrors})
         .keyBits;
 }
 

@@ -27,6 +27,9 @@ struct FiniteKeyConfig
     double errorCorrectionEfficiency;
     double epsilonSecrecy;
     double epsilonCorrectness;
+    /// Take Eq. 4's bound v_Z1, but never more than all errors seen in Z, of which those of single
+    /// photons are a part. Lim et al. do not; SatQuMA does.
+    bool capSinglePhotonErrors{false};
 };
 
 /// Expected counts of a block and the bounds that follow.
@@ -87,7 +90,8 @@ int64_t FiniteKeyLength(double blockSize,
                         double misalignment,
                         double errorCorrectionEfficiency,
                         double epsilonSecrecy,
-                        double epsilonCorrectness);
+                        double epsilonCorrectness,
+                        bool capSinglePhotonErrors = false);
 
 } // namespace qntn
 

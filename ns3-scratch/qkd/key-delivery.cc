@@ -2,6 +2,7 @@
 #include "qkd/key-delivery.h"
 
 #include "ns3/abort.h"
+#include "ns3/assert.h"
 
 #include <algorithm>
 #include <array>
@@ -258,6 +259,11 @@ KeyDelivery::Take(uint32_t relation, uint64_t bits, DeliveredKey& key)
     {
         return false;
     }
+    uint64_t& handedOutTo = m_handedOutTo[relation];
+    NS_ASSERT_MSG(offset >= handedOutTo,
+                  "key delivery: place " << offset << " of relation " << relation
+                                         << " is handed out twice");
+    handedOutTo = offset + bits;
     key = {MakeId(relation, offset), relation, offset, bits};
     return true;
 }

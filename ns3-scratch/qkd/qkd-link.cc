@@ -310,7 +310,8 @@ QkdLink::GetFiniteKeyConfig() const
             .misalignment = m_config.misalignment,
             .errorCorrectionEfficiency = m_config.errorCorrectionEfficiency,
             .epsilonSecrecy = finite.epsilonSecrecy,
-            .epsilonCorrectness = finite.epsilonCorrectness};
+            .epsilonCorrectness = finite.epsilonCorrectness,
+            .capSinglePhotonErrors = finite.capSinglePhotonErrors};
 }
 
 void

@@ -31,6 +31,7 @@ struct FiniteBlockConfig
     double afterpulseProbability{0};
     double epsilonSecrecy{1e-9};
     double epsilonCorrectness{1e-15};
+    bool capSinglePhotonErrors{false}; ///< see FiniteKeyConfig
 };
 
 /// A sifted block on its way to becoming key.

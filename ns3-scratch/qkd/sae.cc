@@ -215,6 +215,7 @@ Sae::Encrypt(const Waiting& waiting)
     ++m_counters.encryptedPackets;
     m_counters.encryptedBytes += size;
     m_counters.totalWait += Simulator::Now() - waiting.arrived;
+    Check();
     if (!m_output.IsNull())
     {
         const Ptr<Packet> encrypted = waiting.packet->Copy();
@@ -228,6 +229,7 @@ Sae::Block(const Waiting& waiting)
 {
     ++m_counters.blockedPackets;
     m_counters.blockedBytes += waiting.packet->GetSize();
+    Check();
     if (!m_blocked.IsNull())
     {
         m_blocked(waiting.packet, waiting.created);

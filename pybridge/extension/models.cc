@@ -164,7 +164,8 @@ BindQkd(nb::module_& module)
                "misalignment"_a,
                "error_correction_efficiency"_a,
                "epsilon_secrecy"_a,
-               "epsilon_correctness"_a);
+               "epsilon_correctness"_a,
+               "cap_single_photon_errors"_a = false);
     module.def("satellite_transmittance",
                &SatelliteTransmittance,
                "range_m"_a,

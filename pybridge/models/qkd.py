@@ -70,8 +70,13 @@ def finite_key_length(
     error_correction_efficiency: float,
     epsilon_secrecy: float,
     epsilon_correctness: float,
+    cap_single_photon_errors: bool = False,
 ) -> int:
-    """Key bits of a block, three intensities. Lim et al., PRA 89, 022307 (2014), misprints corrected."""
+    """Key bits of a block, three intensities. Lim et al., PRA 89, 022307 (2014), misprints corrected.
+
+    With `cap_single_photon_errors` the errors of single photons (Eq. 4) are at most all errors of the test basis. That
+    holds for every block and is not in the paper; SatQuMA does it.
+    """
     return int(
         _qkd.finite_key_length(
             block_size,
@@ -85,6 +90,7 @@ def finite_key_length(
             error_correction_efficiency,
             epsilon_secrecy,
             epsilon_correctness,
+            cap_single_photon_errors,
         )
     )
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 import pybridge
 from agents.cli import app
 from agents.policies import EqualShare
+from pybridge.catalogue import native_folder
 from pybridge.errors import ParameterError
 
 
@@ -36,6 +38,9 @@ def episode(name: str, act: Callable[[Any, Any], None] = lambda actions, step: N
                 return
 
 
+README = Path(__file__).resolve().parents[2] / "ns3-scratch" / "qkd" / "README.md"
+
+
 def test_secoqc_s_routes_run_out_one_after_the_other() -> None:
     rows = list(episode("secoqc"))
     first_on = {}
@@ -52,9 +57,28 @@ def test_secoqc_s_routes_run_out_one_after_the_other() -> None:
     # 1.8 MiB are 30.7 minutes; published: 31. Then there is no route.
     assert blocked - third == pytest.approx(30.7, abs=1.5)
     assert rows[-1]["served_ratio"] < 1
+    text = README.read_text()
+    for line in (
+        f"| SECOQC, route 1 (ERD-BRT) ends | minute {second:.1f} | about an hour |",
+        f"| route 2 (SIE-BRT) ends | minute {third:.1f} | 144 |",
+        f"| route 3 (ERD-GUD) ends | minute {blocked:.1f} | 175 |",
+        f"| route 3 (ERD-GUD) lasts | {blocked - third:.1f} minutes | 31 |",
+    ):
+        assert line in text, f"ns3-scratch/qkd/README.md needs {line}"
     for name in ("ERD-BRT", "SIE-BRT", "ERD-GUD"):
         assert rows[-1][f"pool_bits.{name}"] >= 2 * 8 * 1024 * 1024 - 1e6  # the floor, less the tags it is there for
         assert rows[-1][f"pool_state.{name}"] != 0
+
+
+def test_secoqc_with_three_tenths_of_the_measured_rates() -> None:
+    rows = list(episode("secoqc", generation_ratio=0.3, episode_s=15900.0))
+    first_on: dict[float, float] = {}
+    for row in rows:
+        first_on.setdefault(row["path.FOR-BRT"], row["time_s"] / 60)
+    _, second, third, fourth = sorted(first_on.values())
+    text = " ".join(README.read_text().split())
+    assert f"route 1 ends in minute {second:.1f} and route 2 in minute {third:.1f}" in text
+    assert f"route 3 then lasts to minute {fourth:.0f} and not 175" in text
 
 
 def test_tokyo_moves_its_key_when_a_link_is_attacked() -> None:
@@ -123,6 +147,8 @@ def test_finite_blocks_make_less_key() -> None:
         ({"demands": "K1 O2 fast"}, "found 'fast', expected a number"),
         ({"pool_min_mib": 50.0}, "expected min <= threshold <= max"),
         ({"dark_count_probability": 1.5}, "dark_count_probability: found 1.5"),
+        ({"receiver_efficiency": 2.0}, "receiver_efficiency: found 2"),
+        ({"misalignment": -0.1}, "misalignment: found -0.1"),
         ({"mu": 0.1, "nu": 0.5}, "nu is 0.5.*expected below mu"),
         ({"faults": "atack K1-K2 1 2 1"}, "did you mean 'attack'"),
         ({"faults": "cut K1-Q 1 2"}, "no link 'K1-Q'"),
@@ -142,6 +168,26 @@ def test_a_demand_without_a_path_is_refused() -> None:
         pybridge.make_vec("tokyo", num_envs=1, params={"demands": "K1 K1 10"}),
     ):
         pass
+
+
+def test_a_demand_across_two_separate_networks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = native_folder()
+    for folder in ("bin", "scenarios", "data/qkd"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "lib").symlink_to(stock / "lib")
+    shutil.copy(stock / "bin" / "tokyo", tmp_path / "bin")
+    shutil.copy(stock / "scenarios" / "tokyo.toml", tmp_path / "scenarios")
+    links = [{"a": a, "b": b, "length_km": 10} for a, b in (("K1", "K2"), ("O1", "O2"))]
+    networks = {"tokyo_2010": {"source": "two islands", "links": links}}
+    (tmp_path / "data" / "qkd" / "networks.json").write_text(json.dumps(networks))
+    monkeypatch.setenv("QNTN_SCENARIO_PATH", str(tmp_path))
+    with (
+        pytest.raises(ParameterError, match="demands: no path of links between K1 and O2"),
+        pybridge.make_vec("tokyo", num_envs=1, params={"demands": "K1 O2 10"}),
+    ):
+        pass
+    rows = list(episode("tokyo", demands="K1 K2 10", faults="", episode_s=10.0))  # within one island it runs
+    assert rows[-1]["time_s"] == 10
 
 
 @pytest.mark.parametrize("name", ["metaverse-city", "secoqc", "tokyo"])

@@ -10,7 +10,10 @@ import http.client
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
+import socket
 import ssl
 import stat
 import subprocess
@@ -222,20 +225,44 @@ def test_other_paths_and_methods(door: Door) -> None:
     assert door.ask("K1", "alice", "DELETE", "bob/status")[0] == 405
 
 
-def test_thousands_of_requests_at_the_same_time(door: Door) -> None:
-    def some(count: int) -> list[tuple[int, Any]]:
-        with contextlib.closing(door.connect("K1", "alice")) as connection:
-            return [ask(connection, "GET", "bob/enc_keys?size=64") for _ in range(count)]
+def test_thousands_of_requests_over_hundreds_of_connections(door: Door) -> None:
+    """Every key is delivered once to each side, and nothing else is."""
+    num_connections, per_connection = 256, 8
+    all_open = threading.Barrier(num_connections)
 
-    with ThreadPoolExecutor(32) as pool:
-        answers = [answer for part in pool.map(some, [64] * 32) for answer in part]
-    assert len(answers) == 2048
-    assert {status for status, _ in answers} <= {200, 503}
-    made = [answer["keys"][0] for status, answer in answers if status == 200]
-    assert len(made) > 1000
-    assert len({key["key_ID"] for key in made}) == len({key["key"] for key in made}) == len(made)
-    wish = {"key_IDs": [{"key_ID": key["key_ID"]} for key in made[:100]]}
-    assert door.ask("O2", "bob", "POST", "alice/dec_keys", wish)[1]["keys"] == made[:100]
+    def make(_: int) -> list[dict[str, str]]:
+        with contextlib.closing(door.connect("K1", "alice")) as connection:
+            connection.connect()
+            all_open.wait(60)
+            made: list[dict[str, str]] = []
+            for _ in range(1000):
+                status, answer = ask(connection, "GET", "bob/enc_keys?size=64")
+                assert status in (200, 503)
+                made += answer["keys"] if status == 200 else []
+                if len(made) == per_connection:
+                    return made
+            raise AssertionError("the pool stays empty")
+
+    def fetch(keys: list[dict[str, str]]) -> list[dict[str, str]]:
+        with contextlib.closing(door.connect("O2", "bob")) as connection:
+            connection.connect()
+            all_open.wait(60)
+            fetched = []
+            for key in keys:
+                path = f"alice/dec_keys?key_ID={key['key_ID']}"
+                status, answer = ask(connection, "GET", path)
+                assert status == 200
+                fetched += answer["keys"]
+                assert ask(connection, "GET", path)[0] == 400  # delivered once
+            return fetched
+
+    with ThreadPoolExecutor(num_connections) as pool:
+        made = list(pool.map(make, range(num_connections)))
+        fetched = list(pool.map(fetch, made))
+    assert fetched == made
+    keys = [key for part in made for key in part]
+    assert len(keys) == 2048
+    assert len({key["key_ID"] for key in keys}) == len({key["key"] for key in keys}) == 2048
 
 
 def test_an_exhausted_pool_answers_503(door: Door) -> None:
@@ -353,6 +380,51 @@ def test_the_command_serves_and_keeps_keys_to_itself(certs: Path, tmp_path: Path
     secret = made["keys"][0]["key"]
     assert secret not in line + rest
     assert not list(tmp_path.iterdir())
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the example uses curl")
+def test_the_example_of_the_documentation_with_curl(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "pybridge" / "kms" / "README.md").read_text()
+    for port, free in zip(("8443", "8444"), free_ports(2), strict=True):
+        text = text.replace(port, str(free))
+    serving_side, client_side = re.findall(r"```\n(.*?)```", text, re.DOTALL)[:2]
+    _, certs_line, serve_line = serving_side.strip().splitlines()  # the first installs what is installed
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(shlex.split(certs_line), cwd=tmp_path, env=environment, check=True, timeout=60, capture_output=True)
+    with subprocess.Popen(
+        shlex.split(serve_line),
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert "KME K1" in server.stdout.readline()
+            assert "KME O2" in server.stdout.readline()
+            for _ in range(100):  # the pool begins empty; who asks too early asks again
+                client = subprocess.run(
+                    ["bash", "-c", client_side], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+                )
+                if client.returncode == 0:
+                    break
+                time.sleep(0.1)
+        finally:
+            server.send_signal(signal.SIGTERM)
+        server.stdout.read()
+        assert server.wait(20) == 0
+    assert re.search(r"both have key [0-9a-f-]{36}", client.stdout)
+    assert '"stored_key_count"' in client.stdout
+    assert client.stderr == ""
 
 
 @pytest.mark.parametrize(

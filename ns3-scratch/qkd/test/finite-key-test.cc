@@ -3,8 +3,10 @@
 #include "qkd/finite-key.h"
 #include "qkd/key-rate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <doctest/doctest.h>
+#include <random>
 #include <stdexcept>
 
 using namespace qntn;
@@ -123,6 +125,38 @@ TEST_CASE("finite key grows with the block and never exceeds the asymptotic one"
         }
         CHECK(last > 0.85 * asymptotic);
     }
+}
+
+TEST_CASE(
+    "finite key: whatever the setting, not above the asymptotic one; a cap on errors never costs")
+{
+    std::mt19937 random(1);
+    const auto between = [&](double low, double high)
+    { return std::uniform_real_distribution<double>(low, high)(random); };
+    int withKey = 0;
+    int longer = 0;
+    for (int i = 0; i < 500; ++i)
+    {
+        CAPTURE(i);
+        FiniteKeyConfig config = LimConfig(std::pow(10, between(4, 11)), between(0, 150));
+        config.intensities = {between(0.4, 0.9), between(0.05, 0.35), between(0, 0.02)};
+        const double first = between(0.3, 0.8);
+        const double second = (1 - first) * between(0.3, 0.7);
+        config.intensityProbabilities = {first, second, 1 - first - second};
+        config.basisProbability = between(0.5, 0.95);
+        config.misalignment = between(0, 0.03);
+        const FiniteKeyCounts paper = EvaluateFiniteKey(config);
+        config.capSinglePhotonErrors = true;
+        const FiniteKeyCounts capped = EvaluateFiniteKey(config);
+        CHECK(capped.zSinglePhotonErrors <= paper.zSinglePhotonErrors);
+        CHECK(capped.keyBits >= paper.keyBits);
+        CHECK(static_cast<double>(capped.keyBits) <=
+              std::max(0.0, AsymptoticKey(config) * capped.pulses));
+        withKey += paper.keyBits > 0;
+        longer += capped.keyBits > paper.keyBits;
+    }
+    CHECK(withKey > 100);
+    CHECK(longer > 20);
 }
 
 TEST_CASE("finite key: bad input")

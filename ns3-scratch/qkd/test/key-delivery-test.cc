@@ -10,6 +10,8 @@
 #include "ns3/string.h"
 
 #include <doctest/doctest.h>
+#include <map>
+#include <random>
 #include <set>
 
 using namespace ns3;
@@ -71,6 +73,60 @@ TEST_CASE("delivery: a key goes once to each of two applications")
     CHECK(s.delivery->DecKeys(s.b, "bob", "alice", ids).status == DeliveryStatus::BadRequest);
     CHECK(s.delivery->GetNumHeld() == 0);
     CHECK(s.network->GetRelationPool(s.ab).GetLedger().delivered == 768);
+}
+
+TEST_CASE("delivery: no key and no place goes twice to the same role, whatever is asked")
+{
+    for (unsigned seed = 1; seed <= 5; ++seed)
+    {
+        CAPTURE(seed);
+        SimulatorScope simulator;
+        std::mt19937 random(seed);
+        Desk s;
+        std::map<std::string, uint64_t> madeAt; // place of each id
+        std::set<std::string> fetched;
+        std::vector<std::string> ids{"none"};
+        uint64_t end = 0;
+        for (int i = 0; i < 400; ++i)
+        {
+            simulator.RunUntil(Simulator::Now() + MilliSeconds(random() % 50));
+            const bool forward = random() % 4 != 0; // now and then bob is the master
+            const auto [master, slave] =
+                forward ? std::pair("alice", "bob") : std::pair("bob", "alice");
+            if (random() % 2 == 0)
+            {
+                const KeyContainer made = s.delivery->EncKeys(forward ? s.a : s.b,
+                                                              master,
+                                                              slave,
+                                                              1 + random() % 4,
+                                                              8 * (1 + random() % 32));
+                for (const DeliveredKey& key : made.keys)
+                {
+                    CHECK(key.offsetBits >= end);
+                    end = key.offsetBits + key.bits;
+                    CHECK(madeAt.insert({key.id, key.offsetBits}).second);
+                    ids.push_back(key.id);
+                }
+                continue;
+            }
+            std::vector<std::string> wish(1 + random() % 3);
+            for (std::string& id : wish)
+            {
+                id = ids[random() % ids.size()];
+            }
+            const KeyContainer got = s.delivery->DecKeys(forward ? s.b : s.a, slave, master, wish);
+            CHECK((got.status == DeliveryStatus::Ok) == !got.keys.empty());
+            for (const DeliveredKey& key : got.keys)
+            {
+                CHECK(fetched.insert(key.id).second);
+                CHECK(madeAt.at(key.id) == key.offsetBits);
+            }
+        }
+        CHECK(madeAt.size() > 100);
+        CHECK(fetched.size() > 50);
+        CHECK(s.delivery->GetNumHeld() == madeAt.size() - fetched.size());
+        s.network->Dispose();
+    }
 }
 
 TEST_CASE("delivery: what cannot be had is told by status")

@@ -7,11 +7,17 @@
 #include "ns3/string.h"
 #include "ns3/uinteger.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
+#include <fstream>
+#include <iomanip>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <queue>
-#include <vector>
+#include <set>
+#include <sstream>
+#include <string>
 
 using namespace ns3;
 using namespace qntn;
@@ -71,14 +77,35 @@ MaxFlow(const QkdTopology& topology, uint32_t from, uint32_t to)
 /// tags.
 constexpr uint64_t TAG_BITS = 1'000'000;
 
+/// Sifted bits of a block. Tags cost six times 64 bits for any block; long blocks leave them
+/// little.
+constexpr double PLANNED_BLOCK_BITS = 10'000;
+constexpr double PACKET_BLOCK_BITS = 60'000;
+/// Blocks of fast links are at most so many times as long as those of slow ones.
+constexpr double MAX_LONGER = 50;
+/// What is on its way when the time is up is small against this.
+constexpr double SHORTEST_S = 3;
+/// Relays carry at least so much: their tags cost 128 bits a hop.
+constexpr uint64_t MIN_RELAY_BITS = 20'000;
+/// A link with a smaller share of the flow than this need not show more than a block or two.
+constexpr double RELEVANT_RATIO = 0.02;
+
 /// Key a second that reaches a relation that can never have enough.
+/// \param limit the max-flow in bit/s, which says how long to look and at which links
 /// \param packets post-processing and relays are packets, and the links pay for their tags
 double
-Saturate(const QkdTopology& topology, uint32_t from, uint32_t to, bool packets)
+Saturate(const QkdTopology& topology, uint32_t from, uint32_t to, double limit, bool packets)
 {
-    // Tags are the same for any block: six messages of 64 bits. Long blocks leave them little.
-    const uint64_t blockBits = packets ? 100'000 : 10'000;
+    const double blockBits = packets ? PACKET_BLOCK_BITS : PLANNED_BLOCK_BITS;
     double slowest = std::numeric_limits<double>::max();
+    for (const auto& link : topology.links)
+    {
+        const double rate = link.measuredRateBps.value_or(0);
+        if (rate >= RELEVANT_RATIO * limit)
+        {
+            slowest = std::min(slowest, rate);
+        }
+    }
     auto network = CreateObject<QkdNetwork>();
     for (const std::string& site : topology.sites)
     {
@@ -88,7 +115,6 @@ Saturate(const QkdTopology& topology, uint32_t from, uint32_t to, bool packets)
     {
         if (link.measuredRateBps)
         {
-            slowest = std::min(slowest, *link.measuredRateBps);
             QkdLinkConfig base;
             base.authenticationBits = 0;
             const uint64_t kept = packets ? TAG_BITS : 0;
@@ -96,18 +122,22 @@ Saturate(const QkdTopology& topology, uint32_t from, uint32_t to, bool packets)
                          .minBits = kept,
                          .thresholdBits = kept,
                          .maxBits = uint64_t{1} << 60};
-            base.distilBits = blockBits;
+            const double longer =
+                packets ? std::clamp(*link.measuredRateBps / slowest, 1.0, MAX_LONGER) : 1;
+            base.distilBits = static_cast<uint64_t>(blockBits * longer);
             network->AddLink(MakeMeasuredLink(topology, link, base));
         }
     }
     network->SetAttribute("MaxPaths", UintegerValue(32));
     network->SetAttribute("Routing", StringValue("LargestResidual"));
-    // Long enough for 200 blocks of the slowest link.
-    const double seconds = 200 * static_cast<double>(blockBits) / slowest;
-    network->SetAttribute("BlockPeriod", TimeValue(Seconds(seconds / (packets ? 200 : 5000))));
+    // Long enough for some hundred blocks of the slowest link that matters.
+    const double seconds =
+        std::max((packets ? 30 : 200) * blockBits / slowest, packets ? SHORTEST_S : 0);
+    network->SetAttribute("BlockPeriod", TimeValue(Seconds(seconds / (packets ? 600 : 5000))));
     Ptr<KmeNetwork> kmes;
     if (packets)
     {
+        network->SetAttribute("MinRelayBits", UintegerValue(MIN_RELAY_BITS));
         kmes = CreateObject<KmeNetwork>();
         network->SetTransport(kmes);
     }
@@ -121,10 +151,24 @@ Saturate(const QkdTopology& topology, uint32_t from, uint32_t to, bool packets)
     if (packets)
     {
         CHECK(kmes->GetCounters().messages > 0);
+        CHECK(network->GetRelationCounters(relation).relays > 0);
     }
     const auto bits = static_cast<double>(network->GetRelationPool(relation).GetLedger().generated);
     network->Dispose();
     return bits / seconds;
+}
+
+/// The table of ns3-scratch/qkd/README.md says what is found here.
+void
+RequireReadmeRow(const std::string& network, double shortfallPercent)
+{
+    std::ostringstream row;
+    row << "| `" << network << "` | " << std::fixed << std::setprecision(1) << shortfallPercent
+        << " % |";
+    std::ifstream file(QNTN_DATA_DIR "/../qkd/README.md");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    CAPTURE(row.str());
+    CHECK(text.find(row.str()) != std::string::npos);
 }
 
 } // namespace
@@ -132,32 +176,42 @@ Saturate(const QkdTopology& topology, uint32_t from, uint32_t to, bool packets)
 TEST_CASE("max-flow: a saturating load reaches it between any two KMEs of every measured network")
 {
     bool packets = false;
-    std::vector<const char*> names{"cambridge_2019", "secoqc_2008", "tokyo_2010", "thuringia_2026"};
     SUBCASE("planned")
     {
     }
-    SUBCASE("by relay packets, two networks")
+    SUBCASE("by relay packets")
     {
         packets = true;
-        names = {"cambridge_2019", "thuringia_2026"};
     }
-    for (const char* name : names)
+    // By packets a pair of Tokyo takes seconds, most of them for K2-O2's messages. Its ten pairs
+    // have four minimum cuts (around K1-O1, K1-K2 with O1-O2, O2-HONGO, around K2-O2); here is one
+    // pair for each, the one with most hops.
+    const std::set<std::string> tokyoPairs{"K1-O1", "K1-O2", "K1-HONGO", "K2-O2"};
+    for (const char* name : {"cambridge_2019", "secoqc_2008", "tokyo_2010", "thuringia_2026"})
     {
         const QkdTopology topology = ReadQkdTopology(QNTN_DATA_DIR "/qkd/networks.json", name);
+        double worst = 0;
         for (uint32_t from = 0; from < topology.sites.size(); ++from)
         {
             for (uint32_t to = from + 1; to < topology.sites.size(); ++to)
             {
+                const std::string pair = topology.sites[from] + "-" + topology.sites[to];
                 const double limit = MaxFlow(topology, from, to);
-                if (limit > 0)
+                const bool isLeftOut =
+                    packets && std::string(name) == "tokyo_2010" && !tokyoPairs.contains(pair);
+                if (limit > 0 && !isLeftOut)
                 {
                     CAPTURE(name);
-                    CAPTURE(topology.sites[from]);
-                    CAPTURE(topology.sites[to]);
-                    CHECK(Saturate(topology, from, to, packets) ==
-                          doctest::Approx(limit).epsilon(0.05));
+                    CAPTURE(pair);
+                    const double rate = Saturate(topology, from, to, limit, packets);
+                    CHECK(rate == doctest::Approx(limit).epsilon(0.05));
+                    worst = std::max(worst, 1 - rate / limit);
                 }
             }
+        }
+        if (packets)
+        {
+            RequireReadmeRow(name, 100 * worst);
         }
     }
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <optional>
+#include <random>
 
 using namespace ns3;
 using namespace qntn;
@@ -133,6 +135,33 @@ TEST_CASE("satellite: a cloud over one station sends the satellite to the other"
     simulator.At(Seconds(290), [&] { sky.network->SetCloudy(0, true); });
     simulator.RunUntil(Seconds(300));
     CHECK(sky.downlink->GetServed() == 1);
+}
+
+TEST_CASE("satellite: whatever the clouds do, it serves one station at most")
+{
+    for (unsigned seed = 1; seed <= 5; ++seed)
+    {
+        CAPTURE(seed);
+        SimulatorScope simulator;
+        std::mt19937 random(seed);
+        const Sky sky({.minElevationDeg = 5.0 + random() % 30, .utcHour = 0});
+        uint64_t changes = 0;
+        std::optional<uint32_t> before;
+        for (int second = 150; second <= 450; second += 3)
+        {
+            sky.network->SetCloudy(random() % 2, random() % 3 == 0);
+            simulator.RunUntil(Seconds(second));
+            sky.downlink->Check();
+            const auto served = sky.downlink->GetServed();
+            for (uint32_t i = 0; i < 2; ++i)
+            {
+                CHECK((served == i || sky.network->GetLink(i).GetExpectedRateBps() == 0));
+            }
+            changes += served != before;
+            before = served;
+        }
+        CHECK(changes > 2);
+    }
 }
 
 TEST_CASE("satellite: bad input is named")
