@@ -298,6 +298,7 @@ def kpis(
     rows = kpi_pictures.read(file)
     console = Console()
     table = Table(title=f"{name}, {policy}, seed {seed}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.caption = "late: of packets; satisfied: of users; gap: without a cell, sum over users"
     for column in ("", "Mb/s", "p50 ms", "p99 ms", "p99.9", "late", "satisfied", "BLER", "PRBs", "gap s"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     shown = [row for row in rows if row.of != "ue"]

@@ -14,6 +14,7 @@ venv=.venv
 python=${PYTHON:-$(command -v python3.11 || command -v python3 || echo /usr/bin/python3)}
 
 packages=(g++ cmake ninja-build libzmq3-dev cppzmq-dev libprotobuf-dev protobuf-compiler nlohmann-json3-dev doctest-dev)
+[[ $venv == .venv ]] && packages+=(curl) # a test runs the key server's example
 [[ $python == /usr/bin/* ]] && packages+=(python3 python3-dev python3-venv)
 missing=()
 for package in "${packages[@]}"; do

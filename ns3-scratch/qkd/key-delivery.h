@@ -126,8 +126,7 @@ class KeyDelivery
     std::map<std::string, uint32_t> m_saes; ///< site of each
     std::map<std::string, Held> m_held;     ///< by key id
     std::map<uint64_t, Stream> m_streams;
-    std::map<uint32_t, uint64_t>
-        m_handedOutTo; ///< of each relation's sequence: the first free place
+    std::map<uint32_t, uint64_t> m_handedOutTo; ///< first free place, by relation
     uint64_t m_nextKsid{1};
 };
 

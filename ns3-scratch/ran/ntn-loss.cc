@@ -3,6 +3,7 @@
 
 #include "orbit/geometry.h"
 #include "orbit/require.h"
+#include "ran/elevation-table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -83,9 +84,6 @@ constexpr std::pair<double, double> ZENITH_GAS_DB[] = {{1, 0.03},
 // TR 38.811 V15.4, Table 6.6.6.2.1-1: 99 % of the time at 20 GHz in Toulouse; 10, 20, .. 90 degrees
 constexpr double TROPOSPHERIC_DB[] = {1.08, 0.48, 0.30, 0.22, 0.17, 0.13, 0.12, 0.12, 0.12};
 
-constexpr double KA_BAND_HZ =
-    6e9; ///< from here on the tables' Ka columns and the troposphere count
-
 std::span<const Row>
 Table(NtnEnvironment environment)
 {
@@ -98,17 +96,6 @@ Table(NtnEnvironment environment)
     default:
         return SUBURBAN;
     }
-}
-
-/// Interpolates linearly between the rows; flat below 10 degrees.
-template <typename Get>
-double
-AtElevation(double elevationDeg, Get get)
-{
-    const double place = std::clamp(elevationDeg / 10 - 1, 0.0, 8.0);
-    const auto index = std::min(static_cast<size_t>(place), size_t{7});
-    const double part = place - static_cast<double>(index);
-    return get(index) * (1 - part) + get(index + 1) * part;
 }
 
 double

@@ -2,6 +2,7 @@
 #include "ran/small-scale.h"
 
 #include "ran/decibel.h"
+#include "ran/elevation-table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -78,7 +79,6 @@ constexpr Row RURAL[] = {
     {{3.65, 1.77, -8.2, 0.05, -7.79, 0.86}, {3.7, 2.22, -8.22, 0.03, -8.05, 1.65}},
     {{3.59, 1.77, -8.19, 0.06, -7.74, 0.81}, {3.62, 2.28, -8.21, 0.07, -7.91, 0.76}},
 };
-constexpr double KA_BAND_HZ = 6e9; ///< from here on the Ka columns count
 
 std::span<const Row, 9>
 Table(NtnEnvironment environment)
@@ -137,14 +137,9 @@ SmallScale
 NtnSmallScale(NtnEnvironment environment, bool lineOfSight, double elevationDeg, double frequencyHz)
 {
     const auto table = Table(environment);
-    const double place = std::clamp(elevationDeg / 10 - 1, 0.0, 8.0); // flat below 10 degrees
-    const auto index = std::min(static_cast<size_t>(place), size_t{7});
-    const double part = place - static_cast<double>(index);
     const auto band = frequencyHz >= KA_BAND_HZ ? &Row::ka : &Row::s;
-    const Figures& low = table[index].*band;
-    const Figures& high = table[index + 1].*band;
     const auto between = [&](double Figures::* figure)
-    { return low.*figure * (1 - part) + high.*figure * part; };
+    { return AtElevation(elevationDeg, [&](size_t i) { return table[i].*band.*figure; }); };
     return {between(&Figures::kMeanDb),
             between(&Figures::kStdDb),
             between(lineOfSight ? &Figures::losSpreadMeanLgS : &Figures::nlosSpreadMeanLgS),

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import ssl
@@ -390,7 +389,6 @@ def free_ports(count: int) -> list[int]:
         return [int(each.getsockname()[1]) for each in sockets]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the example uses curl")
 def test_the_example_of_the_documentation_with_curl(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "pybridge" / "kms" / "README.md").read_text()
     for port, free in zip(("8443", "8444"), free_ports(2), strict=True):
