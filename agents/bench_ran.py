@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pybridge.catalogue import native_folder
@@ -77,11 +78,12 @@ def run(**options: float | str) -> dict[str, Any]:
 
 def as_tables(rows: list[dict[str, Any]]) -> list[Table]:
     """Speed of every row, and of those that were profiled where their time went, in percent."""
-    speed = Table(*_COLUMNS.values(), title="radio access, CPU time on one core")
+    speed = Table(*_COLUMNS.values(), title="radio access, CPU time on one core", box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         speed.add_row(*(_text(row[name]) for name in _COLUMNS))
     profiled = [row for row in rows if "traffic_ratio" in row]
-    shares = Table("stack", "gnbs", "ues", "Mb/s", *_PARTS.values(), title="percent of the time in")
+    headings = ("stack", "gnbs", "ues", "Mb/s", *_PARTS.values())
+    shares = Table(*headings, title="percent of the time in", box=SIMPLE_HEAD, padding=0)
     for row in profiled:
         shares.add_row(
             *(_text(row[name]) for name in ("stack", "gnbs", "ues", "offered_mbps")),

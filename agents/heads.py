@@ -146,7 +146,7 @@ class BernoulliHead(Head):
         threshold: Array | float = 0.0
         if rng is not None:
             uniform = rng.random(logits.shape, np.float32) + TINY
-            threshold = np.log(uniform / (1.0 + TINY - uniform))
+            threshold = np.log(uniform / (1.0 - uniform))
         decisions = (logits > threshold).astype(np.float32)
         return decisions, decisions
 
