@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,11 @@ import zmq
 
 from pybridge.build import build_folder
 from pybridge.catalogue import SCENARIO_PATH_VARIABLE
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works, here and in what tests start, even if a shell began the tests with it ignored (`make test &`)."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
