@@ -69,9 +69,9 @@ def _measure(name: str, backend: str, num_envs: int, steps: int, overrides: tupl
         reports.append((time.perf_counter(), _family_cpu_s(), report))
 
     with start(partial(_open, name), run_settings(settings)) as rollouts:
-        config = resolve(settings, rollouts.schema.roles)
+        config = resolve(settings, rollouts.schema.roles, name)
         rounds = 1 + -(-steps // (config.rollout_steps * config.num_envs))
-        config = resolve({**settings, "segment_rollouts": rounds}, rollouts.schema.roles)
+        config = resolve({**settings, "segment_rollouts": rounds}, rollouts.schema.roles, name)
         learner = HierarchicalMappo(rollouts, config)
         learner.train_segment(on_rollout)
         first_update_s = reports[0][0] - began

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Training configuration: frozen dataclasses, filled from a TOML file and `--set key=value`.
 
-Layout of a file (all keys are optional; a role's table overrides that of its level):
+Layout of a file (all keys are optional; a role's table overrides that of its level, and the tables of roles and levels
+may also stand in the section [train] of a scenario's parameter file, as defaults for that scenario):
 
     steps = 200_000
     [worker]            # every role that acts at each step
@@ -71,6 +72,7 @@ class RoleConfig:
     head_simplex: Literal["gaussian-softmax", "dirichlet"] = "gaussian-softmax"
     initial_std: float = 0.5  # of the Gaussian latents
     prior: float = 1.0  # weight of the heuristic prior in the policy's outputs; 0 = none (see heads.py)
+    prior_policy: str = ""  # heuristic whose actions the prior is made of; empty = demands and default choices
     actor_hidden: tuple[int, ...] = (64, 64)
     critic_hidden: tuple[int, ...] = (64, 64)
     heuristic: str = ""  # of policies.py: decides in place of the role, which then learns nothing
@@ -139,10 +141,19 @@ def run_settings(tree: Toml) -> TrainConfig:
     return _replace(TrainConfig(), {key: value for key, value in tree.items() if key in known}, "")
 
 
-def resolve(tree: Toml, roles: Sequence[Role]) -> TrainConfig:
-    """All settings for a scenario's roles: defaults < [worker] or [manager] < [role.NAME]."""
+def resolve(tree: Toml, roles: Sequence[Role], scenario: str = "") -> TrainConfig:
+    """All settings for a scenario's roles: defaults < [worker] or [manager] < [role.NAME].
+
+    Below `tree` are the settings of the section [train] in the parameter file of `scenario`, if there is such a file.
+    """
     from agents.algorithms import load  # which knows this module
 
+    if defaults := scenario_defaults(scenario):
+        try:
+            resolve(defaults, roles)
+        except ConfigError as error:
+            raise ConfigError(f"section [train] of scenario {scenario}: {error}") from error
+        tree = above(tree, defaults)
     run = run_settings(tree)
     by_role = tree.get("role", {})
     names = [role.name for role in roles]
@@ -159,6 +170,33 @@ def resolve(tree: Toml, roles: Sequence[Role]) -> TrainConfig:
     if all(config.heuristic for config in resolved.values()):
         raise ConfigError(f"algorithm = {run.algorithm!r}: a heuristic decides for every role, so nothing learns")
     return dataclasses.replace(run, roles=resolved)
+
+
+def scenario_defaults(scenario: str) -> Toml:
+    """Section [train] of a scenario's parameter file; empty if there is none.
+
+    Raises:
+        ConfigError: it has other entries than the tables `worker`, `manager` and `role`.
+    """
+    import pybridge
+
+    try:
+        section = dict(pybridge.scenario(scenario).train) if scenario else {}
+    except pybridge.QntnError:  # not one of the scenarios that were built here
+        return {}
+    for key in section:
+        if key not in TABLES:
+            raise ConfigError(f"section [train] of scenario {scenario}: {key}: no such table{suggest(key, TABLES)}")
+    return section
+
+
+def above(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> Toml:
+    """Both trees in one; where they differ, the upper one counts."""
+    tree = dict(lower)
+    for key, value in upper.items():
+        below = tree.get(key)
+        tree[key] = above(value, below) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return tree
 
 
 def parse_value(text: str) -> Any:

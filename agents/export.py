@@ -7,10 +7,12 @@ The file computes the greedy actions of all roles at once, of N environments. In
 |---|---|---|
 | observation_ROLE | [N, A, D] | as the scenario gives them, not normalised |
 | mask_ROLE | [N, A, M] | 1 where allowed |
+| advice_ROLE | [N, A, S] | actions of the heuristic that a role with `prior_policy` starts from |
 | phases | [N, managers] | elapsed part of each manager's epoch, 0..1, in the order of the scenario's roles |
 
-Outputs: action_ROLE, [N, A, S]. A manager's action counts where it acts. Inputs come role by role, then `phases`. What
-was written is read back and compared with the policy itself on an episode before it is called done.
+Outputs: action_ROLE, [N, A, S]. A manager's action counts where it acts. Inputs come role by role, then `phases`;
+`advice_ROLE` is there for roles with such a prior only. What was written is read back and compared with the policy
+itself on an episode before it is called done.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents.heads import ADVICE, LEAST_ADVICE, BernoulliHead, BoxHead
 from agents.normalise import Array
 from agents.trained import ActorPolicy, TrainedPolicy
 
@@ -73,15 +76,16 @@ class RoleModule(nn.Module):
         self.register_buffer("deviation", torch.tensor(np.sqrt(normaliser.variance + 1e-8)))
         self.register_buffer("ids", torch.eye(role.num_agents))
 
-    def forward(self, observation: Tensor, mask: Tensor, phases: Tensor) -> Tensor:
-        """Actions [N, A, S] of observations [N, A, D], masks [N, A, M] and phases [N, managers]."""
+    def forward(self, observation: Tensor, mask: Tensor, advice: Tensor | None, phases: Tensor) -> Tensor:
+        """Actions [N, A, S] of observations [N, A, D], masks [N, A, M], advice [N, A, S] and phases [N, managers]."""
         batch, agents = observation.shape[0], self.ids.shape[0]
         normal = ((observation.double() - self.mean) / self.deviation).clamp(-self.clip, self.clip).float()
         parts = [normal]
         if self.num_phases:
             parts.append(phases.unsqueeze(1).expand(batch, agents, self.num_phases))
         parts.append(self.ids.unsqueeze(0).expand(batch, agents, agents))
-        rows = (self._outputs(torch.cat(parts, dim=-1)) + self._prior(observation)).flatten(0, 1)
+        prior = self._prior(observation) if advice is None else self._towards(advice)
+        rows = (self._outputs(torch.cat(parts, dim=-1)) + prior).flatten(0, 1)
         masks = mask.flatten(0, 1)
         actions, start = [], 0
         for head, field in self.actor.parts:
@@ -113,6 +117,21 @@ class RoleModule(nn.Module):
         shape = (observation.shape[0], observation.shape[1], -1)
         return self.weight * torch.cat([offset.expand(*shape) for offset in offsets], dim=-1)
 
+    def _towards(self, advice: Tensor) -> Tensor:
+        """What `Actor.towards` computes, in torch."""
+        offsets = []
+        for head, field in self.actor.parts:
+            action = advice[..., field.span]
+            if isinstance(head, BernoulliHead):
+                offsets.append(ADVICE * (2.0 * action - 1.0))
+            elif field.kind == "categorical":
+                offsets.append(ADVICE * torch.eye(field.num_choices)[action.long()].flatten(-2))
+            elif isinstance(head, BoxHead):
+                offsets.append(torch.where(head.reach > 0, (action - head.middle) / head.reach.clamp(min=1e-30), 0.0))
+            else:
+                offsets.append(_share_prior(action, LEAST_ADVICE))
+        return self.weight * torch.cat(offsets, dim=-1)
+
 
 def _default_prior(default: int, outputs_each: int, size: int, demand: Tensor | None) -> Tensor:
     if outputs_each == 1:  # a logit for each decision between 0 and 1
@@ -124,11 +143,11 @@ def _default_prior(default: int, outputs_each: int, size: int, demand: Tensor | 
     return torch.where((demand > 0).unsqueeze(-1), choices[default], choices[0]).flatten(-2)
 
 
-def _share_prior(demand: Tensor) -> Tensor:
+def _share_prior(demand: Tensor, least: float = 0.01) -> Tensor:
     demand = demand.clamp(min=0.0)
     total = demand.sum(dim=-1, keepdim=True)
     share = torch.where(total > 0, demand / total.clamp(min=1e-30), 1.0 / demand.shape[-1])
-    logs = share.clamp(min=0.01).log()
+    logs = share.clamp(min=least).log()
     return logs - logs.mean(dim=-1, keepdim=True)
 
 
@@ -139,6 +158,7 @@ class PolicyModule(nn.Module):
         """Copies nothing: the networks are the policy's own."""
         super().__init__()
         self.names = [role.name for role in policy.roles]
+        self.advised = [advised(policy, name) for name in self.names]
         self.num_managers = len(policy.observer.managers)
         modules = []
         for role in policy.roles:
@@ -152,18 +172,33 @@ class PolicyModule(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Observation and mask of each role, then phases -> action of each role."""
-        phases = inputs[-1]
-        return tuple(part(inputs[2 * i], inputs[2 * i + 1], phases) for i, part in enumerate(self.parts))
+        left, phases = list(inputs[:-1]), inputs[-1]
+        actions = []
+        for part, is_advised in zip(self.parts, self.advised, strict=True):
+            observation, mask = left.pop(0), left.pop(0)
+            actions.append(part(observation, mask, left.pop(0) if is_advised else None, phases))
+        return tuple(actions)
 
     @property
     def input_names(self) -> list[str]:
         """In order."""
-        return [f"{what}_{name}" for name in self.names for what in ("observation", "mask")] + ["phases"]
+        of_roles = [
+            f"{what}_{name}"
+            for name, is_advised in zip(self.names, self.advised, strict=True)
+            for what in ("observation", "mask", "advice")[: 3 if is_advised else 2]
+        ]
+        return [*of_roles, "phases"]
 
     @property
     def output_names(self) -> list[str]:
         """In order."""
         return [f"action_{name}" for name in self.names]
+
+
+def advised(policy: ActorPolicy, role: str) -> bool:
+    """Whether a role's prior is made of a heuristic's actions."""
+    settings = policy.config.roles[role]
+    return bool(settings.prior_policy) and settings.prior != 0
 
 
 def export(env: VectorEnv, run: Path, file: Path, kind: Format, *, steps: int = 200, seed: int = 10_000) -> Exported:
@@ -201,6 +236,8 @@ def _inputs(batch: Batch, policy: ActorPolicy) -> list[Array]:
     for role in policy.roles:
         arrays.append(np.array(batch.observations[role.name], dtype=np.float32))
         arrays.append(np.array(batch.action_masks[role.name], dtype=np.float32))
+        if advised(policy, role.name):
+            arrays.append(policy.policies[role.name].advised.astype(np.float32))
     periods = np.array([role.period for role in policy.observer.managers], dtype=np.float64)
     since = policy.observer.since_decision
     phases = np.mod(since, periods) / periods if periods.size else np.zeros((len(since), 0))

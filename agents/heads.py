@@ -16,8 +16,9 @@ What a mask forbids is never sampled and adds nothing to log-probability or entr
 simulator cannot mean it, and the mask is ignored.
 
 The *prior* is an offset of the outputs, computed from raw observations: the logarithm of the demand's shares for a
-simplex that names its demand, and one unit in favour of the default choice for a categorical. A new network
-outputs almost nothing, so a new policy is a noisy version of the heuristic, and what it learns is the difference.
+simplex that names its demand, and one unit in favour of the default choice for a categorical; or else what makes the
+action of a heuristic the likeliest one (`towards`). A new network outputs almost nothing, so a new policy is a noisy
+version of the heuristic, and what it learns is the difference.
 
 `draw` is what acts, on arrays, because numpy takes a quarter of torch's time for the few rows of a step; all else is
 of the update and the export, on tensors.
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from agents.config import RoleConfig
     from pybridge import ActionField
 
+ADVICE = 2.0  # logit of a choice that a heuristic made: of three choices it has probability 0.79
+LEAST_ADVICE = 0.001  # share that a heuristic's is raised to, so that its logarithm is finite
 FORBIDDEN = -1e9  # logit of a masked choice: finite, so that 0 * log 0 is 0
 TINY = 1e-30  # added before a logarithm
 
@@ -75,6 +78,10 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def prior(self, demand: Array | None) -> Array | float:
         """Offset of the outputs; `demand` [..., size] in its observation's unit, where the field names one."""
+
+    @abstractmethod
+    def towards(self, action: Array) -> Array:
+        """Offset [..., num_outputs] of the outputs that makes an `action` [..., size] the likeliest."""
 
 
 class CategoricalHead(Head):
@@ -120,9 +127,15 @@ class CategoricalHead(Head):
         """One unit for the default choice, or for choice 0 where there is no demand."""
         if demand is None:
             return np.tile(np.eye(self.num_choices, dtype=np.float32)[self.default], self.size)
-        choices = np.where(demand > 0, self.default, 0)
-        onehot = np.eye(self.num_choices, dtype=np.float32)[choices]
-        return onehot.reshape(*demand.shape[:-1], self.num_outputs)
+        return self._one_hot(np.where(demand > 0, self.default, 0))
+
+    def towards(self, action: Array) -> Array:
+        """`ADVICE` for each choice."""
+        return ADVICE * self._one_hot(action.astype(np.int64))
+
+    def _one_hot(self, choices: Array) -> Array:
+        units = np.eye(self.num_choices, dtype=np.float32)[choices]
+        return units.reshape(*choices.shape[:-1], self.num_outputs)
 
 
 class BernoulliHead(Head):
@@ -170,6 +183,10 @@ class BernoulliHead(Head):
         if demand is None:
             return np.full(self.size, 2.0 * self.default - 1.0, dtype=np.float32)
         return np.where(demand > 0, np.float32(2.0 * self.default - 1.0), np.float32(-1.0))
+
+    def towards(self, action: Array) -> Array:
+        """`ADVICE` for each decision."""
+        return np.asarray(ADVICE * (2.0 * action - 1.0), dtype=np.float32)
 
 
 class GaussianHead(Head):
@@ -229,9 +246,11 @@ class SimplexHead(GaussianHead):
 
     def prior(self, demand: Array | None) -> Array | float:
         """Log of the demand's shares (at least 1 %), around 0."""
-        if demand is None:
-            return 0.0
-        return log_shares(demand)
+        return 0.0 if demand is None else log_shares(demand)
+
+    def towards(self, action: Array) -> Array:
+        """Log of the shares (at least `LEAST_ADVICE`), around 0."""
+        return log_shares(action, LEAST_ADVICE)
 
 
 class DirichletHead(Head):
@@ -292,6 +311,10 @@ class DirichletHead(Head):
         """See `SimplexHead.prior`."""
         return 0.0 if demand is None else log_shares(demand)
 
+    def towards(self, action: Array) -> Array:
+        """See `SimplexHead.towards`."""
+        return log_shares(action, LEAST_ADVICE)
+
 
 class BoxHead(GaussianHead):
     """Numbers in [low, high]."""
@@ -318,6 +341,12 @@ class BoxHead(GaussianHead):
         """None: the middle."""
         return 0.0
 
+    def towards(self, action: Array) -> Array:
+        """In half-ranges from the middle."""
+        reach = self.reach.numpy()
+        offset = np.divide(action - self.middle.numpy(), reach, out=np.zeros(action.shape), where=reach > 0)
+        return np.asarray(offset, dtype=np.float32)
+
 
 def some_allowed(mask: Tensor) -> Tensor:
     """Boolean mask [..., C]; a row that forbids everything allows everything."""
@@ -338,12 +367,12 @@ def shares(logits: Array, allowed: Array) -> Array:
     return np.asarray(parts / parts.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def log_shares(demand: Array) -> Array:
-    """Logarithm of the shares of `demand` [..., size], of at least 1 %, around 0."""
+def log_shares(demand: Array, least: float = 0.01) -> Array:
+    """Logarithm of the shares of `demand` [..., size], each of at least `least`, around 0."""
     demand = np.maximum(demand, 0.0)
     total = demand.sum(axis=-1, keepdims=True)
     share = np.divide(demand, total, out=np.full_like(demand, 1 / demand.shape[-1]), where=total > 0)
-    logs = np.log(np.maximum(share, 0.01))
+    logs = np.log(np.maximum(share, least))
     return np.asarray(logs - logs.mean(axis=-1, keepdims=True), dtype=np.float32)
 
 

@@ -90,6 +90,10 @@ class Actor(nn.Module):
             offset[..., slot] = weight * np.asarray(head.prior(None if demand is None else observations[..., demand]))
         return offset
 
+    def towards(self, actions: Array, weight: float) -> Array:
+        """Offset [..., num_outputs] of the outputs by which the likeliest actions are `actions` [..., action_size]."""
+        return weight * np.concatenate([head.towards(actions[..., field.span]) for head, field in self.parts], axis=-1)
+
     def split(self, outputs: Tensor, masks: Tensor) -> list[tuple[Head, slice, Tensor, Tensor]]:
         """By action field: its head, its place in latents and actions, the head's outputs and mask."""
         if not self.masked:

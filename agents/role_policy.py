@@ -54,9 +54,10 @@ class RolePolicy:
             semi_markov=config.semi_markov,
         )
         self.actions = np.zeros((num_envs, role.num_agents, role.action_size), dtype=np.float32)
-        alone = dataclasses.replace(self.schema, roles=(role,))
-        self.heuristic = make_heuristic(config.heuristic or "proportional-to-demand", alone)
+        self.alone = dataclasses.replace(self.schema, roles=(role,))
+        self.heuristic = make_heuristic(config.heuristic or "proportional-to-demand", self.alone)
         self.part: Part = "heuristic" if config.heuristic else "learn"
+        self._begin_prior()
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over the weights of `RoleLearner.policy_state`."""
@@ -70,6 +71,7 @@ class RolePolicy:
         self.buffer.clear()
         self.actions[:] = 0.0
         self.memory[:] = 0.0
+        self._begin_prior()
 
     def due(self, batch: Batch) -> Array:
         """Environments where the role acts now, [E] bool."""
@@ -95,7 +97,7 @@ class RolePolicy:
         """Set the actions of the environments `who` [W], greedily without a generator; what went into them."""
         name = self.role.name
         own, masks, memory = view.own[name][who], batch.action_masks[name][who], self.memory[who]
-        prior = self.actor.prior(batch.observations[name][who], self.config.prior)
+        prior = self._prior(batch, who)
         size = self.actor.memory_size
         latents, self.actions[who], after = self.acting.act(own, prior, masks, memory[..., :size], rng)
         if self.critic is not None:
@@ -132,6 +134,19 @@ class RolePolicy:
             outputs = self.actor.body(own, memory[..., : self.actor.memory_size])[0] + prior
             stored["log_probs"][new] = self.actor.score(outputs, masks, latents)[0].numpy()
         return self.buffer.take(view, view.own[self.role.name], self.due(batch))
+
+    def _begin_prior(self) -> None:
+        """A heuristic may keep what it has seen, so it begins anew with a segment; its own draws repeat themselves."""
+        self.advice = make_heuristic(self.config.prior_policy, self.alone) if self.config.prior_policy else None
+        self.advice_rng = np.random.default_rng(0)
+        self.advised = np.zeros_like(self.actions)  # by that heuristic, when the role last acted
+
+    def _prior(self, batch: Batch, who: Array) -> Array:
+        """Offset [W, A, O] of the network's outputs."""
+        if self.advice is None or self.config.prior == 0:
+            return self.actor.prior(batch.observations[self.role.name][who], self.config.prior)
+        self.advised[who] = self.advice.act(batch, self.advice_rng)[self.role.name][who]
+        return self.actor.towards(self.advised[who], self.config.prior)
 
     def _by_heuristic(self, batch: Batch, who: Array, rng: np.random.Generator) -> Array:
         self.actions[who] = self.heuristic.act(batch, rng)[self.role.name][who]

@@ -61,7 +61,7 @@ def study(
     with make_env(scenario, 1, plan.params, "shm") as env:
         for variant in plan.variants:
             try:
-                resolve(read(None, variant.settings), env.schema.roles)
+                resolve(read(None, variant.settings), env.schema.roles, env.schema.scenario)
             except ConfigError as error:
                 left_out[variant.name] = str(error)
     todo = [variant for variant in plan.variants if variant.name not in left_out]
@@ -145,12 +145,18 @@ def evaluate_all(
 
 
 def _bounds(scenario: str, env: Any, plan: Plan, out: Path, console: Console) -> None:
-    from agents import utility_bound
+    from agents import utility_alone, utility_bound
 
+    if not utility_bound.fits(env.schema):
+        return
     file = out / "utility-bound.csv"
-    if not file.exists() and utility_bound.fits(env.schema):
+    if not file.exists():
         console.print(f"utility bound of {scenario} on the fluid model")
         write_rows(file, utility_bound.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
+    file = out / "utility-alone.csv"
+    if not file.exists():
+        console.print(f"utility of {scenario} with each slice alone")
+        write_rows(file, utility_alone.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
 
 
 def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:

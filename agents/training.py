@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     MakeEnv = Callable[[str, int, Mapping[str, Value], Transport], VectorEnv]
 
 CURVE = "rollouts.csv"
+UPDATES = "updates.csv"
 FAILURES = "failures.log"
 
 
@@ -59,7 +60,7 @@ def train(
 
     Args:
         scenario: its name.
-        run: folder for run.json, checkpoints, rollouts.csv and TensorBoard's events.
+        run: folder for run.json, checkpoints, rollouts.csv, updates.csv and TensorBoard's events.
         params: scenario parameters in place of defaults.
         settings: from `config.read`.
         resume: go on from the last checkpoint of `run`, with its scenario, parameters and settings, of which only
@@ -93,7 +94,7 @@ def train(
     with rollouts.start(partial(_open, make_env, scenario, dict(params), transport), config) as runners:
         schema = runners.schema
         if not resume:
-            config = resolve(settings, schema.roles)
+            config = resolve(settings, schema.roles, schema.scenario)
         learner = HierarchicalMappo(runners, config)
         if state is not None:
             check_shapes(schema, state)
@@ -137,27 +138,44 @@ def _run_segments(
             shown.checkpointed()
 
 
+class Rows:
+    """A CSV that grows by rows with a column `env_steps`; its columns are those of the first row."""
+
+    def __init__(self, file: Path, env_steps: int) -> None:
+        """Go on after `env_steps`: what an interrupted run wrote beyond its checkpoint is dropped."""
+        self.kept: list[dict[str, str]] = []
+        if env_steps and file.exists():
+            with file.open(newline="") as stream:
+                whole = (row for row in csv.DictReader(stream) if None not in row.values())  # the last may be cut
+                self.kept = [row for row in whole if int(row["env_steps"]) <= env_steps]
+        self.stream = file.open("w", newline="")
+        self.table: csv.DictWriter[str] | None = None
+        for row in self.kept:
+            self.write(row)
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add a row."""
+        if self.table is None:
+            self.table = csv.DictWriter(self.stream, list(row))
+            self.table.writeheader()
+        self.table.writerow(row)
+        self.stream.flush()
+
+
 class Recorder:
-    """Writes each rollout to TensorBoard and to rollouts.csv; a context manager."""
+    """Writes each rollout to TensorBoard and to rollouts.csv, and updates to updates.csv; a context manager."""
 
     def __init__(self, run: Path, env_steps: int) -> None:
-        """Go on after `env_steps`: what an interrupted run wrote beyond its checkpoint is dropped."""
-        self.file = run / CURVE
+        """Go on after `env_steps`, see `Rows`."""
         self.started = time.perf_counter()
         self.run = run
         self.earlier_s = 0.0
         self.failures = self.dropped = 0
-        rows: list[dict[str, str]] = []
-        if env_steps:
-            with self.file.open(newline="") as file:
-                whole = (row for row in csv.DictReader(file) if None not in row.values())  # the last may be cut
-                rows = [row for row in whole if int(row["env_steps"]) <= env_steps]
-            self.earlier_s = float(rows[-1]["wall_s"])
-            self.failures, self.dropped = (int(rows[-1].get(key, 0)) for key in ("failures", "dropped_fragments"))
-        self.rows = self.file.open("w", newline="")
-        self.table: csv.DictWriter[str] | None = None
-        for row in rows:
-            self._write_row(row)
+        self.rollouts, self.updates = Rows(run / CURVE, env_steps), Rows(run / UPDATES, env_steps)
+        if self.rollouts.kept:
+            last = self.rollouts.kept[-1]
+            self.earlier_s = float(last["wall_s"])
+            self.failures, self.dropped = (int(last.get(key, 0)) for key in ("failures", "dropped_fragments"))
         self.board = SummaryWriter(str(run / "tensorboard"), purge_step=env_steps)
 
     def write(self, report: RolloutReport) -> None:
@@ -180,7 +198,10 @@ class Recorder:
         }
         self._count(report)
         counts = {"failures": self.failures, "dropped_fragments": self.dropped}
-        self._write_row({"env_steps": report.env_steps, "wall_s": round(wall_s, 2), **figures, **counts, **times})
+        self.rollouts.write({"env_steps": report.env_steps, "wall_s": round(wall_s, 2), **figures, **counts, **times})
+        for role, update in report.updates.items():
+            if update:
+                self.updates.write({"env_steps": report.env_steps, "role": role, **update})
         scalars = figures | updates | counts | times | ({} if episode is None else {"utility/episode": episode})
         for name, value in scalars.items():
             self.board.add_scalar(name, value, report.env_steps)
@@ -194,20 +215,14 @@ class Recorder:
                 for text in report.failures:
                     file.write(f"before environment step {report.env_steps}: {text}\n")
 
-    def _write_row(self, row: Mapping[str, Any]) -> None:
-        if self.table is None:
-            self.table = csv.DictWriter(self.rows, list(row))
-            self.table.writeheader()
-        self.table.writerow(row)
-        self.rows.flush()
-
     def __enter__(self) -> Recorder:
         """Nothing to do."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close both files."""
-        self.rows.close()
+        """Close all files."""
+        for rows in (self.rollouts, self.updates):
+            rows.stream.close()
         self.board.close()
 
 

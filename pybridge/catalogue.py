@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCENARIO_PATH_VARIABLE = "QNTN_SCENARIO_PATH"
 """Folders with more scenarios, made by ``qntn build --scenarios``, separated by ``:``."""
 
-_SECTIONS = ("title", "description", "parameters", "utility", "reward", "bound")
+_SECTIONS = ("title", "description", "parameters", "utility", "reward", "bound", "train")
 
 
 def native_folder() -> Path:
@@ -45,6 +45,7 @@ class Scenario:
         starts_ahead: whether simulators may be started before their episode is asked for.
         step_timeout_s: deadline of a step in place of the environment's, or None.
         bound: what `qntn bound` computes: network, cost set, largest span and demands; may be empty.
+        train: settings of learners that suit the scenario, in tables `worker`, `manager` and `role`; may be empty.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Scenario:
     starts_ahead: bool = True
     step_timeout_s: float | None = None
     bound: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
 
     def launch(self, transport: Transport) -> Simulator:
         """A simulator for one episode, started now.
@@ -130,4 +132,5 @@ def _read(file: Path, program: Path) -> Scenario:
         utility=content.get("utility", {}),
         rewards=content.get("reward", {}),
         bound=content.get("bound", {}),
+        train=content.get("train", {}),
     )

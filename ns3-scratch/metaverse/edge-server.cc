@@ -105,23 +105,37 @@ void
 EdgeServer::Begin(uint32_t cls)
 {
     auto& c = m_classes[cls];
-    const Time now = Simulator::Now();
-    while (!c.jobs.empty() && c.jobs.front().deadline <= now)
+    while (!c.begun && !c.jobs.empty() && !IsInTime(c, c.jobs.front().work))
     {
-        const Job job = c.jobs.front();
-        c.jobs.pop_front();
-        c.waiting -= job.work;
-        ++c.report.expiredJobs;
-        m_done(job, false);
+        Expire(cls);
     }
-    if (c.begun || c.jobs.empty() || c.cores <= 0)
+    if (c.begun || c.jobs.empty())
     {
         return;
     }
     c.begun = true;
     c.left = c.jobs.front().work;
-    c.since = now;
+    c.since = Simulator::Now();
     ScheduleFinish(cls);
+}
+
+bool
+EdgeServer::IsInTime(const Class& c, Time work)
+{
+    const Time room = c.jobs.front().deadline - Simulator::Now();
+    return c.cores > 0 && room > Time(0) && work.GetSeconds() <= room.GetSeconds() * c.cores;
+}
+
+void
+EdgeServer::Expire(uint32_t cls)
+{
+    auto& c = m_classes[cls];
+    const Job job = c.jobs.front();
+    c.jobs.pop_front();
+    c.waiting -= job.work;
+    ++c.report.expiredJobs;
+    c.begun = false;
+    m_done(job, false);
 }
 
 void
@@ -129,9 +143,25 @@ EdgeServer::ScheduleFinish(uint32_t cls)
 {
     auto& c = m_classes[cls];
     c.finish.Cancel();
-    if (c.cores > 0)
+    if (IsInTime(c, c.left))
     {
         c.finish = Simulator::Schedule(Scale(c.left, 1 / c.cores), &EdgeServer::Finish, this, cls);
+    }
+    else
+    {
+        const Time room = c.jobs.front().deadline - Simulator::Now();
+        c.finish = Simulator::Schedule(Max(room, Time(0)), &EdgeServer::Abandon, this, cls);
+    }
+}
+
+void
+EdgeServer::Abandon(uint32_t cls)
+{
+    Advance(m_classes[cls]);
+    Expire(cls);
+    if (!m_classes[cls].begun)
+    {
+        Begin(cls);
     }
 }
 

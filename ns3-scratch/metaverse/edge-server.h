@@ -19,7 +19,9 @@ namespace qntn
 ///
 /// The cores are divided between classes of work by shares that bind: a class does not get what
 /// another leaves idle. Within a class jobs are served one by one in order of arrival by all of the
-/// class's cores together. A job whose deadline has passed before it is begun is thrown away.
+/// class's cores together. A job that cannot be done by its deadline is thrown away when its turn
+/// comes, and one whose class loses its cores meanwhile at the deadline: a class without cores
+/// loses its jobs and does not merely keep them.
 class EdgeServer : public ns3::Object
 {
   public:
@@ -77,6 +79,13 @@ class EdgeServer : public ns3::Object
 
     void Begin(uint32_t cls);
     void Finish(uint32_t cls);
+    /// Whether so much work on the first job is done by its deadline at the present speed.
+    static bool IsInTime(const Class& c, ns3::Time work);
+    /// Throws the first job away.
+    void Expire(uint32_t cls);
+    /// At the deadline of the job under way.
+    void Abandon(uint32_t cls);
+    /// The end of the job under way, or its deadline if that is earlier.
     void ScheduleFinish(uint32_t cls);
     /// Brings the job under way up to now.
     void Advance(Class& c) const;

@@ -99,6 +99,29 @@ def test_a_new_policy_is_the_heuristic():
     assert action[0, 0, :3] == pytest.approx([1 / 3] * 3)
 
 
+@pytest.mark.parametrize(
+    ("head", "action"),
+    [
+        (CategoricalHead(field(kind="categorical", size=2, num_choices=3)), [2.0, 1.0]),
+        (BernoulliHead(field(kind="categorical", size=2, num_choices=2)), [1.0, 0.0]),
+        (SimplexHead(field(kind="simplex", size=3), 0.5), [0.6, 0.3, 0.1]),
+        (DirichletHead(field(kind="simplex", size=3), 0.5), [0.6, 0.3, 0.1]),
+        (BoxHead(field(kind="box", size=2, low=-1.0, high=3.0), 0.5), [-1.0, 2.5]),
+    ],
+)
+def test_advice_makes_an_action_the_likeliest(head, action):
+    action = np.array([action], np.float32)
+    outputs = torch.from_numpy(head.towards(action))
+    mask = torch.ones(1, 6)
+    mask = mask[:, : {CategoricalHead: 6, BernoulliHead: 4, BoxHead: 0}.get(type(head), 3)]
+    assert head.action(head.mode(outputs, mask), mask).detach().numpy() == pytest.approx(action, abs=0.005)
+
+
+def test_shares_that_a_heuristic_does_not_give_are_advised_against_but_possible():
+    outputs = torch.from_numpy(SimplexHead(field(kind="simplex", size=2), 0.5).towards(np.array([[1.0, 0.0]])))
+    assert torch.softmax(outputs, -1)[0, 1].item() == pytest.approx(0.001, rel=0.01)
+
+
 def test_what_was_sampled_scores_the_same_in_the_update():
     role = SliceBudget(1).schema.role("cell")
     actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())

@@ -17,8 +17,9 @@ from rich.console import Console
 
 from agents import checkpoint
 from agents.config import ConfigError, read
+from agents.policies import make_heuristic
 from agents.trained import TrainedPolicy
-from agents.training import CURVE, train
+from agents.training import CURVE, UPDATES, train
 
 ROLLOUT = 23  # no multiple of the planner's period: decisions stay open over updates
 SETTINGS = [
@@ -201,6 +202,39 @@ def test_what_a_killed_run_wrote_after_its_checkpoint_is_dropped(tmp_path):
     after = curve(tmp_path)
     assert after[: len(before)] == before
     assert [int(row["env_steps"]) for row in after] == [2 * ROLLOUT * k for k in range(1, 7)]
+
+
+def test_updates_have_a_table_of_their_own_that_a_killed_run_leaves_whole(tmp_path):
+    def table():
+        with (tmp_path / UPDATES).open() as file:
+            return list(csv.DictReader(file))
+
+    start(tmp_path, segments=2, stop_after_segments=1)
+    before = table()
+    assert {row["role"] for row in before} >= {"cell"}
+    assert float(before[0]["entropy"]) != 0
+    last = (tmp_path / UPDATES).read_text().splitlines()[-1]
+    with (tmp_path / UPDATES).open("a") as file:
+        file.write(last.replace(str(SEGMENT), str(SEGMENT + 46), 1))  # one more update, before it died
+    start(tmp_path, segments=2, resume=True)
+    steps = [int(row["env_steps"]) for row in table() if row["role"] == "cell"]
+    assert table()[: len(before)] == before
+    assert steps == [2 * ROLLOUT * k for k in range(1, 7)]
+
+
+@pytest.mark.parametrize("prior", ["", "equal-share"])
+def test_the_prior_of_a_heuristic_is_what_a_new_policy_does_and_a_resumed_one_goes_on_with(tmp_path, prior):
+    settings = [f"worker.prior_policy={prior}", "worker.lr=1e-9", "manager.lr=1e-9"]
+    whole = start(tmp_path / "whole", segments=2, settings=settings)
+    start(tmp_path / "parts", segments=2, settings=settings, stop_after_segments=1)
+    assert_same(start(tmp_path / "parts", segments=2, resume=True), whole)
+
+    env = SliceBudget(1)
+    batch = env.reset(seed=10_000)
+    policy = TrainedPolicy(env.schema, tmp_path / "whole", num_envs=1)
+    shares = policy.act(batch, np.random.default_rng(0))["cell"][0, 0, :3]
+    heuristic = make_heuristic(prior or "proportional-to-demand", env.schema)
+    assert shares == pytest.approx(heuristic.act(batch, np.random.default_rng(0))["cell"][0, 0, :3], abs=0.02)
 
 
 def test_a_changed_scenario_is_refused(tmp_path):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Training settings: precedence, types, and errors that help."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 from fake_env import SliceBudget
 
@@ -45,3 +48,26 @@ def test_a_resolved_configuration_survives_being_written():
 def test_steps_are_rounded_up_to_whole_checkpoint_intervals():
     config = resolve(read(None, ["steps=1001", "rollout_steps=10", "segment_rollouts=5", "num_envs=2"]), ROLES)
     assert (config.segment_steps, config.num_segments) == (100, 11)
+
+
+def test_a_scenario_may_state_settings_that_suit_it(monkeypatch):
+    train = {"worker": {"gamma": 0.8}, "role": {"cell": {"lr": 1e-3}}}
+    monkeypatch.setattr("pybridge.scenario", lambda name: SimpleNamespace(train=train))
+    cell = resolve(read(None, ["role.cell.epochs=2"]), ROLES, "toy").roles["cell"]
+    assert (cell.gamma, cell.lr, cell.epochs, cell.clip) == (0.8, 1e-3, 2, WORKER.clip)
+    cell = resolve(read(None, ["role.cell.lr=2e-3", "worker.gamma=0.7"]), ROLES, "toy").roles["cell"]
+    assert (cell.gamma, cell.lr) == (0.7, 2e-3)
+    assert resolve(read(None), ROLES).roles["cell"].gamma == WORKER.gamma
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ({"worker": {"gama": 0.8}}, "section [train] of scenario toy: worker.gama: no such setting; did you mean"),
+        ({"steps": 5}, "section [train] of scenario toy: steps: no such table"),
+    ],
+)
+def test_settings_of_a_scenario_are_checked(train, message, monkeypatch):
+    monkeypatch.setattr("pybridge.scenario", lambda name: SimpleNamespace(train=train))
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        resolve(read(None), ROLES, "toy")

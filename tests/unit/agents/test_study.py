@@ -180,6 +180,19 @@ def test_an_exported_policy_acts_alike(kind, run, tmp_path):
     assert file.stat().st_size > 1000
 
 
+@pytest.mark.parametrize("kind", ["torchscript", "onnx"])
+def test_what_starts_from_a_heuristic_is_exported_with_its_advice_as_an_input(kind, tmp_path):
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+    settings = ["rollout_steps=50", "segment_rollouts=1", "num_envs=1", "backend=inline", "manager.min_decisions=1"]
+    settings += ["worker.prior_policy=equal-share", "manager.prior_policy=equal-share"]
+    words = [word for setting in settings for word in ("--set", setting)]
+    invoke("train", "tiny", "--steps", 50, "--run", tmp_path / "run", *words)
+    output = invoke("export", tmp_path / "run", "--format", kind, "--out", tmp_path / "policy", "--steps", 60)
+    assert "acts as the policy does on 60 steps" in output
+
+
 def test_an_export_that_acts_otherwise_is_refused(run, tmp_path, monkeypatch):
     from agents import export
 
