@@ -44,7 +44,7 @@ class Deployed(GreedyMarginalUtility):
             return np.full(field.size, float(field.default))
         wanted: Array = super().deploy(role, field, batch)
         if self.relays == "paying":
-            return wanted
+            return np.asarray(wanted)
         closed = batch.observations[role.name][..., role.observation("site_open").span] == 0
         return np.asarray(np.where(closed & (wanted == field.default), field.labels.index("on_demand"), wanted))
 
@@ -62,7 +62,7 @@ class Alone(Deployed):
     def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
         """See `Heuristic.wish`."""
         if field.kind == "simplex" and self.label in field.labels:
-            return np.eye(field.size)[field.labels.index(self.label)]
+            return np.asarray(np.eye(field.size)[field.labels.index(self.label)])
         if PAD in field.labels:
             return np.full(field.size, float(field.labels.index(self.cipher)))
         return super().wish(role, field, batch, rng)

@@ -105,7 +105,8 @@ void
 EdgeServer::Begin(uint32_t cls)
 {
     auto& c = m_classes[cls];
-    while (!c.begun && !c.jobs.empty() && !IsInTime(c, c.jobs.front().work))
+    while (!c.begun && !c.jobs.empty() &&
+           (c.jobs.front().beginBy <= Simulator::Now() || !IsInTime(c, c.jobs.front().work)))
     {
         Expire(cls);
     }

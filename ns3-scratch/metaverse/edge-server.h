@@ -19,9 +19,9 @@ namespace qntn
 ///
 /// The cores are divided between classes of work by shares that bind: a class does not get what
 /// another leaves idle. Within a class jobs are served one by one in order of arrival by all of the
-/// class's cores together. A job that cannot be done by its deadline is thrown away when its turn
-/// comes, and one whose class loses its cores meanwhile at the deadline: a class without cores
-/// loses its jobs and does not merely keep them.
+/// class's cores together. A job is thrown away when its turn comes if it has waited for
+/// too long or cannot be done by its deadline, and at its deadline if its class loses its cores
+/// meanwhile: a class without cores loses its jobs and does not merely keep them.
 class EdgeServer : public ns3::Object
 {
   public:
@@ -32,7 +32,8 @@ class EdgeServer : public ns3::Object
     {
         uint32_t flow;
         ns3::Time created;
-        ns3::Time work; ///< that one core needs
+        ns3::Time work;    ///< that one core needs
+        ns3::Time beginBy; ///< it is not begun later
         ns3::Time deadline;
     };
 

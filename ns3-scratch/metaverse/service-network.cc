@@ -144,7 +144,9 @@ ServiceNetwork::Make(uint32_t index, uint32_t bytes)
     const double megabytes = bytes * 1e-6;
     const Time work =
         config.workPerBurst + NanoSeconds(static_cast<int64_t>(flow.workPerMegabyteNs * megabytes));
-    m_servers[config.provider]->Submit(config.slice, {index, now, work, now + flow.patience});
+    m_servers[config.provider]->Submit(
+        config.slice,
+        {index, now, work, now + flow.patience, now + config.budget});
 }
 
 void
