@@ -138,6 +138,18 @@ City::GetCost() const
     return m_cost;
 }
 
+Ptr<const SatelliteDownlink>
+City::GetDownlink() const
+{
+    return m_downlink;
+}
+
+uint32_t
+City::GetStationLink(uint32_t station) const
+{
+    return m_stationLinks.at(station);
+}
+
 double
 City::GetOfferedBps(uint32_t provider, uint32_t cell, uint32_t slice) const
 {

@@ -46,6 +46,12 @@ const KeyPoolConfig RELATION_POOL{
 const KeyPoolConfig LINK_POOL{
     .initialBits = 100000, .minBits = 16384, .thresholdBits = 262144, .maxBits = 2000000};
 
+/// Its first key is for tags alone; it is laid in before the launch.
+const KeyPoolConfig SATELLITE_POOL{
+    .initialBits = 16384, .minBits = 16384, .thresholdBits = 65536, .maxBits = 2000000};
+const Time DOWNLINK_PERIOD = MilliSeconds(100); // a block period
+constexpr double SPRING_DAY = 80;               // equinox: sunrise and sunset at 6 and 18 hours
+
 constexpr uint32_t POSE_BYTES = 100; // TR 38.838 V17, 5.2.1
 const Time POSE_PERIOD = MilliSeconds(4);
 
@@ -205,6 +211,50 @@ City::BuildKeys(const CityConfig& config, const QkdTopology& topology, const Cos
             m_keys->AddRelation(m_keys->GetSite(server), m_keys->GetSite(gateway), RELATION_POOL);
         }
     }
+    if (config.satelliteKey)
+    {
+        BuildDownlink(config);
+    }
+}
+
+void
+City::BuildDownlink(const CityConfig& config)
+{
+    const CitySatelliteKey& key = *config.satelliteKey;
+    const uint32_t satellite = m_keys->AddSite(SATELLITE_SITE, SiteKind::Endpoint);
+    std::vector<OpticalStation> stations;
+    for (uint32_t station = 0; station < NUM_STATIONS; ++station)
+    {
+        m_stationLinks.push_back(m_keys->AddLink({.siteA = satellite,
+                                                  .siteB = m_keys->GetSite(GetStationName(station)),
+                                                  .lengthKm = SATELLITE_ALTITUDE_M / 1000,
+                                                  .lossDb = 0,
+                                                  .pulseRateHz = config.pulseRateHz,
+                                                  .pool = SATELLITE_POOL}));
+        stations.push_back({LATITUDE_DEG, LONGITUDE_DEG, m_stationLinks.back()});
+    }
+    for (uint32_t provider = 0; provider < NUM_PROVIDERS; ++provider)
+    {
+        const uint32_t path = m_keys->AddPath(GetRelation(provider, SATELLITE),
+                                              {m_stationLinks[provider], m_stationLinks.back()});
+        NS_ABORT_MSG_IF(path >= NUM_PATHS,
+                        "City: the satellite's path has number " << path << ", expected less than "
+                                                                 << NUM_PATHS);
+    }
+    m_downlink = CreateObjectWithAttributes<SatelliteDownlink>("UpdatePeriod",
+                                                               TimeValue(DOWNLINK_PERIOD),
+                                                               "Dwell",
+                                                               TimeValue(key.dwell));
+    m_downlink->Configure(m_keys,
+                          *m_orbit,
+                          {.divergenceRad = key.divergenceRad,
+                           .receiverDiameterM = key.receiverDiameterM,
+                           .pointingJitterRad = key.pointingJitterRad,
+                           .minElevationDeg = config.minElevationDeg,
+                           .dayOfYear = SPRING_DAY,
+                           .utcHour = key.utcHour},
+                          stations);
+    m_downlink->SetSite(satellite);
 }
 
 void
@@ -331,6 +381,10 @@ City::Start()
 {
     m_ran->Start();
     m_keys->Start();
+    if (m_downlink)
+    {
+        m_downlink->Start();
+    }
     m_services->Start();
     for (const auto& source : m_poseSources)
     {
@@ -414,6 +468,12 @@ City::GetPathQber(uint32_t relation, uint32_t path) const
     return qber;
 }
 
+std::string
+City::GetStationName(uint32_t station)
+{
+    return station < NUM_PROVIDERS ? SERVER_SITES[station] : GATEWAY_SITES[SATELLITE];
+}
+
 uint32_t
 City::CellOf(uint32_t user)
 {
@@ -475,12 +535,21 @@ City::Check() const
     m_services->Check();
     m_keys->Check();
     m_ran->Check();
+    if (m_downlink)
+    {
+        m_downlink->Check();
+    }
 }
 
 void
 City::DoDispose()
 {
     m_kpis.reset();
+    if (m_downlink)
+    {
+        m_downlink->Dispose();
+        m_downlink = nullptr;
+    }
     if (m_services) // not if Build has refused what it was given
     {
         m_services->Dispose();

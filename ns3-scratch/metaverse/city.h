@@ -8,6 +8,7 @@
 #include "metaverse/service-kpis.h"
 #include "metaverse/service-network.h"
 #include "qkd/qkd-network.h"
+#include "qkd/satellite-downlink.h"
 #include "qkd/topology.h"
 #include "ran/ran-network.h"
 
@@ -15,11 +16,23 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 namespace qntn
 {
+
+/// The satellite as a maker of key: a trusted node with a transmitter, and telescopes on the
+/// ground.
+struct CitySatelliteKey
+{
+    ns3::Time dwell; ///< with one station before it turns to the next
+    double divergenceRad;
+    double pointingJitterRad;
+    double receiverDiameterM;
+    double utcHour; ///< at the episode's start
+};
 
 /// What a city is made of; its values are a scenario's parameters.
 struct CityConfig
@@ -46,6 +59,7 @@ struct CityConfig
     ns3::Time pricePeriod;
     bool poseUplink;      ///< whether who wears a headset sends where they look
     ns3::Time poseBudget; ///< from the headset to the gNB
+    std::optional<CitySatelliteKey> satelliteKey{}; ///< none: the satellite makes no key
 };
 
 /// Which flows of a key relation use the one-time pad; the others use AES-256-GCM.
@@ -71,6 +85,9 @@ class City : public ns3::Object
     static constexpr uint32_t NUM_SLICES = 3;
     static constexpr uint32_t NUM_RELATIONS = NUM_PROVIDERS * NUM_CELLS;
     static constexpr uint32_t NUM_PATHS = 3; ///< of a relation at most
+    /// With key from the satellite: at the servers of the providers and the satellite's gateway.
+    static constexpr uint32_t NUM_STATIONS = NUM_PROVIDERS + 1;
+    static constexpr const char* SATELLITE_SITE = "LEO_0"; ///< among the sites of key
     enum Slice : uint32_t
     {
         XR,
@@ -129,6 +146,12 @@ class City : public ns3::Object
     double GetDeliveredKeyBits() const;
     const LinkReport& GetLinkReport(uint32_t link) const;
     const RelayCost& GetCost() const;
+    /// The satellite's quantum links; nothing if it makes no key.
+    ns3::Ptr<const SatelliteDownlink> GetDownlink() const;
+    /// Link between the satellite and a station.
+    uint32_t GetStationLink(uint32_t station) const;
+    /// Site of a station.
+    static std::string GetStationName(uint32_t station);
     /// Smoothed over about a second.
     double GetOfferedBps(uint32_t provider, uint32_t cell, uint32_t slice) const;
     /// Key that the applications of a relation ask for, smoothed over about a second.
@@ -158,6 +181,8 @@ class City : public ns3::Object
   private:
     void BuildRadio(const CityConfig& config);
     void BuildKeys(const CityConfig& config, const QkdTopology& topology, const CostSet& costs);
+    /// Stations at the servers and the gateway, and a path over them for the satellite's relations.
+    void BuildDownlink(const CityConfig& config);
     void BuildServices(const CityConfig& config);
     void AddFlow(const CityConfig& config,
                  uint32_t user,
@@ -182,7 +207,9 @@ class City : public ns3::Object
     std::vector<ns3::Ptr<TrafficSource>> m_poseSources;
     std::vector<std::vector<std::vector<ns3::Ptr<Sae>>>> m_saes; ///< [relation][slice]
     ns3::Ptr<ns3::UniformRandomVariable> m_times;
-    std::shared_ptr<const Trajectory> m_orbit;
+    std::shared_ptr<const CircularOrbit> m_orbit;
+    ns3::Ptr<SatelliteDownlink> m_downlink; ///< none: the satellite makes no key
+    std::vector<uint32_t> m_stationLinks;
     std::unique_ptr<GroundFrame> m_frame;
 
     std::vector<SliceReport> m_radio;      ///< [cell][slice]

@@ -143,6 +143,32 @@ QkdNetwork::AddRelation(uint32_t siteA, uint32_t siteB, const KeyPoolConfig& con
     return m_relations.size() - 1;
 }
 
+uint32_t
+QkdNetwork::AddPath(uint32_t relation, const std::vector<uint32_t>& links)
+{
+    NS_ABORT_MSG_IF(m_started, "QKD network: path added after Start");
+    Relation& owner = GetRelation(relation);
+    const std::vector<uint32_t>& known = owner.GetPaths().front().sites;
+    KeyPath path{.edges = links, .sites = {known.front()}};
+    for (const uint32_t link : links)
+    {
+        RequireIndex("link", link, m_links.size());
+        const QkdLinkConfig& config = m_links[link].GetConfig();
+        const uint32_t from = path.sites.back();
+        NS_ABORT_MSG_IF(config.siteA != from && config.siteB != from,
+                        "relation " << GetRelationName(relation) << ": link "
+                                    << m_links[link].GetPool().GetName() << " does not begin at "
+                                    << m_sites[from].name << ", where the path has come to");
+        path.sites.push_back(config.siteA == from ? config.siteB : config.siteA);
+    }
+    NS_ABORT_MSG_IF(path.sites.back() != known.back(),
+                    "relation " << GetRelationName(relation) << ": a path ends at "
+                                << m_sites[path.sites.back()].name << ", expected "
+                                << m_sites[known.back()].name);
+    owner.AddPath(std::move(path));
+    return owner.GetPaths().size() - 1;
+}
+
 void
 QkdNetwork::SetCostSet(const CostSet& costSet)
 {

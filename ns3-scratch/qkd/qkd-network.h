@@ -91,6 +91,9 @@ class QkdNetwork : public ns3::Object
     /// A pool of end-to-end key between two endpoints, with MaxPaths candidate paths over the links
     /// that exist by now. \return index of the relation
     uint32_t AddRelation(uint32_t siteA, uint32_t siteB, const KeyPoolConfig& pool = {});
+    /// One more candidate path, after those that were found: over \p links, in order from the
+    /// relation's first site to its second. \return its index
+    uint32_t AddPath(uint32_t relation, const std::vector<uint32_t>& links);
     /// Prices of relays; without them everything is free.
     void SetCostSet(const CostSet& costSet);
     const CostSet& GetCostSet() const;

@@ -28,6 +28,12 @@ Relation::GetPaths() const
 }
 
 void
+Relation::AddPath(KeyPath path)
+{
+    m_paths.push_back(std::move(path));
+}
+
+void
 Relation::SetPath(uint32_t pathIndex)
 {
     NS_ABORT_MSG_IF(pathIndex >= m_paths.size(),

@@ -41,6 +41,8 @@ class Relation
     Relation& operator=(const Relation&) = delete;
 
     const std::vector<KeyPath>& GetPaths() const;
+    /// After the paths that are there.
+    void AddPath(KeyPath path);
     void SetPath(uint32_t pathIndex);
     uint32_t GetPathIndex() const;
     const KeyPath& GetCurrentPath() const;

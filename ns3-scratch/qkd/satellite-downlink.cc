@@ -27,7 +27,13 @@ SatelliteDownlink::GetTypeId()
                                           "How often the satellite's place is looked at.",
                                           TimeValue(Seconds(1)),
                                           MakeTimeAccessor(&SatelliteDownlink::m_period),
-                                          MakeTimeChecker(MilliSeconds(1)));
+                                          MakeTimeChecker(MilliSeconds(1)))
+                            .AddAttribute("Dwell",
+                                          "Longest with one station while another could be served; "
+                                          "0: as long as it can be served.",
+                                          TimeValue(Time(0)),
+                                          MakeTimeAccessor(&SatelliteDownlink::m_dwell),
+                                          MakeTimeChecker(Time(0)));
     return tid;
 }
 
@@ -60,6 +66,13 @@ SatelliteDownlink::Configure(Ptr<QkdNetwork> network,
     m_orbit = orbit;
     m_optics = optics;
     m_stations = stations;
+}
+
+void
+SatelliteDownlink::SetSite(uint32_t site)
+{
+    RequireRange("SatelliteDownlink", "site", site, 0, m_network->GetNumSites() - 1.0);
+    m_site = site;
 }
 
 void
@@ -119,19 +132,49 @@ SatelliteDownlink::CanServe(uint32_t station) const
 }
 
 void
+SatelliteDownlink::Choose()
+{
+    const Time now = Simulator::Now();
+    const bool mayStay = m_served && CanServe(*m_served);
+    const bool isOver = m_dwell.IsStrictlyPositive() && now - m_servedSince >= m_dwell;
+    if (mayStay && !isOver)
+    {
+        return;
+    }
+    const auto stored = [this](uint32_t station)
+    { return m_network->GetLink(m_stations[station].link).GetPool().GetStoredBits(); };
+    std::optional<uint32_t> best;
+    for (uint32_t i = 0; i < m_stations.size(); ++i)
+    {
+        if (!CanServe(i))
+        {
+            continue;
+        }
+        const bool isBetter =
+            !best || (m_dwell.IsStrictlyPositive() ? stored(i) < stored(*best)
+                                                   : GetElevationDeg(i) > GetElevationDeg(*best));
+        best = isBetter ? i : best;
+    }
+    m_served = best;
+    m_servedSince = now;
+}
+
+void
 SatelliteDownlink::Update()
 {
-    if (!m_served || !CanServe(*m_served))
+    if (m_site)
     {
-        m_served.reset();
+        bool isSeen = false;
         for (uint32_t i = 0; i < m_stations.size(); ++i)
         {
-            if (CanServe(i) && (!m_served || GetElevationDeg(i) > GetElevationDeg(*m_served)))
-            {
-                m_served = i;
-            }
+            isSeen = isSeen || GetElevationDeg(i) >= m_optics.minElevationDeg;
+        }
+        if (m_network->IsSiteUp(*m_site) != isSeen)
+        {
+            m_network->SetSiteUp(*m_site, isSeen);
         }
     }
+    Choose();
     const Ecef satellite = m_orbit->PositionAt(Simulator::Now().GetSeconds());
     for (uint32_t i = 0; i < m_stations.size(); ++i)
     {

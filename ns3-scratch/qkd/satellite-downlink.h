@@ -37,8 +37,10 @@ struct SatelliteOptics
 
 /// Moves a satellite and sets the transmittance of its quantum links: the station it serves sees
 /// it through beam, pointing and atmosphere, all others see nothing. It stays with a station while
-/// it can, then turns to the one that sees it highest. A station can be served while the satellite
-/// is above the least elevation, the sun is low enough and no cloud is over it.
+/// it can, then turns to the one that sees it highest. With the attribute Dwell it stays for that
+/// long at most if another can be served, then turns to the one whose link holds least key: so each
+/// station of a city gets key in one pass. A station can be served while the satellite is above the
+/// least elevation, the sun is low enough and no cloud is over it.
 class SatelliteDownlink : public ns3::Object
 {
   public:
@@ -49,6 +51,10 @@ class SatelliteDownlink : public ns3::Object
                    const CircularOrbit& orbit,
                    const SatelliteOptics& optics,
                    const std::vector<OpticalStation>& stations);
+    /// The satellite's own site in the network: it is up only while a station sees the satellite
+    /// above the least elevation, and relays nothing otherwise. Before Start.
+    void SetSite(uint32_t site);
+    /// After the network's own Start.
     void Start();
 
     /// Index of the station that is served; none if there is none.
@@ -64,8 +70,13 @@ class SatelliteDownlink : public ns3::Object
   private:
     void Update();
     bool CanServe(uint32_t station) const;
+    /// Turn to a station: the highest, or after a dwell the one with least key.
+    void Choose();
 
     ns3::Time m_period;
+    ns3::Time m_dwell; ///< 0: stays while it can
+    ns3::Time m_servedSince{0};
+    std::optional<uint32_t> m_site;
     ns3::Ptr<QkdNetwork> m_network;
     std::optional<CircularOrbit> m_orbit;
     SatelliteOptics m_optics;

@@ -16,6 +16,7 @@
 
 #include "ns3/simulator.h"
 
+#include <optional>
 #include <stdexcept>
 
 using namespace ns3;
@@ -23,6 +24,46 @@ using namespace qntn;
 
 namespace
 {
+
+/// Reads what the satellite makes key with; nothing if it makes none.
+std::optional<CitySatelliteKey>
+ReadSatelliteKey(Bridge& bridge)
+{
+    const bool isOn = bridge.Parameter<bool>(
+        "leo_qkd",
+        0,
+        1,
+        "bool",
+        "1: the satellite makes key with the servers' sites and its gateway, and relays it");
+    const CitySatelliteKey key{
+        .dwell = Seconds(bridge.Parameter<double>("leo_qkd_dwell_s",
+                                                  0.1,
+                                                  600,
+                                                  "s",
+                                                  "with one station before it turns to the next")),
+        .divergenceRad = 1e-6 * bridge.Parameter<double>("leo_qkd_divergence_urad",
+                                                         0.1,
+                                                         1000,
+                                                         "urad",
+                                                         "half-angle to 1/e^2"),
+        .pointingJitterRad = 1e-6 * bridge.Parameter<double>("leo_qkd_jitter_urad",
+                                                             0,
+                                                             1000,
+                                                             "urad",
+                                                             "pointing jitter on each axis"),
+        .receiverDiameterM = bridge.Parameter<double>("leo_qkd_receiver_m",
+                                                      0.01,
+                                                      10,
+                                                      "m",
+                                                      "diameter of each station's telescope"),
+        .utcHour = bridge.Parameter<double>("leo_qkd_utc_hour",
+                                            0,
+                                            24,
+                                            "h",
+                                            "when the episode begins; by day there is no key"),
+    };
+    return isOn ? std::optional(key) : std::nullopt;
+}
 
 /// Reads the city's parameters; their values are in metaverse-city.toml.
 CityConfig
@@ -85,6 +126,7 @@ ReadConfig(Bridge& bridge)
                                              "bool",
                                              "1: headsets send 100 bytes each 4 ms upwards"),
         .poseBudget = milliseconds("pose_budget_ms", 1, 1000, "delay budget of a pose sample"),
+        .satelliteKey = ReadSatelliteKey(bridge),
     };
 }
 

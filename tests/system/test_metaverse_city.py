@@ -13,6 +13,7 @@ from agents.episodes import run_episodes
 from agents.normalise import Array
 from agents.policies import EqualShare, ProportionalToDemand, RandomPolicy, make_heuristic
 from pybridge import ActionField, Batch, Role
+from pybridge.errors import ParameterError
 
 SHORT = {"episode_s": 6}
 
@@ -91,3 +92,69 @@ def test_slices_alone_get_more_than_slices_together(nothing_left: object) -> Non
     assert alone["utility_alone"] > together.utility
     for name in (name for name in utility if name.startswith("quality_ratio")):
         assert parts[name] > together.metrics[:, names.index(name)].mean() - 0.02
+
+
+LEO_QKD_BITS = [f"leo_qkd_bits.{site}" for site in ("QUIJOTE", "DISTRITO", "QUINTO")]
+LEO_QKD_SERVED = [f"leo_qkd_served.{site}" for site in ("QUIJOTE", "DISTRITO", "QUINTO")]
+PASSING = {"episode_s": 20, "leo_pass_s": 10, "leo_qkd_dwell_s": 0.5}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key_messages", [0, 1])
+def test_the_satellite_makes_key_while_it_is_up_one_station_at_a_time(key_messages: int, nothing_left: object) -> None:
+    params = {**PASSING, "leo_qkd": 1, "key_messages": key_messages}
+    with pybridge.make_vec("metaverse-city", num_envs=1, params=params) as env:
+        names = [metric.name for metric in env.schema.metrics]
+        policy, rng = EqualShare(env.schema), np.random.default_rng(0)
+        batch = env.reset(seed=2)
+        rows = []
+        for _ in range(199):
+            batch = env.step(policy.act(batch, rng))
+            rows.append(dict(zip(names, batch.metrics[0].tolist(), strict=True)))
+    # The radio looks at the satellite at other instants than its optics, up to a step apart.
+    up = np.array([row["leo_elevation_deg"] >= 50 for row in rows])
+    made = np.array([[row[name] for name in LEO_QKD_BITS] for row in rows])
+    served = np.array([[row[name] for name in LEO_QKD_SERVED] for row in rows])
+    before, after = np.roll(up, 1), np.roll(up, -1)
+    assert 100 <= up.sum() <= 150
+    assert (~up[[0, -1]]).all(), "it rises and sets within the episode"
+    steady = (up == before) & (up == after)
+    assert (served.sum(axis=1) <= 1).all()
+    assert (served.sum(axis=1) == up)[steady].all()
+    assert (made[steady & ~up] == 0).all()
+    assert (made.sum(axis=0) > 0).all()
+
+
+@pytest.mark.slow
+def test_without_key_from_the_satellite_the_schema_is_as_ever(nothing_left: object) -> None:
+    def shapes(leo_qkd: int) -> tuple[dict[str, dict[str, int]], set[str], dict[str, str]]:
+        with pybridge.make_vec("metaverse-city", num_envs=1, params={**PASSING, "leo_qkd": leo_qkd}) as env:
+            fields = {
+                role.name: {field.name: field.span.stop - field.span.start for field in role.observations}
+                for role in env.schema.roles
+            }
+            return fields, {metric.name for metric in env.schema.metrics}, dict(env.schema.scene.sites)
+
+    off, on = shapes(0), shapes(1)
+    assert off[0]["qkd_operator"]["link_fill_ratio"] == 9
+    assert on[0]["qkd_operator"]["link_fill_ratio"] == 12
+    on[0]["qkd_operator"]["link_fill_ratio"] = 9
+    assert off[0] == on[0]
+    assert on[1] - off[1] == {*LEO_QKD_BITS, *LEO_QKD_SERVED}
+    assert on[2] == {**off[2], "LEO_0": "satellite"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("leo_qkd", 2),
+        ("leo_qkd_dwell_s", 0),
+        ("leo_qkd_divergence_urad", 0),
+        ("leo_qkd_jitter_urad", -1),
+        ("leo_qkd_receiver_m", 11),
+        ("leo_qkd_utc_hour", 25),
+    ],
+)
+def test_bad_values_of_the_satellite_s_key_are_named(name: str, value: float, nothing_left: object) -> None:
+    with pytest.raises(ParameterError, match=name):
+        pybridge.make_vec("metaverse-city", num_envs=1, params={name: value})

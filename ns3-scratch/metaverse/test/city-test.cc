@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "metaverse/city.h"
+#include "orbit/geometry.h"
+#include "qkd/satellite-link.h"
 
 #include "ns3/config.h"
 #include "ns3/double.h"
 #include "ns3/simulator.h"
 
 #include <array>
+#include <cmath>
 #include <doctest/doctest.h>
+#include <numbers>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -220,4 +224,133 @@ TEST_CASE("key figures name slices, providers and cells, and count what arrived"
     {
         CHECK(csv.str().find(row) != std::string::npos);
     }
+}
+
+namespace
+{
+
+CityConfig
+WithSatelliteKey(double utcHour = 0)
+{
+    CityConfig config = CONFIG;
+    config.duration = Seconds(30); // it sets again before that
+    config.satelliteKey = {.dwell = MilliSeconds(500),
+                           .divergenceRad = 10e-6,
+                           .pointingJitterRad = 1e-6,
+                           .receiverDiameterM = 0.6,
+                           .utcHour = utcHour};
+    return config;
+}
+
+/// Distance of a satellite 600 km high, by the law of cosines.
+double
+SlantRangeM(double elevationDeg)
+{
+    const double up = EARTH_RADIUS_M * std::sin(elevationDeg * std::numbers::pi / 180);
+    return std::sqrt(up * up + 2 * EARTH_RADIUS_M * 600e3 + 600e3 * 600e3) - up;
+}
+
+} // namespace
+
+TEST_CASE("the satellite makes key with one station at a time, as high as it stands")
+{
+    Fixture f(WithSatelliteKey());
+    auto& keys = f.city->GetKeys();
+    const auto downlink = f.city->GetDownlink();
+    std::array<uint64_t, City::NUM_STATIONS> bits{};
+    std::array<uint64_t, City::NUM_PROVIDERS> relayed{};
+    std::array<uint32_t, City::NUM_PROVIDERS> paths{};
+    for (uint32_t p = 0; p < City::NUM_PROVIDERS; ++p)
+    {
+        const uint32_t relation = City::GetRelation(p, City::SATELLITE);
+        paths[p] = keys.GetNumPaths(relation) - 1; // the others need relays, and no relay is open
+        CHECK(paths[p] < City::NUM_PATHS);
+        CHECK(f.city->Needs(relation, paths[p], keys.GetSite(City::SATELLITE_SITE)));
+        keys.SetPath(relation, paths[p]);
+    }
+    uint32_t visibleSteps = 0;
+    uint32_t darkSteps = 0;
+    bool wasUp = false;
+    for (int step = 0; step < 300; ++step)
+    {
+        f.RunFor(MilliSeconds(100));
+        downlink->Check();
+        const double elevation = downlink->GetElevationDeg(0); // its stations stand side by side
+        CHECK(f.city->GetRan().GetElevationDeg(City::SATELLITE) ==
+              doctest::Approx(elevation).epsilon(0.001)); // the radio looks at other instants
+        const bool isUp = elevation >= CONFIG.minElevationDeg;
+        visibleSteps += isUp;
+        darkSteps += !isUp && !wasUp;
+        CHECK(downlink->GetServed().has_value() == isUp);
+        CHECK(keys.IsSiteUp(keys.GetSite(City::SATELLITE_SITE)) == isUp);
+        uint32_t lit = 0;
+        for (uint32_t station = 0; station < City::NUM_STATIONS; ++station)
+        {
+            const uint32_t link = f.city->GetStationLink(station);
+            const uint64_t made = f.city->GetLinkReport(link).generatedBits;
+            bits[station] += made;
+            CHECK((made == 0 || wasUp)); // a block ends with the period in which it was counted
+            lit += keys.GetLink(link).GetExpectedRateBps() > 0;
+            if (downlink->GetServed() == station)
+            {
+                const double transmittance =
+                    SatelliteTransmittance(SlantRangeM(elevation), 10e-6, 0.6, 1e-6, elevation, 1);
+                CHECK(keys.GetLink(link).GetLossDb() ==
+                      doctest::Approx(-10 * std::log10(transmittance)).epsilon(1e-6));
+            }
+        }
+        CHECK(lit == (isUp ? 1 : 0));
+        for (uint32_t p = 0; p < City::NUM_PROVIDERS; ++p)
+        {
+            const uint32_t relation = City::GetRelation(p, City::SATELLITE);
+            const uint64_t reached = f.city->GetRelationReport(relation).relayedBits;
+            relayed[p] += reached;
+            CHECK((reached == 0 || wasUp || isUp));
+            CHECK(keys.IsPathOpen(relation, paths[p]) == isUp);
+        }
+        wasUp = isUp;
+    }
+    CHECK_FALSE(wasUp); // it has set
+    CHECK(visibleSteps > 80);
+    CHECK(darkSteps > 50);
+    uint64_t spent = 0;
+    for (uint32_t station = 0; station < City::NUM_STATIONS; ++station)
+    {
+        CHECK(bits[station] > 0);
+        spent += keys.GetLink(f.city->GetStationLink(station)).GetPool().GetLedger().relay;
+    }
+    CHECK(relayed[0] > 0);
+    CHECK(relayed[1] > 0);
+    CHECK(spent == 2 * (relayed[0] + relayed[1])); // two hops
+    f.city->Check();
+}
+
+TEST_CASE("the satellite makes no key by day, and none unless it is asked to")
+{
+    {
+        Fixture f(WithSatelliteKey(12));
+        f.RunFor(Seconds(30));
+        CHECK_FALSE(f.city->GetDownlink()->GetServed());
+        for (uint32_t station = 0; station < City::NUM_STATIONS; ++station)
+        {
+            CHECK(f.city->GetLinkReport(f.city->GetStationLink(station)).generatedBits == 0);
+        }
+    }
+    Fixture plain;
+    CHECK_FALSE(plain.city->GetDownlink());
+    CHECK(plain.city->GetKeys().GetNumLinks() == 9); // MadQCI
+}
+
+TEST_CASE("optics of the satellite that cannot be are named")
+{
+    CityConfig config = WithSatelliteKey();
+    config.satelliteKey->divergenceRad = 2;
+    CHECK_THROWS_WITH_AS(Fixture{config},
+                         doctest::Contains("divergence_rad is 2"),
+                         std::invalid_argument);
+    config = WithSatelliteKey(25);
+    CHECK_THROWS_WITH_AS(Fixture{config},
+                         doctest::Contains("utc_hour is 25"),
+                         std::invalid_argument);
+    Simulator::Destroy();
 }

@@ -359,3 +359,30 @@ TEST_CASE("network: bad input says what was expected")
     says("can never be met",
          [&] { s.network->RequestKey(s.ab, 200000, Seconds(1), QkdNetwork::KeyCallback()); });
 }
+
+TEST_CASE("network: a path of one's own is relayed over, and one that leads elsewhere is refused")
+{
+    SimulatorScope simulator;
+    SmallNetwork small;
+    auto& network = *small.network;
+    const uint32_t known = network.GetNumPaths(small.ab);
+    const auto refused = [&](const std::vector<uint32_t>& links, const char* text)
+    {
+        const std::string found = AbortText([&] { network.AddPath(small.ab, links); });
+        CHECK_MESSAGE(found.find(text) != std::string::npos, found);
+    };
+    refused({small.rb}, "does not begin at A");
+    refused({small.ax, small.xy}, "a path ends at Y, expected B");
+    refused({99}, "link 99 does not exist");
+    const uint32_t added = network.AddPath(small.ab, {small.ax, small.xy, small.yb});
+    CHECK(added == known);
+    CHECK(network.GetPath(small.ab, added).sites ==
+          std::vector{small.a, small.x, small.y, small.b});
+    network.SetPath(small.ab, added);
+    network.Start();
+    simulator.RunUntil(Seconds(20));
+    CHECK(network.GetRelationPool(small.ab).GetLedger().generated > 0);
+    CHECK(network.GetLink(small.xy).GetPool().GetLedger().relay > 0);
+    CHECK(network.GetLink(small.ar).GetPool().GetLedger().relay == 0);
+    network.Check();
+}

@@ -17,9 +17,10 @@ namespace
 /// A satellite that passes over Madrid at 300 s, with a second station 500 km to the north-east.
 struct Sky
 {
-    explicit Sky(SatelliteOptics optics)
+    explicit Sky(SatelliteOptics optics, Time dwell = Time(0))
         : network(CreateObject<QkdNetwork>()), downlink(CreateObject<SatelliteDownlink>())
     {
+        downlink->SetAttribute("Dwell", TimeValue(dwell));
         const uint32_t satellite = network->AddSite("SAT", SiteKind::Endpoint);
         std::vector<OpticalStation> stations;
         for (const auto& [name, latitude, longitude] :
@@ -42,6 +43,7 @@ struct Sky
                             CircularOrbit::Over(40.4, -3.7, 500e3, 97, 300),
                             optics,
                             stations);
+        downlink->SetSite(satellite);
         network->Start();
         downlink->Start();
     }
@@ -162,6 +164,47 @@ TEST_CASE("satellite: whatever the clouds do, it serves one station at most")
         }
         CHECK(changes > 2);
     }
+}
+
+TEST_CASE("satellite: with a dwell both stations get key in one pass, about as much")
+{
+    SimulatorScope simulator;
+    const Sky sky({.minElevationDeg = 30, .utcHour = 0}, Seconds(5));
+    uint32_t turns = 0;
+    std::optional<uint32_t> before;
+    for (int second = 1; second <= 600; ++second)
+    {
+        simulator.RunUntil(Seconds(second));
+        const auto served = sky.downlink->GetServed();
+        turns += before && served && served != before;
+        before = served;
+    }
+    CHECK(turns > 10);
+    REQUIRE(sky.Key(0) > 0);
+    REQUIRE(sky.Key(1) > 0);
+    CHECK(static_cast<double>(sky.Key(0)) / static_cast<double>(sky.Key(1)) ==
+          doctest::Approx(1).epsilon(0.2));
+}
+
+TEST_CASE("satellite: its site is up while a station sees it, and only then")
+{
+    SimulatorScope simulator;
+    const Sky sky({.minElevationDeg = 20, .utcHour = 12}); // by day it makes no key, but relays
+    uint32_t seen = 0;
+    for (int second = 1; second <= 600; ++second)
+    {
+        simulator.RunUntil(Seconds(second) + MilliSeconds(500)); // between its own steps
+        const bool isUp = sky.network->IsSiteUp(0);
+        const bool isHigh =
+            sky.downlink->GetElevationDeg(0) >= 20.3 || sky.downlink->GetElevationDeg(1) >= 20.3;
+        const bool isLow =
+            sky.downlink->GetElevationDeg(0) < 19.7 && sky.downlink->GetElevationDeg(1) < 19.7;
+        CHECK((isUp || !isHigh));
+        CHECK((!isUp || !isLow));
+        seen += isUp;
+    }
+    CHECK(seen > 100);
+    CHECK(seen < 500);
 }
 
 TEST_CASE("satellite: bad input is named")

@@ -76,6 +76,16 @@ class CityMetrics
                                               "1",
                                               "requests that waited too long in the step"));
         }
+        for (uint32_t station = 0; city.GetDownlink() && station < City::NUM_STATIONS; ++station)
+        {
+            const std::string name = City::GetStationName(station);
+            m_served.push_back(bridge.Metric("leo_qkd_served." + name,
+                                             "bool",
+                                             "whether the satellite serves it now"));
+            m_generated.push_back(bridge.Metric("leo_qkd_bits." + name,
+                                                "bits",
+                                                "key made with the satellite in the step"));
+        }
     }
 
     void Write(City& city, const CellRole& cells, const ProviderRole& providers)
@@ -112,6 +122,12 @@ class CityMetrics
             m_waiting[relation]() = static_cast<double>(report.waitingBits);
             m_refused[relation]() = static_cast<double>(report.refusedRequests);
         }
+        for (uint32_t station = 0; station < m_served.size(); ++station)
+        {
+            m_served[station]() = city.GetDownlink()->GetServed() == station;
+            m_generated[station]() =
+                static_cast<double>(city.GetLinkReport(city.GetStationLink(station)).generatedBits);
+        }
         const double delivered_bits = city.GetDeliveredKeyBits();
         m_cost() = city.GetCost().GetTotal();
         m_keyDelivered() = delivered_bits;
@@ -145,6 +161,8 @@ class CityMetrics
     std::vector<qntn::Metric> m_delivered;
     std::vector<qntn::Metric> m_waiting;
     std::vector<qntn::Metric> m_refused;
+    std::vector<qntn::Metric> m_served;    ///< by station; none if the satellite makes no key
+    std::vector<qntn::Metric> m_generated; ///< by station
     double m_totalCost{0};
     double m_totalKey_bits{0};
 };

@@ -48,6 +48,17 @@ DescribeScene(Bridge& bridge, City& city, const QkdTopology& topology, ns3::Time
     {
         bridge.AddSpan(link.siteA, link.siteB, link.lengthKm);
     }
+    if (city.GetDownlink())
+    {
+        bridge.AddSite(City::SATELLITE_SITE, "satellite");
+        for (uint32_t station = 0; station < City::NUM_STATIONS; ++station)
+        {
+            const auto& link = city.GetKeys().GetLink(city.GetStationLink(station));
+            bridge.AddSpan(City::SATELLITE_SITE,
+                           City::GetStationName(station),
+                           link.GetConfig().lengthKm);
+        }
+    }
 }
 
 } // namespace qntn
