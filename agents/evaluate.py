@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pybridge import VectorEnv
 
 FIRST_HELD_OUT_SEED = 10_000
-BASELINES = ("random", "equal-share", "proportional-to-demand", "model-predictive")
+BASELINES = ("random", "equal-share", "proportional-to-demand", "proportional-fair", "model-predictive")
 Row = dict[str, Any]
 
 

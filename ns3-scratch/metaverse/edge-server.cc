@@ -127,16 +127,22 @@ EdgeServer::IsInTime(const Class& c, Time work)
     return c.cores > 0 && room > Time(0) && work.GetSeconds() <= room.GetSeconds() * c.cores;
 }
 
+EdgeServer::Job
+EdgeServer::TakeFirst(Class& c)
+{
+    const Job job = c.jobs.front();
+    c.jobs.pop_front();
+    c.waiting -= job.work;
+    c.begun = false;
+    return job;
+}
+
 void
 EdgeServer::Expire(uint32_t cls)
 {
     auto& c = m_classes[cls];
-    const Job job = c.jobs.front();
-    c.jobs.pop_front();
-    c.waiting -= job.work;
     ++c.report.expiredJobs;
-    c.begun = false;
-    m_done(job, false);
+    m_done(TakeFirst(c), false);
 }
 
 void
@@ -170,12 +176,8 @@ void
 EdgeServer::Finish(uint32_t cls)
 {
     auto& c = m_classes[cls];
-    const Job job = c.jobs.front();
-    c.jobs.pop_front();
-    c.waiting -= job.work;
     c.report.rendered += c.left;
-    c.begun = false;
-    m_done(job, true);
+    m_done(TakeFirst(c), true);
     if (!c.begun)
     {
         Begin(cls);

@@ -82,6 +82,8 @@ class EdgeServer : public ns3::Object
     void Finish(uint32_t cls);
     /// Whether so much work on the first job is done by its deadline at the present speed.
     static bool IsInTime(const Class& c, ns3::Time work);
+    /// Removes the first job, done or not.
+    static Job TakeFirst(Class& c);
     /// Throws the first job away.
     void Expire(uint32_t cls);
     /// At the deadline of the job under way.

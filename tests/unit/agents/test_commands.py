@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from agents import checkpoint
 from agents.cli import app, main
 from agents.config import read
+from agents.evaluate import BASELINES
 from agents.training import train
 
 SHORT = ("rollout_steps=50", "segment_rollouts=2", "num_envs=2", "manager.min_decisions=3")
@@ -47,7 +48,7 @@ def test_train_takes_another_algorithm_and_names_the_folder_after_it(tmp_path, m
 def test_evaluate_prints_rows(run):
     result = CliRunner().invoke(app, ["evaluate", str(run), "--episodes", "3", "--json"], catch_exceptions=False)
     rows = {row["policy"]: row for row in json.loads(result.stdout)}
-    assert list(rows) == ["trained", "random", "equal-share", "proportional-to-demand", "model-predictive"]
+    assert list(rows) == ["trained", *BASELINES]
     for row in rows.values():
         assert row["utility_ci95_low"] <= row["utility"] <= row["utility_ci95_high"]
         assert row["gain"] == pytest.approx(rows["trained"]["utility"] - row["utility"])
