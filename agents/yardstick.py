@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
 
 CYCLES = 25
-NUM_ENVS = 16
+NUM_ENVS = 8
 EPISODES = 320  # greedy ones, after training
 RAW_STEPS = 2000  # of the bare environment, for its own speed
 SETTINGS = (
