@@ -4,7 +4,7 @@
 #include "metaverse/radio-slices.h"
 #include "metaverse/urllc-source.h"
 #include "metaverse/xr-source.h"
-#include "orbit/circular-orbit.h"
+#include "orbit/visibility.h"
 #include "ran/coverage.h"
 #include "ran/quota.h"
 
@@ -13,8 +13,6 @@
 #include "ns3/uinteger.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 
 using namespace ns3;
 
@@ -54,30 +52,6 @@ constexpr double SPRING_DAY = 80;               // equinox: sunrise and sunset a
 
 constexpr uint32_t POSE_BYTES = 100; // TR 38.838 V17, 5.2.1
 const Time POSE_PERIOD = MilliSeconds(4);
-
-/// The orbit from pole to pole that stands above \p minElevationDeg over the city for \p duration.
-CircularOrbit
-MakePass(double minElevationDeg, Time rise, Time duration)
-{
-    const double elevation = minElevationDeg * std::numbers::pi / 180;
-    const double ratio = EARTH_RADIUS_M / (EARTH_RADIUS_M + SATELLITE_ALTITUDE_M);
-    const double reach =
-        std::acos(ratio * std::cos(elevation)) - elevation; // seen from the Earth's centre
-    const double half =
-        std::numbers::pi * duration.GetSeconds() / OrbitalPeriodS(SATELLITE_ALTITUDE_M);
-    NS_ABORT_MSG_IF(half >= reach,
-                    "a pass above " << minElevationDeg << " degrees cannot last "
-                                    << duration.As(Time::S)
-                                    << "; lower min_elevation_deg or pass_s");
-    const double beside = std::acos(std::cos(reach) / std::cos(half));
-    const double east =
-        std::asin(std::sin(beside) / std::cos(LATITUDE_DEG * std::numbers::pi / 180));
-    return CircularOrbit::Over(LATITUDE_DEG,
-                               LONGITUDE_DEG + east * 180 / std::numbers::pi,
-                               SATELLITE_ALTITUDE_M,
-                               90,
-                               (rise + duration / 2).GetSeconds());
-}
 
 } // namespace
 
@@ -141,8 +115,12 @@ City::BuildRadio(const CityConfig& config)
     const double duration_s = config.duration.GetSeconds();
     const Time rise = Seconds(m_times->GetValue(PASS_BEGINS[0], PASS_BEGINS[1]) * duration_s);
     m_frame = std::make_unique<GroundFrame>(LATITUDE_DEG, LONGITUDE_DEG);
-    m_orbit = std::make_shared<CircularOrbit>(
-        MakePass(config.minElevationDeg, rise, config.passDuration));
+    m_orbit = std::make_shared<CircularOrbit>(OrbitForPass(LATITUDE_DEG,
+                                                           LONGITUDE_DEG,
+                                                           SATELLITE_ALTITUDE_M,
+                                                           config.minElevationDeg,
+                                                           rise.GetSeconds(),
+                                                           config.passDuration.GetSeconds()));
     const NtnCellConfig satellite{.name = CELL_NAMES[SATELLITE],
                                   .trajectory = m_orbit,
                                   .frame = *m_frame,

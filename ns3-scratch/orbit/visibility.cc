@@ -7,6 +7,8 @@
 #include <cmath>
 #include <functional>
 #include <numbers>
+#include <sstream>
+#include <stdexcept>
 
 namespace qntn
 {
@@ -124,6 +126,55 @@ FindPasses(const Trajectory& trajectory,
         up = value >= minElevationDeg;
     }
     return passes;
+}
+
+CircularOrbit
+OrbitForPass(double latitudeDeg,
+             double longitudeDeg,
+             double altitudeM,
+             double minElevationDeg,
+             double riseS,
+             double durationS)
+{
+    constexpr double POLAR_DEG = 90;
+    constexpr double TOLERANCE_DEG = 1e-9;
+    Require(durationS > 0, "duration_s", durationS, "above 0");
+    const Ecef ground = ToEcef(latitudeDeg, longitudeDeg, 0);
+    const double period_s = OrbitalPeriodS(altitudeM);
+    auto beside = [&](double eastDeg, double overheadS)
+    {
+        return CircularOrbit::Over(latitudeDeg,
+                                   longitudeDeg + eastDeg,
+                                   altitudeM,
+                                   POLAR_DEG,
+                                   overheadS);
+    };
+    auto find = [&](double eastDeg)
+    {
+        const auto passes =
+            FindPasses(beside(eastDeg, 0), ground, minElevationDeg, -period_s / 4, period_s / 4);
+        return passes.empty() ? Pass{} : passes.front();
+    };
+    auto length = [](const Pass& pass) { return pass.setS - pass.riseS; };
+    // The farther beside the place it culminates, the shorter it stays.
+    double longer = 0;
+    double shorter = 90;
+    const double longest_s = length(find(longer));
+    if (durationS > longest_s)
+    {
+        std::ostringstream text;
+        text << "a pass of " << durationS << " s above " << minElevationDeg << " degrees: at "
+             << altitudeM / 1000 << " km even one through the zenith lasts " << longest_s
+             << " s; expected a shorter pass or a lower least elevation";
+        throw std::invalid_argument(text.str());
+    }
+    while (shorter - longer > TOLERANCE_DEG)
+    {
+        const double middle = (longer + shorter) / 2;
+        (length(find(middle)) >= durationS ? longer : shorter) = middle;
+    }
+    // A satellite that is overhead t later does all of it t later.
+    return beside(longer, riseS - find(longer).riseS);
 }
 
 } // namespace qntn

@@ -2,6 +2,7 @@
 #ifndef QNTN_ORBIT_VISIBILITY_H
 #define QNTN_ORBIT_VISIBILITY_H
 
+#include "orbit/circular-orbit.h"
 #include "orbit/trajectory.h"
 
 #include <vector>
@@ -29,6 +30,17 @@ std::vector<Pass> FindPasses(const Trajectory& trajectory,
                              double fromS,
                              double toS,
                              double stepS = 20);
+
+/// An orbit over the poles that rises to \p minElevationDeg over a place at \p riseS, on its way
+/// north, and stands above it for \p durationS, both within a millisecond. It culminates in the
+/// east.
+/// \throws std::invalid_argument if even a pass through the zenith is shorter than that
+CircularOrbit OrbitForPass(double latitudeDeg,
+                           double longitudeDeg,
+                           double altitudeM,
+                           double minElevationDeg,
+                           double riseS,
+                           double durationS);
 
 } // namespace qntn
 

@@ -152,6 +152,24 @@ TEST_CASE("a pass shorter than the search's step is found, one that is under way
     CHECK(FindPasses(orbit, ToEcef(-40, 100, 0), 10, 500, 1500).empty());
 }
 
+TEST_CASE("a pass made to measure rises when it should and lasts as long as it should")
+{
+    const Ecef ground = ToEcef(40, -3, 0);
+    for (const double duration : {0.5, 10.0, 24.0, 100.0})
+    {
+        CAPTURE(duration);
+        const auto orbit = OrbitForPass(40, -3, 600e3, 50, 12, duration);
+        const auto passes = FindPasses(orbit, ground, 50, -500, 1000);
+        REQUIRE(passes.size() == 1);
+        CHECK(std::abs(passes[0].riseS - 12) < 1e-3);
+        CHECK(std::abs(passes[0].setS - passes[0].riseS - duration) < 1e-3);
+    }
+    CHECK_THROWS_WITH_AS(OrbitForPass(40, -3, 600e3, 50, 0, 200),
+                         doctest::Contains("a pass of 200 s above 50 degrees: at 600 km even one"),
+                         std::invalid_argument);
+    CHECK_THROWS_AS(OrbitForPass(40, -3, 600e3, 50, 0, 0), std::invalid_argument);
+}
+
 TEST_CASE("Doppler of a trajectory is the table's where the Earth does not move")
 {
     const Ecef pole = ToEcef(90, 0, 0);
