@@ -145,27 +145,28 @@ def resolve(tree: Toml, roles: Sequence[Role], scenario: str = "") -> TrainConfi
     """All settings for a scenario's roles: defaults < [worker] or [manager] < [role.NAME].
 
     Below `tree` are the settings of the section [train] in the parameter file of `scenario`, if there is such a file.
+    Which level a role has is up to the algorithm: flat-mappo has workers only, so [manager] is not for it.
     """
     from agents.algorithms import load  # which knows this module
 
+    run = run_settings(tree)
+    algorithm = load(run.algorithm)
+    levels = {role.name: algorithm.level(role) for role in roles}
     if defaults := scenario_defaults(scenario):
         try:
             resolve(defaults, roles)
         except ConfigError as error:
             raise ConfigError(f"section [train] of scenario {scenario}: {error}") from error
         tree = above(tree, defaults)
-    run = run_settings(tree)
     by_role = tree.get("role", {})
     names = [role.name for role in roles]
     for name in by_role:
         if name not in names:
             raise ConfigError(f"role.{name}: no such role{suggest(name, names)}")
     resolved = {}
-    algorithm = load(run.algorithm)
     for role in roles:
-        level = "manager" if role.period > 1 else "worker"
-        base = algorithm.manager if role.period > 1 else algorithm.worker
-        config = _replace(base, tree.get(level, {}), level)
+        level = levels[role.name]
+        config = _replace(getattr(algorithm, level), tree.get(level, {}), level)
         resolved[role.name] = _replace(config, by_role.get(role.name, {}), f"role.{role.name}")
     if all(config.heuristic for config in resolved.values()):
         raise ConfigError(f"algorithm = {run.algorithm!r}: a heuristic decides for every role, so nothing learns")

@@ -13,7 +13,7 @@ import importlib.util
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from agents.role_policy import RolePolicy
     from pybridge import Role
 
+Level = Literal["worker", "manager"]
+
 
 class Algorithm:
     """Hierarchical MAPPO, which is what a subclass is unless it says otherwise.
@@ -37,6 +39,10 @@ class Algorithm:
 
     worker: RoleConfig = WORKER
     manager: RoleConfig = MANAGER
+
+    def level(self, role: Role) -> Level:
+        """Which of the two a role is: it starts from that level's settings, and the user's tables are for a level."""
+        return "manager" if role.period > 1 else "worker"
 
     def learner(self, role: Role, observer: Observer, config: RoleConfig, *, generator: torch.Generator) -> RoleLearner:
         """What learns for a role. It needs `policy_state`, `update`, `state_dict` and `load_state_dict`."""

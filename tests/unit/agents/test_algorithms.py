@@ -81,6 +81,8 @@ def test_flat_mappo_and_ippo_are_what_they_say():
     flat, independent = (configured(algorithm=name).roles for name in ("flat-mappo", "ippo"))
     assert (flat["planner"].gamma, flat["planner"].lr) == (flat["cell"].gamma, flat["cell"].lr)
     assert not flat["planner"].semi_markov
+    same = configured("worker.initial_std=0.3", "manager.lr=1e-4", algorithm="flat-mappo").roles
+    assert same["planner"] == same["cell"]
     assert not flat["cell"].phases
     assert not any(config.centralised for config in independent.values())
 
