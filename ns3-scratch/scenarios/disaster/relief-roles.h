@@ -44,7 +44,7 @@ struct ReliefCell
             {
                 slices.Write(c,
                              s,
-                             area.GetRadio(c, s),
+                             area.GetRadio(c),
                              area.GetOfferedBps(c, s),
                              monitor.Get({}, c, s).GetSatisfiedRatio());
             }

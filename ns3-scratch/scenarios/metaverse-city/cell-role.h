@@ -57,7 +57,7 @@ struct CellRole
                 const std::array shares{1.0F, 1.0F, 1.0F};
                 slices.Write(c,
                              s,
-                             city.GetRadio(c, s),
+                             city.GetRadio(c),
                              city.GetOfferedBps(0, c, s) + city.GetOfferedBps(1, c, s),
                              city.GetMonitor().Get({}, c, s).GetSatisfiedRatio());
                 budget(c, s) = static_cast<float>(city.DivideSlices(c, shares)[s]);

@@ -75,7 +75,7 @@ struct RuralCellRole
             {
                 slices.Write(c,
                              s,
-                             rural.GetRadio(c, s),
+                             rural.GetRadio(c),
                              rural.GetOfferedBps(0, c, s) + rural.GetOfferedBps(1, c, s),
                              rural.GetMonitor().Get({}, c, s).GetSatisfiedRatio());
             }

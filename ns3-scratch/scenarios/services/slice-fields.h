@@ -39,16 +39,25 @@ struct CellSlices
           missed(role.Observe(
               "missed_ratio", numSlices, 0, 1, "ratio", "bursts not satisfied, by slice")),
           prbUse(role.Observe(
-              "prb_use_ratio", numSlices, 0, 1, "ratio", "part of its quota that a slice used"))
+              "prb_use_ratio", numSlices, 0, 1, "ratio", "part of its quota that a slice used")),
+          prbQuota(role.Observe(
+              "prb_quota_ratio", numSlices, 0, 1, "ratio", "part of the PRBs that a slice had"))
     {
     }
 
+    /// \param radios of all slices of the cell
     void Write(uint32_t cell,
                uint32_t slice,
-               const SliceReport& radio,
+               std::span<const SliceReport> radios,
                double offeredBps,
                double satisfiedRatio) const
     {
+        const SliceReport& radio = radios[slice];
+        double allPrbSlots = 0;
+        for (const auto& one : radios)
+        {
+            allPrbSlots += static_cast<double>(one.prbSlotsQuota);
+        }
         const auto quota = std::max(1.0, static_cast<double>(radio.prbSlotsQuota));
         offered(cell, slice) = static_cast<float>(offeredBps);
         queue(cell, slice) = static_cast<float>(radio.queueBytes);
@@ -57,6 +66,8 @@ struct CellSlices
         cqi(cell, slice) = static_cast<float>(radio.meanCqi);
         missed(cell, slice) = static_cast<float>(1 - satisfiedRatio);
         prbUse(cell, slice) = static_cast<float>(static_cast<double>(radio.prbSlotsUsed) / quota);
+        prbQuota(cell, slice) = static_cast<float>(static_cast<double>(radio.prbSlotsQuota) /
+                                                   std::max(1.0, allPrbSlots));
     }
 
     Observation offered;
@@ -65,6 +76,7 @@ struct CellSlices
     Observation cqi;
     Observation missed;
     Observation prbUse;
+    Observation prbQuota;
 };
 
 /// Reward terms: what own users missed, as a part of all that ended anywhere, so that the terms of
