@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Training configuration: frozen dataclasses, filled from a TOML file and `--set key=value`.
 
-Layout of a file (all keys are optional; a role's table overrides that of its level, and the tables of roles and levels
-may also stand in the section [train] of a scenario's parameter file, as defaults for that scenario):
+Layout of a file (all keys are optional; a role's table overrides that of its level; the same tables in the section
+[train] of a scenario's parameter file are defaults for that scenario, overridden by any of a user's):
 
     steps = 200_000
     [worker]            # every role that acts at each step
@@ -142,35 +142,35 @@ def run_settings(tree: Toml) -> TrainConfig:
 
 
 def resolve(tree: Toml, roles: Sequence[Role], scenario: str = "") -> TrainConfig:
-    """All settings for a scenario's roles: defaults < [worker] or [manager] < [role.NAME].
+    """All settings for a scenario's roles: those of the algorithm < section [train] of the scenario < `tree`.
 
-    Below `tree` are the settings of the section [train] in the parameter file of `scenario`, if there is such a file.
-    Which level a role has is up to the algorithm: flat-mappo has workers only, so [manager] is not for it.
+    In each of the latter two, [worker] or [manager] < [role.NAME]. Which level a role has is up to the algorithm:
+    flat-mappo has workers only, so [manager] is not for it.
     """
     from agents.algorithms import load  # which knows this module
 
     run = run_settings(tree)
     algorithm = load(run.algorithm)
-    levels = {role.name: algorithm.level(role) for role in roles}
-    if defaults := scenario_defaults(scenario):
+    resolved = {role.name: getattr(algorithm, algorithm.level(role)) for role in roles}
+    for place, tables in ((f"section [train] of scenario {scenario}: ", scenario_defaults(scenario)), ("", tree)):
         try:
-            resolve(defaults, roles)
+            _refine(resolved, tables, {role.name: algorithm.level(role) for role in roles})
         except ConfigError as error:
-            raise ConfigError(f"section [train] of scenario {scenario}: {error}") from error
-        tree = above(tree, defaults)
-    by_role = tree.get("role", {})
-    names = [role.name for role in roles]
-    for name in by_role:
-        if name not in names:
-            raise ConfigError(f"role.{name}: no such role{suggest(name, names)}")
-    resolved = {}
-    for role in roles:
-        level = levels[role.name]
-        config = _replace(getattr(algorithm, level), tree.get(level, {}), level)
-        resolved[role.name] = _replace(config, by_role.get(role.name, {}), f"role.{role.name}")
+            raise ConfigError(f"{place}{error}") from error
     if all(config.heuristic for config in resolved.values()):
         raise ConfigError(f"algorithm = {run.algorithm!r}: a heuristic decides for every role, so nothing learns")
     return dataclasses.replace(run, roles=resolved)
+
+
+def _refine(configs: dict[str, RoleConfig], tables: Toml, levels: Mapping[str, str]) -> None:
+    """Set what the tables of levels and roles say, in place."""
+    by_role = tables.get("role", {})
+    for name in by_role:
+        if name not in configs:
+            raise ConfigError(f"role.{name}: no such role{suggest(name, configs)}")
+    for name, config in configs.items():
+        of_level = _replace(config, tables.get(levels[name], {}), levels[name])
+        configs[name] = _replace(of_level, by_role.get(name, {}), f"role.{name}")
 
 
 def scenario_defaults(scenario: str) -> Toml:
@@ -189,15 +189,6 @@ def scenario_defaults(scenario: str) -> Toml:
         if key not in TABLES:
             raise ConfigError(f"section [train] of scenario {scenario}: {key}: no such table{suggest(key, TABLES)}")
     return section
-
-
-def above(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> Toml:
-    """Both trees in one; where they differ, the upper one counts."""
-    tree = dict(lower)
-    for key, value in upper.items():
-        below = tree.get(key)
-        tree[key] = above(value, below) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
-    return tree
 
 
 def parse_value(text: str) -> Any:

@@ -57,6 +57,8 @@ def test_a_scenario_may_state_settings_that_suit_it(monkeypatch):
     assert (cell.gamma, cell.lr, cell.epochs, cell.clip) == (0.8, 1e-3, 2, WORKER.clip)
     cell = resolve(read(None, ["role.cell.lr=2e-3", "worker.gamma=0.7"]), ROLES, "toy").roles["cell"]
     assert (cell.gamma, cell.lr) == (0.7, 2e-3)
+    cell = resolve(read(None, ["worker.lr=3e-3"]), ROLES, "toy").roles["cell"]
+    assert cell.lr == 3e-3, "what the user says of a level counts more than what the scenario says of a role"
     assert resolve(read(None), ROLES).roles["cell"].gamma == WORKER.gamma
 
 
