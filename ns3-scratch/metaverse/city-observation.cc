@@ -7,6 +7,7 @@
 #include "ns3/simulator.h"
 
 #include <algorithm>
+#include <utility>
 
 using namespace ns3;
 
@@ -57,7 +58,7 @@ City::Observe()
     {
         m_relationReports[relation] = m_keys->TakeRelationReport(relation);
         Smooth(m_keyDemand_bps[relation],
-               static_cast<double>(m_relationReports[relation].requestedBits) / step_s,
+               static_cast<double>(TakeAskedBits(relation)) / step_s,
                step_s);
     }
     for (uint32_t link = 0; link < m_linkReports.size(); ++link)
@@ -71,6 +72,17 @@ City::Observe()
     {
         m_servingCells[user] = m_ran->GetServingCell(user);
     }
+}
+
+uint64_t
+City::TakeAskedBits(uint32_t relation)
+{
+    if (!m_saeNetwork)
+    {
+        return m_relationReports[relation].requestedBits;
+    }
+    const uint64_t asked = m_saeNetwork->GetSource(relation)->GetCounters().askedBits;
+    return asked - std::exchange(m_askedBits[relation], asked);
 }
 
 RanNetwork&

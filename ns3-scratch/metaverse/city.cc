@@ -193,6 +193,12 @@ City::BuildKeys(const CityConfig& config, const QkdTopology& topology, const Cos
     {
         BuildDownlink(config);
     }
+    if (config.keyDelivery)
+    {
+        m_saeNetwork = CreateObject<SaeNetwork>();
+        m_saeNetwork->Build(m_keys, *config.keyDelivery);
+        m_askedBits.resize(NUM_RELATIONS);
+    }
 }
 
 void
@@ -305,6 +311,7 @@ City::AddFlow(const CityConfig& config, uint32_t user, Slice slice, Ptr<TrafficS
             "MaxWait",
             TimeValue(std::min(config.keyWait, config.budgets[slice])));
         sae->Configure(m_keys, relation);
+        sae->SetKeySource(m_saeNetwork ? m_saeNetwork->GetSource(relation) : nullptr);
         m_saes[relation][slice].push_back(sae);
         saes.push_back(sae);
     }
@@ -359,6 +366,10 @@ City::Start()
 {
     m_ran->Start();
     m_keys->Start();
+    if (m_saeNetwork)
+    {
+        m_saeNetwork->Start();
+    }
     if (m_downlink)
     {
         m_downlink->Start();
@@ -517,6 +528,10 @@ City::Check() const
     {
         m_downlink->Check();
     }
+    if (m_saeNetwork)
+    {
+        m_saeNetwork->Check();
+    }
 }
 
 void
@@ -531,6 +546,10 @@ City::DoDispose()
     if (m_services) // not if Build has refused what it was given
     {
         m_services->Dispose();
+        if (m_saeNetwork)
+        {
+            m_saeNetwork->Dispose();
+        }
         m_keys->Dispose();
         m_ran->Dispose();
     }

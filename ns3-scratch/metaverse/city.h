@@ -8,6 +8,7 @@
 #include "metaverse/service-kpis.h"
 #include "metaverse/service-network.h"
 #include "qkd/qkd-network.h"
+#include "qkd/sae-network.h"
 #include "qkd/satellite-downlink.h"
 #include "qkd/topology.h"
 #include "ran/ran-network.h"
@@ -60,6 +61,8 @@ struct CityConfig
     bool poseUplink;      ///< whether who wears a headset sends where they look
     ns3::Time poseBudget; ///< from the headset to the gNB
     std::optional<CitySatelliteKey> satelliteKey{}; ///< none: the satellite makes no key
+    /// How servers and gateways get key from their key managers; none: at once, without messages.
+    std::optional<DeliveryProtocol> keyDelivery{};
 };
 
 /// Which flows of a key relation use the one-time pad; the others use AES-256-GCM.
@@ -191,6 +194,8 @@ class City : public ns3::Object
     /// 100 bytes each 4 ms upwards: TR 38.838 V17, 5.2.1.
     void AddPose(uint32_t user);
     void SetRush(double ratio);
+    /// Key that a relation's applications asked for since the last call.
+    uint64_t TakeAskedBits(uint32_t relation);
     uint32_t CellOf(uint32_t user);
     void RadioDelivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
     void RadioDropped(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, DropCause cause);
@@ -200,6 +205,7 @@ class City : public ns3::Object
     ns3::Ptr<RanNetwork> m_ran;
     std::unique_ptr<RanKpis> m_kpis; ///< none: not counted
     ns3::Ptr<QkdNetwork> m_keys;
+    ns3::Ptr<SaeNetwork> m_saeNetwork; ///< none: key is there at once
     ns3::Ptr<ServiceNetwork> m_services;
     std::vector<Provider> m_providers;
     std::vector<ns3::Ptr<TrafficSource>> m_sources;
@@ -220,6 +226,7 @@ class City : public ns3::Object
     RelayCost m_cost;
     std::vector<double> m_offered_bps;    ///< [provider][cell][slice]
     std::vector<double> m_keyDemand_bps;  ///< [relation]
+    std::vector<uint64_t> m_askedBits;    ///< [relation] of m_saeNetwork, so far
     std::vector<uint32_t> m_servingCells; ///< [user]
     std::vector<uint32_t> m_poseUsers;    ///< of the flows from m_firstPoseFlow on
     uint32_t m_firstPoseFlow{0};          ///< in the radio; all after it are pose too

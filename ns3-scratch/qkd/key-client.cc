@@ -35,6 +35,41 @@ ToText(Ptr<const Packet> packet)
     return {bytes.begin(), bytes.end()};
 }
 
+/// Bits do not exist in the simulation; their text has the length that base64 gives it.
+std::string
+KeyText(uint64_t bits)
+{
+    return std::string((bits / 8 + 2) / 3 * 4, 'A');
+}
+
+StreamStatus
+ToStreamStatus(const std::string& answer)
+{
+    if (answer.empty())
+    {
+        return StreamStatus::Timeout;
+    }
+    return static_cast<StreamStatus>(json::parse(answer).value("status", 0));
+}
+
+/// Reads an answer of 014.
+void
+ReadKeys(const std::string& text, const KeyClient::AnswerCallback& done)
+{
+    std::vector<std::string> ids;
+    if (text.empty())
+    {
+        done(DeliveryStatus::Unavailable, ids);
+        return;
+    }
+    const json answer = json::parse(text);
+    for (const json& key : answer.value("keys", json::array()))
+    {
+        ids.push_back(key.value("key_ID", ""));
+    }
+    done(static_cast<DeliveryStatus>(answer.value("status", 503)), ids);
+}
+
 } // namespace
 
 TypeId
@@ -94,11 +129,16 @@ KeyServer::Answer(const std::string& text)
     {
         return json{{"status", 400}, {"message", "the request is not JSON"}}.dump();
     }
+    const std::string call = request.value("call", "");
+    if (call == "open_connect" || call == "get_key" || call == "close")
+    {
+        return AnswerStream(text);
+    }
     const std::string sae = request.value("sae", "");
     const std::string peer = request.value("peer", "");
     const json body = request.value("body", json::object());
     KeyContainer found;
-    if (request.value("call", "") == "enc_keys")
+    if (call == "enc_keys")
     {
         found = m_delivery->EncKeys(m_site,
                                     sae,
@@ -125,10 +165,41 @@ KeyServer::Answer(const std::string& text)
     answer["keys"] = json::array();
     for (const DeliveredKey& key : found.keys)
     {
-        // Bits do not exist in the simulation; their text has the length that base64 gives it.
-        const uint64_t base64Length = (key.bits / 8 + 2) / 3 * 4;
-        answer["keys"].push_back({{"key_ID", key.id}, {"key", std::string(base64Length, 'A')}});
+        answer["keys"].push_back({{"key_ID", key.id}, {"key", KeyText(key.bits)}});
     }
+    return answer.dump();
+}
+
+std::string
+KeyServer::AnswerStream(const std::string& text)
+{
+    const json request = json::parse(text);
+    const std::string sae = request.value("sae", "");
+    const json body = request.value("body", json::object());
+    uint64_t ksid = body.value("Key_stream_ID", uint64_t{0});
+    json answer{{"number_of_request", request["number_of_request"]}};
+    StreamStatus status{};
+    if (request["call"] == "open_connect")
+    {
+        const StreamQos qos{.chunkBytes = body.value("Key_chunk_size", 32U),
+                            .minBps = body.value("Min_bps", 0.0)};
+        status = m_delivery->OpenConnect(sae, request.value("peer", ""), qos, ksid);
+    }
+    else if (request["call"] == "get_key")
+    {
+        DeliveredKey key;
+        status = m_delivery->GetKey(ksid, sae, body.value("index", uint64_t{0}), key);
+        if (status == StreamStatus::Successful)
+        {
+            answer["Key_buffer"] = KeyText(key.bits);
+        }
+    }
+    else
+    {
+        status = m_delivery->Close(ksid, sae);
+    }
+    answer["status"] = static_cast<int>(status);
+    answer["Key_stream_ID"] = ksid;
     return answer.dump();
 }
 
@@ -160,7 +231,10 @@ KeyClient::RequestKeys(const std::string& slave,
                        uint64_t bits,
                        AnswerCallback done)
 {
-    Ask("enc_keys", slave, json{{"number", number}, {"size", bits}}.dump(), std::move(done));
+    Ask("enc_keys",
+        slave,
+        json{{"number", number}, {"size", bits}}.dump(),
+        [done = std::move(done)](const std::string& answer) { ReadKeys(answer, done); });
 }
 
 void
@@ -173,7 +247,48 @@ KeyClient::FetchKeys(const std::string& master,
     {
         body["key_IDs"].push_back({{"key_ID", id}});
     }
-    Ask("dec_keys", master, body.dump(), std::move(done));
+    Ask("dec_keys",
+        master,
+        body.dump(),
+        [done = std::move(done)](const std::string& answer) { ReadKeys(answer, done); });
+}
+
+void
+KeyClient::OpenConnect(const std::string& destination,
+                       const StreamQos& qos,
+                       uint64_t ksid,
+                       OpenCallback done)
+{
+    const json body{{"Key_stream_ID", ksid},
+                    {"Key_chunk_size", qos.chunkBytes},
+                    {"Min_bps", qos.minBps}};
+    Ask("open_connect",
+        destination,
+        body.dump(),
+        [done = std::move(done)](const std::string& answer)
+        {
+            const StreamStatus status = ToStreamStatus(answer);
+            done(status,
+                 answer.empty() ? 0 : json::parse(answer).value("Key_stream_ID", uint64_t{0}));
+        });
+}
+
+void
+KeyClient::GetKey(uint64_t ksid, uint64_t index, StreamCallback done)
+{
+    Ask("get_key",
+        "",
+        json{{"Key_stream_ID", ksid}, {"index", index}}.dump(),
+        [done = std::move(done)](const std::string& answer) { done(ToStreamStatus(answer)); });
+}
+
+void
+KeyClient::Close(uint64_t ksid, StreamCallback done)
+{
+    Ask("close",
+        "",
+        json{{"Key_stream_ID", ksid}}.dump(),
+        [done = std::move(done)](const std::string& answer) { done(ToStreamStatus(answer)); });
 }
 
 void
@@ -207,7 +322,7 @@ void
 KeyClient::Ask(const std::string& call,
                const std::string& peer,
                const std::string& body,
-               AnswerCallback done)
+               TextCallback done)
 {
     const uint64_t number = m_nextNumber++;
     const json request{{"number_of_request", number},
@@ -216,9 +331,7 @@ KeyClient::Ask(const std::string& call,
                        {"peer", peer},
                        {"body", json::parse(body)}};
     m_asked[number] = {std::move(done),
-                       Simulator::Schedule(m_timeout,
-                                           [this, number]
-                                           { Finish(number, DeliveryStatus::Unavailable, {}); })};
+                       Simulator::Schedule(m_timeout, [this, number] { Finish(number, ""); })};
     m_socket->Send(ToPacket(request.dump()));
 }
 
@@ -227,24 +340,17 @@ KeyClient::Read(Ptr<Socket> socket)
 {
     while (Ptr<Packet> packet = socket->Recv())
     {
-        const json answer = json::parse(ToText(packet), nullptr, false);
-        if (!answer.is_object() || !answer.contains("number_of_request"))
+        const std::string text = ToText(packet);
+        const json answer = json::parse(text, nullptr, false);
+        if (answer.is_object() && answer.contains("number_of_request"))
         {
-            continue;
+            Finish(answer["number_of_request"], text);
         }
-        std::vector<std::string> ids;
-        for (const json& key : answer.value("keys", json::array()))
-        {
-            ids.push_back(key.value("key_ID", ""));
-        }
-        Finish(answer["number_of_request"],
-               static_cast<DeliveryStatus>(answer.value("status", 503)),
-               ids);
     }
 }
 
 void
-KeyClient::Finish(uint64_t number, DeliveryStatus status, const std::vector<std::string>& ids)
+KeyClient::Finish(uint64_t number, const std::string& answer)
 {
     const auto found = m_asked.find(number);
     if (found == m_asked.end())
@@ -252,9 +358,9 @@ KeyClient::Finish(uint64_t number, DeliveryStatus status, const std::vector<std:
         return; // given up
     }
     found->second.timeout.Cancel();
-    const AnswerCallback done = std::move(found->second.done);
+    const TextCallback done = std::move(found->second.done);
     m_asked.erase(found);
-    done(status, ids);
+    done(answer);
 }
 
 } // namespace qntn

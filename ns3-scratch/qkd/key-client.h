@@ -17,8 +17,9 @@
 namespace qntn
 {
 
-/// The KME's side of ETSI GS QKD 014 in the simulation, on the node of a site. Requests and answers
-/// are the standard's JSON, one UDP datagram each; TLS and HTTP are not simulated.
+/// The KME's side of ETSI GS QKD 014 and 004 in the simulation, on the node of a site. Requests and
+/// answers are JSON, one UDP datagram each: that of 014 is the standard's, 004 has none, so its
+/// parameters have their names there. TLS and HTTP are not simulated.
 class KeyServer : public ns3::Application
 {
   public:
@@ -35,36 +36,52 @@ class KeyServer : public ns3::Application
     void StopApplication() override;
     void Read(ns3::Ptr<ns3::Socket> socket);
     std::string Answer(const std::string& request);
+    std::string AnswerStream(const std::string& request);
 
     std::shared_ptr<KeyDelivery> m_delivery;
     uint32_t m_site{0};
     ns3::Ptr<ns3::Socket> m_socket;
 };
 
-/// An SAE on a node of its own that asks its KME for keys.
+/// An SAE on a node of its own that asks its KME for keys. No answer within the time-out counts as
+/// Unavailable (014) or Timeout (004).
 class KeyClient : public ns3::Application
 {
   public:
     static ns3::TypeId GetTypeId();
 
     using AnswerCallback = std::function<void(DeliveryStatus, const std::vector<std::string>& ids)>;
+    using OpenCallback = std::function<void(StreamStatus, uint64_t ksid)>;
+    using StreamCallback = std::function<void(StreamStatus)>;
 
     /// \param sae its own id
     void Configure(const std::string& sae, ns3::Ipv4Address kme);
-    /// Ask for new keys. No answer within the time-out counts as Unavailable.
+    // ETSI GS QKD 014.
+    /// Ask for new keys.
     void RequestKeys(const std::string& slave, uint32_t number, uint64_t bits, AnswerCallback done);
     /// Fetch the keys of these ids.
     void FetchKeys(const std::string& master,
                    const std::vector<std::string>& ids,
                    AnswerCallback done);
 
+    // ETSI GS QKD 004, see KeyDelivery.
+    void OpenConnect(const std::string& destination,
+                     const StreamQos& qos,
+                     uint64_t ksid,
+                     OpenCallback done);
+    void GetKey(uint64_t ksid, uint64_t index, StreamCallback done);
+    void Close(uint64_t ksid, StreamCallback done);
+
   protected:
     void DoDispose() override;
 
   private:
+    /// Takes the text of an answer; empty: there was none.
+    using TextCallback = std::function<void(const std::string& answer)>;
+
     struct Asked
     {
-        AnswerCallback done;
+        TextCallback done;
         ns3::EventId timeout;
     };
 
@@ -73,9 +90,9 @@ class KeyClient : public ns3::Application
     void Ask(const std::string& call,
              const std::string& peer,
              const std::string& body,
-             AnswerCallback done);
+             TextCallback done);
     void Read(ns3::Ptr<ns3::Socket> socket);
-    void Finish(uint64_t number, DeliveryStatus status, const std::vector<std::string>& ids);
+    void Finish(uint64_t number, const std::string& answer);
 
     ns3::Time m_timeout;
     std::string m_sae;

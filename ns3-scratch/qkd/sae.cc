@@ -57,6 +57,12 @@ Sae::Configure(Ptr<QkdNetwork> network, uint32_t relation)
 }
 
 void
+Sae::SetKeySource(Ptr<KeySource> source)
+{
+    m_source = source;
+}
+
+void
 Sae::SetOutputCallback(PacketCallback output)
 {
     m_output = output;
@@ -145,6 +151,7 @@ Sae::DoDispose()
 {
     m_waiting.clear();
     m_network = nullptr;
+    m_source = nullptr;
     m_output.Nullify();
     m_blocked.Nullify();
     Object::DoDispose();
@@ -173,12 +180,18 @@ Sae::GetKeyBits(uint32_t payloadBytes) const
 }
 
 bool
+Sae::TryTake(uint64_t bits)
+{
+    return m_source ? m_source->TryTakeKey(bits) : m_network->TryTakeKey(m_relation, bits);
+}
+
+bool
 Sae::AcquireKey(uint32_t payloadBytes)
 {
     const uint64_t bits = GetKeyBits(payloadBytes);
     if (bits > 0)
     {
-        if (!m_network->TryTakeKey(m_relation, bits))
+        if (!TryTake(bits))
         {
             return false;
         }
@@ -258,10 +271,10 @@ Sae::Drain()
         }
         m_requested = true;
         m_requestedBits = GetKeyBits(head.packet->GetSize());
-        m_network->RequestKey(m_relation,
-                              m_requestedBits,
-                              head.arrived + m_maxWait,
-                              MakeCallback(&Sae::KeyAnswer, Ptr<Sae>(this)));
+        const Time deadline = head.arrived + m_maxWait;
+        const auto answer = MakeCallback(&Sae::KeyAnswer, Ptr<Sae>(this));
+        m_source ? m_source->RequestKey(m_requestedBits, deadline, answer)
+                 : m_network->RequestKey(m_relation, m_requestedBits, deadline, answer);
     }
 }
 

@@ -65,6 +65,21 @@ ReadSatelliteKey(Bridge& bridge)
     return isOn ? std::optional(key) : std::nullopt;
 }
 
+/// Reads how key gets to those who use it; nothing if it is there at once.
+std::optional<DeliveryProtocol>
+ReadKeyDelivery(Bridge& bridge)
+{
+    const std::string protocol =
+        bridge.TextParameter("key_delivery",
+                             {"direct", "etsi_014", "etsi_004"},
+                             "messages by which servers and gateways get key; direct: none");
+    if (protocol == "direct")
+    {
+        return std::nullopt;
+    }
+    return protocol == "etsi_014" ? DeliveryProtocol::Etsi014 : DeliveryProtocol::Etsi004;
+}
+
 /// Reads the city's parameters; their values are in metaverse-city.toml.
 CityConfig
 ReadConfig(Bridge& bridge)
@@ -127,6 +142,7 @@ ReadConfig(Bridge& bridge)
                                              "1: headsets send 100 bytes each 4 ms upwards"),
         .poseBudget = milliseconds("pose_budget_ms", 1, 1000, "delay budget of a pose sample"),
         .satelliteKey = ReadSatelliteKey(bridge),
+        .keyDelivery = ReadKeyDelivery(bridge),
     };
 }
 

@@ -19,13 +19,15 @@ SHORT = {"episode_s": 6}
 
 
 @pytest.mark.slow
-def test_conformance(nothing_left: object) -> None:
-    conforms("metaverse-city", SHORT)
+@pytest.mark.parametrize("params", [{}, {"leo_qkd": 1, "leo_pass_s": 3, "key_delivery": "etsi_014"}])
+def test_conformance(params: dict[str, float | str], nothing_left: object) -> None:
+    conforms("metaverse-city", {**SHORT, **params})
 
 
 @pytest.mark.slow
-def test_transports_agree_byte_for_byte(nothing_left: object) -> None:
-    agrees_on_transports("metaverse-city", SHORT)
+@pytest.mark.parametrize("params", [{}, {"leo_qkd": 1, "leo_pass_s": 3, "key_delivery": "etsi_004"}])
+def test_transports_agree_byte_for_byte(params: dict[str, float | str], nothing_left: object) -> None:
+    agrees_on_transports("metaverse-city", {**SHORT, **params})
 
 
 @pytest.mark.slow
@@ -123,6 +125,24 @@ def test_the_satellite_makes_key_while_it_is_up_one_station_at_a_time(key_messag
     assert (served.sum(axis=1) == up)[steady].all()
     assert (made[steady & ~up] == 0).all()
     assert (made.sum(axis=0) > 0).all()
+
+
+@pytest.mark.slow
+def test_key_by_messages_serves_as_key_at_once_does_but_later(nothing_left: object) -> None:
+    seen = {}
+    for delivery in ("direct", "etsi_014", "etsi_004"):
+        with pybridge.make_vec("metaverse-city", num_envs=1, params={"episode_s": 8, "key_delivery": delivery}) as env:
+            names = [metric.name for metric in env.schema.metrics]
+            policy = make_heuristic("proportional-fair", env.schema)
+            (episode,) = run_episodes(env, policy, seeds_from=1, episodes=1)
+        means = dict(zip(names, episode.metrics.mean(axis=0), strict=True))
+        seen[delivery] = means | {"utility": episode.utility}
+    direct = seen.pop("direct")
+    for delivery, means in seen.items():
+        assert means["utility"] == pytest.approx(direct["utility"], abs=0.05), delivery
+        assert means["utility"] != direct["utility"]
+        assert means["key_delivered_bits"] > 0.5 * direct["key_delivered_bits"]
+        assert means["xurllc_otp_ratio"] > 0.5 * direct["xurllc_otp_ratio"] > 0
 
 
 @pytest.mark.slow
