@@ -210,9 +210,12 @@ RanNetwork::DoDispose()
     m_nextSlot.Cancel();
     for (auto& cell : m_cells)
     {
-        for (auto& mini : cell.miniSlots)
+        for (auto& side : cell.sides)
         {
-            mini.next.Cancel();
+            for (auto& mini : side.miniSlots)
+            {
+                mini.next.Cancel();
+            }
         }
     }
     for (auto& state : m_states)
@@ -346,14 +349,21 @@ RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const 
 void
 RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols)
 {
+    SetMiniSlots(sliceId, symbols, DOWNLINK);
+    SetMiniSlots(sliceId, symbols, UPLINK);
+}
+
+void
+RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols, Direction direction)
+{
     NS_ABORT_MSG_IF(m_started, "mini-slots are set after Start");
     RequireIndex("mini-slots, slice", sliceId, m_numSlices);
     RequireInput(symbols == 2 || symbols == 4 || symbols == 7,
                  "slice " + std::to_string(sliceId) + ", mini_slot_symbols",
                  symbols,
                  "2, 4 or 7");
-    m_miniSymbols.resize(m_numSlices, 0);
-    m_miniSymbols[sliceId] = symbols;
+    m_miniSymbols[direction].resize(m_numSlices, 0);
+    m_miniSymbols[direction][sliceId] = symbols;
 }
 
 int64_t
@@ -367,24 +377,33 @@ void
 RanNetwork::MakeBlocks(Cell& cell) const
 {
     const auto& carrier = cell.carrier;
-    auto& down = cell.sides[DOWNLINK].blocks;
-    auto& up = cell.sides[UPLINK].blocks;
-    std::vector<uint32_t> lengths{SYMBOLS_PER_SLOT, DownlinkSymbols('S')};
-    std::ranges::copy_if(m_miniSymbols,
-                         std::back_inserter(lengths),
-                         [](uint32_t symbols) { return symbols > 0; });
-    for (const uint32_t symbols : lengths)
+    const auto make = [&](Direction direction, uint32_t symbols, uint32_t numLayers)
     {
-        if (down[symbols].empty())
+        auto& sizes = cell.sides[direction].blocks[symbols];
+        if (symbols > 0 && sizes.empty())
         {
-            down[symbols] = MakeBlockSizes(carrier, cell.numPrbs, symbols, carrier.numLayers);
+            sizes = MakeBlockSizes(carrier, cell.numPrbs, symbols, numLayers);
         }
-    }
-    if (m_hasUplink) // users send one layer
+    };
+    make(DOWNLINK, SYMBOLS_PER_SLOT, carrier.numLayers);
+    make(DOWNLINK, DownlinkSymbols('S'), carrier.numLayers);
+    for (const uint32_t symbols : m_miniSymbols[DOWNLINK])
     {
-        up[SYMBOLS_PER_SLOT] = carrier.numLayers == 1
-                                   ? down[SYMBOLS_PER_SLOT]
-                                   : MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, 1);
+        make(DOWNLINK, symbols, carrier.numLayers);
+    }
+    if (!m_hasUplink)
+    {
+        return;
+    }
+    auto& up = cell.sides[UPLINK].blocks; // users send one layer
+    if (carrier.numLayers == 1)
+    {
+        up[SYMBOLS_PER_SLOT] = cell.sides[DOWNLINK].blocks[SYMBOLS_PER_SLOT];
+    }
+    make(UPLINK, SYMBOLS_PER_SLOT, 1);
+    for (const uint32_t symbols : m_miniSymbols[UPLINK])
+    {
+        make(UPLINK, symbols, 1);
     }
 }
 
@@ -410,10 +429,11 @@ RanNetwork::Start()
         cell.slot = NanoSeconds(SlotNs(cell.carrier.numerology));
         cell.uplinkWait = UplinkWaits(cell.carrier.slotPattern);
         MakeBlocks(cell);
-        cell.miniSlots.resize(m_miniSymbols.size());
         const uint32_t unit = m_resourceUnit == ResourceUnit::RBG ? RbgPrbs(cell.numPrbs) : 1;
-        for (auto& side : cell.sides)
+        for (const auto direction : {DOWNLINK, UPLINK})
         {
+            Side& side = cell.sides[direction];
+            side.miniSlots.resize(m_miniSymbols[direction].size());
             side.reports.assign(m_numSlices, {});
             side.scheduler.Configure(m_policy, m_borrowing, unit);
             for (const uint32_t prbs : LargestRemainder(equal, cell.numPrbs))
@@ -450,12 +470,12 @@ RanNetwork::EnterQueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
     }
     m_cells[serving].sides[flow.config.direction].reports[flow.sliceId].offeredBytes +=
         packet->GetSize();
-    const bool mini = HasMiniSlots(flow.config.direction, flow.sliceId);
+    const Direction direction = flow.config.direction;
     const uint32_t sliceId = flow.sliceId;
     m_flows.Push(flowId, std::move(packet), created);
-    if (mini)
+    if (HasMiniSlots(direction, sliceId))
     {
-        PlanMiniSlot(serving, sliceId);
+        PlanMiniSlot(serving, direction, sliceId);
     }
 }
 
