@@ -6,7 +6,6 @@
 #include "ran/quota.h"
 #include "ran/tbs.h"
 
-#include "ns3/abort.h"
 #include "ns3/assert.h"
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -230,6 +229,12 @@ RanNetwork::DoDispose()
 }
 
 void
+RanNetwork::RequireBeforeStart(const std::string& field) const
+{
+    RequireInput(!m_started, field, "a call after Start", "one before it");
+}
+
+void
 RanNetwork::CheckCarrier(const std::string& name, const CarrierConfig& carrier) const
 {
     try
@@ -258,7 +263,7 @@ RanNetwork::CheckCarrier(const std::string& name, const CarrierConfig& carrier) 
 uint32_t
 RanNetwork::AddGnb(const GnbConfig& config)
 {
-    NS_ABORT_MSG_IF(m_started, "gNB " << config.name << " is added after Start");
+    RequireBeforeStart("cell " + config.name);
     CheckCarrier(config.name, config.carrier);
     const std::string cell = "cell " + config.name;
     RequireInput(config.position.z > 1, // TR 38.901 V17, 7.4.1
@@ -283,7 +288,7 @@ RanNetwork::AddGnb(const GnbConfig& config)
 uint32_t
 RanNetwork::AddNtnCell(const NtnCellConfig& config)
 {
-    NS_ABORT_MSG_IF(m_started, "satellite " << config.name << " is added after Start");
+    RequireBeforeStart("cell " + config.name);
     CheckCarrier(config.name, config.carrier);
     const std::string cell = "cell " + config.name;
     RequireInput(config.minElevationDeg >= 0 && config.minElevationDeg <= 90,
@@ -313,7 +318,8 @@ RanNetwork::AddNtnCell(const NtnCellConfig& config)
 uint32_t
 RanNetwork::AddUe(Ptr<MobilityModel> mobility)
 {
-    NS_ABORT_MSG_IF(m_started, "a user is added after Start");
+    RequireBeforeStart("user");
+    RequireInput(mobility != nullptr, "user, mobility", "none", "a mobility model");
     m_channel->AddUe(mobility);
     m_handover->AddUe(mobility);
     m_ues.emplace_back();
@@ -323,7 +329,21 @@ RanNetwork::AddUe(Ptr<MobilityModel> mobility)
 uint32_t
 RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const FlowConfig& config)
 {
-    NS_ABORT_MSG_IF(m_started, "a flow is added after Start");
+    CheckFlow(ueIndex, sliceId, delayBudget, config);
+    const uint32_t flow = m_flows.Add(ueIndex, sliceId, delayBudget, config);
+    m_ues[ueIndex].flows.push_back(flow);
+    ++m_ues[ueIndex].links[config.direction].numFlows;
+    m_hasUplink = m_hasUplink || config.direction == UPLINK;
+    return flow;
+}
+
+void
+RanNetwork::CheckFlow(uint32_t ueIndex,
+                      uint32_t sliceId,
+                      Time delayBudget,
+                      const FlowConfig& config) const
+{
+    RequireBeforeStart("flow");
     RequireIndex("flow, user", ueIndex, m_ues.size());
     RequireIndex("flow, slice", sliceId, m_numSlices);
     RequireInput(delayBudget.IsStrictlyPositive(),
@@ -339,11 +359,6 @@ RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const 
                  "flow, configured_grant_period",
                  config.configuredGrantPeriod.As(Time::MS),
                  "above 0");
-    const uint32_t flow = m_flows.Add(ueIndex, sliceId, delayBudget, config);
-    m_ues[ueIndex].flows.push_back(flow);
-    ++m_ues[ueIndex].links[config.direction].numFlows;
-    m_hasUplink = m_hasUplink || config.direction == UPLINK;
-    return flow;
 }
 
 void
@@ -356,7 +371,7 @@ RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols)
 void
 RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols, Direction direction)
 {
-    NS_ABORT_MSG_IF(m_started, "mini-slots are set after Start");
+    RequireBeforeStart("mini-slots");
     RequireIndex("mini-slots, slice", sliceId, m_numSlices);
     RequireInput(symbols == 2 || symbols == 4 || symbols == 7,
                  "slice " + std::to_string(sliceId) + ", mini_slot_symbols",
@@ -410,8 +425,9 @@ RanNetwork::MakeBlocks(Cell& cell) const
 void
 RanNetwork::Start()
 {
-    NS_ABORT_MSG_IF(m_started, "RanNetwork::Start is called twice");
-    NS_ABORT_MSG_IF(m_cells.empty() || m_ues.empty(), "RanNetwork::Start: no cell or no user");
+    RequireBeforeStart("start");
+    RequireInput(!m_cells.empty(), "start, cells", "none", "at least one");
+    RequireInput(!m_ues.empty(), "start, users", "none", "at least one");
     m_started = true;
     m_begin = Simulator::Now();
     m_states.assign(m_flows.GetFlows().size(), {});
@@ -527,7 +543,7 @@ RanNetwork::SetPrbQuota(uint32_t cellIndex,
                         const PrbQuota& quota,
                         Direction direction)
 {
-    NS_ABORT_MSG_IF(!m_started, "a quota is set before Start");
+    RequireInput(m_started, "quota", "a call before Start", "one after it");
     RequireIndex("quota, cell", cellIndex, m_cells.size());
     RequireIndex("quota, slice", sliceId, m_numSlices);
     ValidateQuota(quota, m_cells[cellIndex].numPrbs, m_cells[cellIndex].name, sliceId);

@@ -57,6 +57,11 @@ class RanNetwork : public ns3::Object
                      uint32_t sliceId,
                      ns3::Time delayBudget,
                      const FlowConfig& config = {});
+    /// Refuses what AddFlow would refuse, and adds nothing.
+    void CheckFlow(uint32_t ueIndex,
+                   uint32_t sliceId,
+                   ns3::Time delayBudget,
+                   const FlowConfig& config = {}) const;
 
     /// Blocks of a slice are 2, 4 or 7 symbols long (PDSCH and PUSCH mapping type B, TS 38.214 V17,
     /// 5.1.2.1 and 6.1.2.1), several to a slot, and begin within it. Its minimum is kept for it in
@@ -234,7 +239,9 @@ class RanNetwork : public ns3::Object
         ns3::EventId reorderingEnds;
     };
 
-    /// Aborts unless a carrier can be, beside those of the cells before.
+    /// \throws InputError after Start
+    void RequireBeforeStart(const std::string& field) const;
+    /// \throws InputError unless a carrier can be, beside those of the cells before
     void CheckCarrier(const std::string& name, const CarrierConfig& carrier) const;
     void MakeBlocks(Cell& cell) const;
     void RunSlot();
