@@ -3,7 +3,6 @@
 
 #include "ran/input-error.h"
 
-#include "ns3/abort.h"
 #include "ns3/ipv4-header.h"
 #include "ns3/ipv4-l3-protocol.h"
 #include "ns3/ipv4-static-routing-helper.h"
@@ -12,6 +11,7 @@
 #include "ns3/simulator.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace qntn
 {
@@ -32,11 +32,47 @@ Choose(const std::vector<RanIpStack::Bearer>& bearers, const Ipv4Header& header)
     return found == bearers.end() ? bearers.front() : *found;
 }
 
+/// Bits of the network's part; \throws InputError unless they are ones before zeros.
+uint32_t
+ReadMask(const std::string& text)
+{
+    constexpr uint32_t ADDRESS_BITS = 32;
+    const std::string expected = "one like 255.0.0.0 or /8";
+    if (text.starts_with('/'))
+    {
+        uint32_t length = 0;
+        const char* end = text.data() + text.size();
+        const auto [read, error] = std::from_chars(text.data() + 1, end, length);
+        RequireInput(error == std::errc() && read == end && length <= ADDRESS_BITS,
+                     "network mask",
+                     text,
+                     expected);
+        return length == 0 ? 0 : UINT32_MAX << (ADDRESS_BITS - length);
+    }
+    const Ipv4Address mask(text.c_str());
+    const uint32_t host = ~mask.Get();
+    RequireInput(mask.IsInitialized() && (host & (host + 1)) == 0, "network mask", text, expected);
+    return mask.Get();
+}
+
+Ptr<Ipv4>
+RequireInternetStack(const std::string& field, Ptr<Node> node)
+{
+    RequireInput(node != nullptr, field + ", node", "none", "a node");
+    auto ipv4 = node->GetObject<Ipv4>();
+    RequireInput(ipv4 != nullptr,
+                 field + ", node " + std::to_string(node->GetId()) + ", Internet stack",
+                 "none",
+                 "one; install InternetStackHelper before");
+    return ipv4;
+}
+
 } // namespace
 
 RanIpStack::RanIpStack(Ptr<RanNetwork> ran, RanNetwork::DeliveredCallback others)
     : m_ran(std::move(ran)), m_others(others)
 {
+    RequireInput(m_ran != nullptr, "IP stack, radio network", "none", "one");
     m_ran->SetDeliveredCallback(MakeCallback(&RanIpStack::Delivered, this));
 }
 
@@ -57,9 +93,6 @@ Ptr<VirtualNetDevice>
 RanIpStack::MakeDevice(Ptr<Node> node, Ipv4Address address)
 {
     auto ipv4 = node->GetObject<Ipv4>();
-    NS_ABORT_MSG_IF(!ipv4,
-                    "node " << node->GetId()
-                            << " has no Internet stack; install InternetStackHelper before");
     auto device = CreateObject<VirtualNetDevice>();
     device->SetAddress(Mac48Address::Allocate());
     device->SetMtu(MTU_BYTES);
@@ -74,21 +107,57 @@ RanIpStack::MakeDevice(Ptr<Node> node, Ipv4Address address)
 Ptr<VirtualNetDevice>
 RanIpStack::Install(Ptr<Node> upf, const std::string& network, const std::string& mask)
 {
-    NS_ABORT_MSG_IF(m_upf, "RanIpStack::Install is called twice");
-    m_network = Ipv4Address(network.c_str());
-    m_mask = Ipv4Mask(mask.c_str());
+    RequireInput(!m_upf, "UPF", "a second call of Install", "one");
+    RequireInternetStack("UPF", upf);
+    const Ipv4Mask bits(ReadMask(mask));
+    const Ipv4Address address(network.c_str());
+    RequireInput(address.IsInitialized() && (address.Get() & bits.GetInverse()) == 0,
+                 "network",
+                 network,
+                 "an address like 7.0.0.0, with zeros where the mask " + mask + " has them");
+    RequireInput(bits.GetInverse() > 1, "network mask", mask, "a shorter one, with room for users");
+    m_network = address;
+    m_mask = bits;
     m_upfAddress = Ipv4Address(m_network.Get() + 1);
     m_upf = MakeDevice(upf, m_upfAddress);
     m_upf->SetSendCallback(MakeCallback(&RanIpStack::SendDown, this));
     return m_upf;
 }
 
+void
+RanIpStack::CheckBearers(uint32_t ueIndex, const std::vector<Bearer>& bearers) const
+{
+    constexpr uint32_t MOST_DSCP = 63; // RFC 2474, 3: six bits
+    const std::string user = "user " + std::to_string(ueIndex);
+    RequireInput(!bearers.empty(), user + ", bearers", "none", "at least one");
+    for (auto bearer = bearers.begin(); bearer != bearers.end(); ++bearer)
+    {
+        const std::string field =
+            user + ", bearer " + std::to_string(bearer - bearers.begin()) + ", dscp";
+        const uint32_t dscp = bearer->dscp;
+        RequireInput(dscp <= MOST_DSCP, field, dscp, "0 .. 63");
+        const auto other = std::find_if(bearers.begin(),
+                                        bearer,
+                                        [=](const Bearer& one) { return one.dscp == dscp; });
+        RequireInput(other == bearer,
+                     field,
+                     dscp,
+                     "another than that of bearer " + std::to_string(other - bearers.begin()));
+        m_ran->CheckFlow(ueIndex, bearer->sliceId, bearer->delayBudget);
+    }
+}
+
 Ipv4Address
 RanIpStack::AddUe(Ptr<Node> node, uint32_t ueIndex, const std::vector<Bearer>& bearers)
 {
-    NS_ABORT_MSG_IF(!m_upf, "RanIpStack::AddUe: call Install before");
     const std::string user = "user " + std::to_string(ueIndex);
-    RequireInput(!bearers.empty(), user + ", bearers", "none", "at least one");
+    RequireInput(m_upf != nullptr, user, "a call before Install", "one after it");
+    RequireInput(std::ranges::find(m_ues, ueIndex, &Ue::index) == m_ues.end(),
+                 user,
+                 "a second call of AddUe",
+                 "one");
+    RequireInternetStack(user, node);
+    CheckBearers(ueIndex, bearers);
     const auto place = static_cast<uint32_t>(m_ues.size());
     const Ipv4Address address(m_network.Get() + 2 + place);
     RequireInput(m_mask.GetInverse() > 2 + place,

@@ -30,7 +30,8 @@ class RanIpStack
     {
         uint32_t sliceId;
         ns3::Time delayBudget;
-        uint8_t dscp = 0; ///< of the packets that take it; others take the user's first bearer
+        /// Of the packets that take it, one bearer for each; others take the user's first bearer.
+        uint8_t dscp = 0;
         RlcMode rlc = RlcMode::UNACKNOWLEDGED;
         bool inOrder = true;
         uint32_t downlinkFlow = 0; ///< set by AddUe
@@ -39,6 +40,7 @@ class RanIpStack
 
     /// The callback for delivered packets of \p ran is this object's from now on; flows that are no
     /// bearer go to \p others.
+    /// \throws InputError, as all that configures: which field, what was found and expected
     explicit RanIpStack(ns3::Ptr<RanNetwork> ran, RanNetwork::DeliveredCallback others = {});
     ~RanIpStack();
     RanIpStack(const RanIpStack&) = delete;
@@ -46,6 +48,7 @@ class RanIpStack
 
     /// Gives a node with an Internet stack the device towards all users, with the network's first
     /// address and a route to the rest.
+    /// \param mask "255.0.0.0" or "/8"
     ns3::Ptr<ns3::VirtualNetDevice> Install(ns3::Ptr<ns3::Node> upf,
                                             const std::string& network = "7.0.0.0",
                                             const std::string& mask = "255.0.0.0");
@@ -69,6 +72,7 @@ class RanIpStack
         std::vector<Bearer> bearers;
     };
 
+    void CheckBearers(uint32_t ueIndex, const std::vector<Bearer>& bearers) const;
     ns3::Ptr<ns3::VirtualNetDevice> MakeDevice(ns3::Ptr<ns3::Node> node, ns3::Ipv4Address address);
     const Ue& FindUe(uint32_t ueIndex) const;
     bool SendDown(ns3::Ptr<ns3::Packet> packet,

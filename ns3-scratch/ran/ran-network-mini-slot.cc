@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The part of RanNetwork that is about downlink blocks shorter than a slot.
+// The part of RanNetwork that is about blocks shorter than a slot.
 //
 // What a slice with mini-slots has in a slot is its minimum of PRBs, in one place of the carrier.
 // Its first mini-slot is scheduled with the slot; another one costs an event, and is run only if
-// something waits.
+// something waits or, in the uplink, if a configured grant may begin there.
 #include "ran/ran-network.h"
 
 #include "ns3/simulator.h"
@@ -19,31 +19,35 @@ using namespace ns3;
 bool
 RanNetwork::HasMiniSlots(Direction direction, uint32_t sliceId) const
 {
-    return direction == DOWNLINK && !m_miniSymbols.empty() && m_miniSymbols[sliceId] > 0;
+    const auto& symbols = m_miniSymbols[direction];
+    return !symbols.empty() && symbols[sliceId] > 0;
 }
 
 uint32_t
 RanNetwork::GetBlockSymbols(const Side& side, Direction direction, uint32_t sliceId) const
 {
-    return HasMiniSlots(direction, sliceId) ? m_miniSymbols[sliceId] : side.symbols;
+    return HasMiniSlots(direction, sliceId) ? m_miniSymbols[direction][sliceId] : side.symbols;
 }
 
 Time
-RanNetwork::GetDuration(const Cell& cell, Direction direction, const TransportBlock& block) const
+RanNetwork::GetDuration(const Cell& cell, Direction direction, uint32_t sliceId) const
 {
-    return HasMiniSlots(direction, block.sliceId) ? cell.slot * block.symbols / SYMBOLS_PER_SLOT
-                                                  : cell.slot;
+    return HasMiniSlots(direction, sliceId)
+               ? cell.slot * m_miniSymbols[direction][sliceId] / SYMBOLS_PER_SLOT
+               : cell.slot;
 }
 
 void
 RanNetwork::ScheduleMiniSlot(uint32_t cellIndex,
+                             Direction direction,
                              uint32_t sliceId,
                              std::vector<Candidate>& candidates)
 {
     Cell& cell = m_cells[cellIndex];
-    Side& side = cell.sides[DOWNLINK];
-    MiniSlots& mini = cell.miniSlots[sliceId];
-    if (m_miniSymbols[sliceId] > cell.downlinkSymbols)
+    Side& side = cell.sides[direction];
+    MiniSlots& mini = side.miniSlots[sliceId];
+    const uint32_t symbols = m_miniSymbols[direction][sliceId];
+    if (symbols > side.slotSymbols)
     {
         return; // the slot is too short
     }
@@ -53,7 +57,7 @@ RanNetwork::ScheduleMiniSlot(uint32_t cellIndex,
     for (const auto& grant :
          side.scheduler.Schedule(candidates, alone, cell.numPrbs, mini.firstPrb))
     {
-        mini.prbSymbols += grant.numPrbs * m_miniSymbols[sliceId];
+        mini.prbSymbols += grant.numPrbs * symbols;
         side.grants.push_back(grant);
     }
     side.reports[sliceId].prbSlotsUsed += mini.prbSymbols / SYMBOLS_PER_SLOT;
@@ -61,15 +65,15 @@ RanNetwork::ScheduleMiniSlot(uint32_t cellIndex,
 }
 
 void
-RanNetwork::ScheduleBesideMiniSlots(uint32_t cellIndex, uint32_t firstPrb)
+RanNetwork::ScheduleBesideMiniSlots(uint32_t cellIndex, Direction direction, uint32_t firstPrb)
 {
     Cell& cell = m_cells[cellIndex];
-    Side& side = cell.sides[DOWNLINK];
+    Side& side = cell.sides[direction];
     std::vector<std::vector<Candidate>> bySlice(m_numSlices);
     std::vector<Candidate> others;
     for (const auto& candidate : m_candidates)
     {
-        const bool mini = HasMiniSlots(DOWNLINK, candidate.sliceId);
+        const bool mini = HasMiniSlots(direction, candidate.sliceId);
         (mini ? bySlice[candidate.sliceId] : others).push_back(candidate);
     }
     auto quotas = side.quotas;
@@ -77,13 +81,13 @@ RanNetwork::ScheduleBesideMiniSlots(uint32_t cellIndex, uint32_t firstPrb)
     uint32_t next = side.scheduler.ToWhole(firstPrb);
     for (uint32_t slice = 0; slice < m_numSlices; ++slice)
     {
-        if (HasMiniSlots(DOWNLINK, slice))
+        if (HasMiniSlots(direction, slice))
         {
             const uint32_t kept = quotas[slice].minimum;
             quotas[slice] = {kept, kept, kept};
-            cell.miniSlots[slice].firstPrb = next % carrier;
+            side.miniSlots[slice].firstPrb = next % carrier;
             next += side.scheduler.ToWhole(kept);
-            ScheduleMiniSlot(cellIndex, slice, bySlice[slice]);
+            ScheduleMiniSlot(cellIndex, direction, slice, bySlice[slice]);
         }
     }
     const auto& grants = side.scheduler.Schedule(others, quotas, cell.numPrbs, next % carrier);
@@ -91,11 +95,11 @@ RanNetwork::ScheduleBesideMiniSlots(uint32_t cellIndex, uint32_t firstPrb)
 }
 
 void
-RanNetwork::RunMiniSlot(uint32_t cellIndex, uint32_t sliceId)
+RanNetwork::RunMiniSlot(uint32_t cellIndex, Direction direction, uint32_t sliceId)
 {
     Cell& cell = m_cells[cellIndex];
-    Side& side = cell.sides[DOWNLINK];
-    cell.miniSlots[sliceId].next = {};
+    Side& side = cell.sides[direction];
+    side.miniSlots[sliceId].next = {};
     if (!m_channel->IsAvailable(cellIndex))
     {
         return; // it has failed since the slot began
@@ -103,48 +107,71 @@ RanNetwork::RunMiniSlot(uint32_t cellIndex, uint32_t sliceId)
     m_candidates.clear();
     for (const uint32_t u : cell.users)
     {
-        if (m_ues[u].servingCell == cellIndex && m_ues[u].links[DOWNLINK].numFlows > 0)
+        if (m_ues[u].servingCell == cellIndex && m_ues[u].links[direction].numFlows > 0)
         {
-            AddRetransmissions(cellIndex, DOWNLINK, u);
-            AddCandidates(cellIndex, u, sliceId);
+            AddRetransmissions(cellIndex, direction, u);
+            direction == DOWNLINK ? AddCandidates(cellIndex, u, sliceId)
+                                  : AddUplinkCandidates(cellIndex, u, sliceId);
         }
     }
     std::erase_if(m_candidates,
                   [sliceId](const Candidate& candidate) { return candidate.sliceId != sliceId; });
     side.grants.clear();
-    ScheduleMiniSlot(cellIndex, sliceId, m_candidates);
-    Transmit(cellIndex, DOWNLINK);
+    ScheduleMiniSlot(cellIndex, direction, sliceId, m_candidates);
+    Transmit(cellIndex, direction);
     side.grants.clear();
     const auto waits = [&](uint32_t f)
     {
         const auto& flow = m_flows.GetFlows()[f];
-        return flow.sliceId == sliceId && flow.config.direction == DOWNLINK && flow.queueBytes > 0;
+        return flow.sliceId == sliceId && flow.config.direction == direction &&
+               WantsMiniSlot(cell, f);
     };
     if (std::ranges::any_of(cell.users,
                             [&](uint32_t u) { return std::ranges::any_of(m_ues[u].flows, waits); }))
     {
-        PlanMiniSlot(cellIndex, sliceId);
+        PlanMiniSlot(cellIndex, direction, sliceId);
     }
 }
 
+bool
+RanNetwork::WantsMiniSlot(const Cell& cell, uint32_t f) const
+{
+    const auto& flow = m_flows.GetFlows()[f];
+    if (flow.config.direction == DOWNLINK)
+    {
+        return flow.queueBytes > 0;
+    }
+    if (!m_ues[flow.ueIndex].links[UPLINK].harq.GetWaiting().empty())
+    {
+        return true;
+    }
+    const FlowState& state = m_states[f];
+    return flow.config.configuredGrantBytes > 0
+               ? state.configuredBytes > 0 || state.nextConfiguredGrant < cell.slotBegan + cell.slot
+               : flow.queueBytes > 0;
+}
+
 void
-RanNetwork::PlanMiniSlot(uint32_t cellIndex, uint32_t sliceId)
+RanNetwork::PlanMiniSlot(uint32_t cellIndex, Direction direction, uint32_t sliceId)
 {
     Cell& cell = m_cells[cellIndex];
-    MiniSlots& mini = cell.miniSlots[sliceId];
+    Side& side = cell.sides[direction];
+    MiniSlots& mini = side.miniSlots[sliceId];
     if (mini.next.IsPending() || !m_channel->IsAvailable(cellIndex))
     {
         return;
     }
-    const Time length = cell.slot * m_miniSymbols[sliceId] / SYMBOLS_PER_SLOT;
+    const uint32_t symbols = m_miniSymbols[direction][sliceId];
+    const Time length = cell.slot * symbols / SYMBOLS_PER_SLOT;
     const int64_t number =
         (Simulator::Now() - cell.slotBegan).GetNanoSeconds() / length.GetNanoSeconds() + 1;
-    if (number < cell.downlinkSymbols / m_miniSymbols[sliceId])
+    if (number < side.slotSymbols / symbols)
     {
         mini.next = Simulator::Schedule(cell.slotBegan + number * length - Simulator::Now(),
                                         &RanNetwork::RunMiniSlot,
                                         this,
                                         cellIndex,
+                                        direction,
                                         sliceId);
     }
 }
@@ -152,17 +179,19 @@ RanNetwork::PlanMiniSlot(uint32_t cellIndex, uint32_t sliceId)
 void
 RanNetwork::PlanMiniSlots()
 {
-    if (m_miniSymbols.empty())
+    const auto& flows = m_flows.GetFlows();
+    if (m_miniSymbols[DOWNLINK].empty() && m_miniSymbols[UPLINK].empty())
     {
         return;
     }
-    for (const auto& flow : m_flows.GetFlows())
+    for (uint32_t f = 0; f < flows.size(); ++f)
     {
-        const uint32_t serving = m_ues[flow.ueIndex].servingCell;
-        if (flow.queueBytes > 0 && serving != NO_CELL &&
-            HasMiniSlots(flow.config.direction, flow.sliceId))
+        const auto direction = flows[f].config.direction;
+        const uint32_t serving = m_ues[flows[f].ueIndex].servingCell;
+        if (serving != NO_CELL && HasMiniSlots(direction, flows[f].sliceId) &&
+            WantsMiniSlot(m_cells[serving], f))
         {
-            PlanMiniSlot(serving, flow.sliceId);
+            PlanMiniSlot(serving, direction, flows[f].sliceId);
         }
     }
 }

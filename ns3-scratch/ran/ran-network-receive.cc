@@ -62,7 +62,7 @@ RanNetwork::GetFeedbackTime(uint32_t cellIndex,
     const Time now = Simulator::Now();
     if (direction == UPLINK)
     {
-        return now + cell.slot + GetGrantDelay(cellIndex, ueIndex);
+        return now + duration + GetGrantDelay(cellIndex, ueIndex);
     }
     const int64_t slot_ns = cell.slot.GetNanoSeconds();
     const Time earliest = now + duration + K1_SLOTS * cell.slot +
@@ -130,7 +130,7 @@ RanNetwork::Decode(uint32_t cellIndex,
     }
     const bool arrived = m_decoding->GetValue() >= error;
     const Time feedback =
-        GetFeedbackTime(cellIndex, direction, ueIndex, GetDuration(cell, direction, block));
+        GetFeedbackTime(cellIndex, direction, ueIndex, GetDuration(cell, direction, block.sliceId));
     if (block.transmissions == 1 && !block.blind)
     {
         link.adaptation.Learn(arrived, m_targetBler, feedback);
@@ -171,13 +171,14 @@ RanNetwork::Arrived(uint32_t cellIndex, Direction direction, const TransportBloc
     const auto& flow = m_flows.GetFlows()[block.flow];
     FlowState& state = m_states[block.flow];
     auto& report = m_cells[cellIndex].sides[direction].reports[block.sliceId];
-    const Time arrival = GetDuration(cell, direction, block) +
-                         GetPropagationDelay(cellIndex, flow.ueIndex) + GetBackhaulDelay(cellIndex);
+    const Time duration = GetDuration(cell, direction, block.sliceId);
+    const Time arrival =
+        duration + GetPropagationDelay(cellIndex, flow.ueIndex) + GetBackhaulDelay(cellIndex);
     state.sentBits += block.bits;
     if (direction == UPLINK && flow.config.configuredGrantBytes == 0)
     {
         state.buffer.Report(flow.queueBytes,
-                            Simulator::Now() + cell.slot + GetGrantDelay(cellIndex, flow.ueIndex));
+                            Simulator::Now() + duration + GetGrantDelay(cellIndex, flow.ueIndex));
     }
     std::vector<FinishedPacket> expired;
     const bool late = flow.config.rlc == RlcMode::UNACKNOWLEDGED && block.transmissions > 1 &&

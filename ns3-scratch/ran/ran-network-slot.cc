@@ -147,10 +147,10 @@ RanNetwork::Schedule(uint32_t cellIndex, Direction direction)
     side.grants.clear();
     const bool begins = m_tickCount % cell.slotTicks == 0 && m_channel->IsAvailable(cellIndex);
     side.symbols = begins ? GetSlotSymbols(cell, direction) : 0;
-    if (begins && direction == DOWNLINK)
+    if (begins)
     {
         cell.slotBegan = Simulator::Now();
-        cell.downlinkSymbols = side.symbols;
+        side.slotSymbols = side.symbols;
     }
     if (side.symbols == 0)
     {
@@ -186,9 +186,9 @@ RanNetwork::Schedule(uint32_t cellIndex, Direction direction)
     const uint32_t first = (cellIndex * cell.numPrbs / static_cast<uint32_t>(m_cells.size()) +
                             static_cast<uint32_t>(hop / NUM_SUBBANDS)) %
                            cell.numPrbs;
-    if (direction == DOWNLINK && !m_miniSymbols.empty())
+    if (!m_miniSymbols[direction].empty())
     {
-        ScheduleBesideMiniSlots(cellIndex, first);
+        ScheduleBesideMiniSlots(cellIndex, direction, first);
     }
     else
     {

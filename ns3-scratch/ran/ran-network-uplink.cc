@@ -23,7 +23,7 @@ constexpr int64_t GRANT_SLOTS = 2;
 /// What a scheduling request brings: room for a buffer status report and a short packet.
 constexpr uint64_t REQUEST_BYTES = 64;
 constexpr uint64_t MOST_GRANTS_AT_ONCE = 16; ///< configured ones that fell between uplink slots
-constexpr double HEADER_BYTES = 6;           ///< of a packet in a block
+constexpr uint64_t HEADER_BYTES = 6;         ///< of a packet in a block
 
 } // namespace
 
@@ -33,8 +33,14 @@ RanNetwork::ScheduleUplink()
     for (uint32_t c = 0; c < m_cells.size(); ++c)
     {
         const Cell& cell = m_cells[c];
-        const bool begins = m_tickCount % cell.slotTicks == 0 && m_channel->IsAvailable(c);
-        m_channel->BeginUplink(c, begins && GetSlotSymbols(cell, UPLINK) > 0);
+        const bool begins = m_tickCount % cell.slotTicks == 0;
+        if (!begins && !m_miniSymbols[UPLINK].empty())
+        {
+            continue; // its slot has mini-slots to come, which the same users disturb
+        }
+        m_channel->BeginUplink(c,
+                               begins && m_channel->IsAvailable(c) &&
+                                   GetSlotSymbols(cell, UPLINK) > 0);
     }
     for (uint32_t c = 0; c < m_cells.size(); ++c)
     {
@@ -70,51 +76,63 @@ RanNetwork::GetUplinkDemand(uint32_t cellIndex, uint32_t f)
     const auto& cell = m_cells[cellIndex];
     FlowState& state = m_states[f];
     const Time now = Simulator::Now();
-    if (flow.config.configuredGrantBytes > 0)
+    if (const uint64_t bytes = flow.config.configuredGrantBytes; bytes > 0)
     {
-        if (now < state.nextConfiguredGrant)
+        if (state.configuredSlot != cell.slotBegan)
         {
-            return 0;
+            state.configuredSlot = cell.slotBegan;
+            state.configuredBytes = 0; // what found no room in the slot before is lost
         }
-        const Time period = flow.config.configuredGrantPeriod;
-        const auto periods = static_cast<uint64_t>(
-            1 + (now - state.nextConfiguredGrant).GetNanoSeconds() / period.GetNanoSeconds());
-        state.nextConfiguredGrant += static_cast<int64_t>(periods) * period;
-        return std::min(periods, MOST_GRANTS_AT_ONCE) * flow.config.configuredGrantBytes;
+        if (now >= state.nextConfiguredGrant)
+        {
+            const Time period = flow.config.configuredGrantPeriod;
+            const auto periods = static_cast<uint64_t>(
+                1 + (now - state.nextConfiguredGrant).GetNanoSeconds() / period.GetNanoSeconds());
+            state.nextConfiguredGrant += static_cast<int64_t>(periods) * period;
+            state.configuredBytes =
+                std::min(state.configuredBytes + periods * bytes, MOST_GRANTS_AT_ONCE * bytes);
+        }
+        return state.configuredBytes;
     }
     const uint64_t known = state.buffer.GetKnown(now);
     if (known == 0 && flow.queueBytes > 0 && !state.buffer.IsReportOnTheWay() &&
         m_ues[flow.ueIndex].links[UPLINK].harq.GetWaiting().empty())
     {
-        // this uplink slot has the user's scheduling request (TS 38.321 V17, 5.4.4)
+        // this uplink slot or mini-slot has the user's scheduling request (TS 38.321 V17, 5.4.4)
         state.buffer.Report(REQUEST_BYTES,
-                            now + cell.slot + GetGrantDelay(cellIndex, flow.ueIndex));
+                            now + GetDuration(cell, UPLINK, flow.sliceId) +
+                                GetGrantDelay(cellIndex, flow.ueIndex));
     }
     return known;
 }
 
 void
-RanNetwork::AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex)
+RanNetwork::AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t sliceId)
 {
     const Cell& cell = m_cells[cellIndex];
     Ue& ue = m_ues[ueIndex];
     const Time now = Simulator::Now();
     uint32_t free = CountFreeProcesses(cellIndex, UPLINK, ueIndex);
     const auto& thresholds = RateThresholds::ForTable(cell.carrier.mcsTable);
-    const auto& sizes = cell.sides[UPLINK].blocks[SYMBOLS_PER_SLOT];
+    const Side& side = cell.sides[UPLINK];
     const double slots_per_s = 1e9 / static_cast<double>(SlotNs(cell.carrier.numerology));
     for (size_t i = 0; i < ue.flows.size() && free > 0; ++i)
     {
         const uint32_t f = ue.flows[(i + m_tickCount) % ue.flows.size()];
         const auto& flow = m_flows.GetFlows()[f];
-        const uint64_t demand = flow.config.direction == UPLINK ? GetUplinkDemand(cellIndex, f) : 0;
+        if (flow.config.direction != UPLINK || (sliceId != ALL_SLICES && flow.sliceId != sliceId))
+        {
+            continue;
+        }
+        const uint64_t demand = GetUplinkDemand(cellIndex, f);
         if (demand == 0)
         {
             continue;
         }
+        const auto& sizes = side.blocks[GetBlockSymbols(side, UPLINK, flow.sliceId)];
         const uint32_t mcs = ue.links[UPLINK].adaptation.SelectUplinkMcs(thresholds, now, 0);
-        const double packets = static_cast<double>(flow.queue.size()) + 1;
-        const double wanted_bits = 8 * (static_cast<double>(demand) + HEADER_BYTES * packets);
+        const uint64_t packets = flow.queue.size() + 1;
+        const auto wanted_bits = static_cast<double>(8 * (demand + HEADER_BYTES * packets));
         const auto enough = std::ranges::lower_bound(sizes[mcs], wanted_bits);
         const uint32_t most =
             std::min(cell.numPrbs,
@@ -178,20 +196,23 @@ RanNetwork::SelectGrantMcs(uint32_t cellIndex, const SliceGrant& grant)
 void
 RanNetwork::CountGrant(uint32_t cellIndex, const TransportBlock& block)
 {
-    auto& buffer = m_states[block.flow].buffer;
+    FlowState& state = m_states[block.flow];
     const auto& flow = m_flows.GetFlows()[block.flow];
     uint64_t bytes = 0;
     for (const auto& segment : block.segments)
     {
         bytes += segment.bytes;
     }
-    buffer.Grant(bytes);
+    state.buffer.Grant(bytes);
+    const uint64_t given = block.bits / 8 - HEADER_BYTES * block.segments.size();
+    state.configuredBytes -= std::min(state.configuredBytes, given);
     if (block.segments.empty() && flow.config.configuredGrantBytes == 0)
     {
         // padding has a buffer status report of its own
-        buffer.Report(0,
-                      Simulator::Now() + m_cells[cellIndex].slot +
-                          GetGrantDelay(cellIndex, flow.ueIndex));
+        state.buffer.Report(0,
+                            Simulator::Now() +
+                                GetDuration(m_cells[cellIndex], UPLINK, block.sliceId) +
+                                GetGrantDelay(cellIndex, flow.ueIndex));
     }
 }
 

@@ -6,7 +6,6 @@
 #include "ran/quota.h"
 #include "ran/tbs.h"
 
-#include "ns3/abort.h"
 #include "ns3/assert.h"
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -210,9 +209,12 @@ RanNetwork::DoDispose()
     m_nextSlot.Cancel();
     for (auto& cell : m_cells)
     {
-        for (auto& mini : cell.miniSlots)
+        for (auto& side : cell.sides)
         {
-            mini.next.Cancel();
+            for (auto& mini : side.miniSlots)
+            {
+                mini.next.Cancel();
+            }
         }
     }
     for (auto& state : m_states)
@@ -224,6 +226,12 @@ RanNetwork::DoDispose()
     m_delivered = {};
     m_dropped = {};
     Object::DoDispose();
+}
+
+void
+RanNetwork::RequireBeforeStart(const std::string& field) const
+{
+    RequireInput(!m_started, field, "a call after Start", "one before it");
 }
 
 void
@@ -255,7 +263,7 @@ RanNetwork::CheckCarrier(const std::string& name, const CarrierConfig& carrier) 
 uint32_t
 RanNetwork::AddGnb(const GnbConfig& config)
 {
-    NS_ABORT_MSG_IF(m_started, "gNB " << config.name << " is added after Start");
+    RequireBeforeStart("cell " + config.name);
     CheckCarrier(config.name, config.carrier);
     const std::string cell = "cell " + config.name;
     RequireInput(config.position.z > 1, // TR 38.901 V17, 7.4.1
@@ -280,7 +288,7 @@ RanNetwork::AddGnb(const GnbConfig& config)
 uint32_t
 RanNetwork::AddNtnCell(const NtnCellConfig& config)
 {
-    NS_ABORT_MSG_IF(m_started, "satellite " << config.name << " is added after Start");
+    RequireBeforeStart("cell " + config.name);
     CheckCarrier(config.name, config.carrier);
     const std::string cell = "cell " + config.name;
     RequireInput(config.minElevationDeg >= 0 && config.minElevationDeg <= 90,
@@ -310,7 +318,8 @@ RanNetwork::AddNtnCell(const NtnCellConfig& config)
 uint32_t
 RanNetwork::AddUe(Ptr<MobilityModel> mobility)
 {
-    NS_ABORT_MSG_IF(m_started, "a user is added after Start");
+    RequireBeforeStart("user");
+    RequireInput(mobility != nullptr, "user, mobility", "none", "a mobility model");
     m_channel->AddUe(mobility);
     m_handover->AddUe(mobility);
     m_ues.emplace_back();
@@ -320,7 +329,21 @@ RanNetwork::AddUe(Ptr<MobilityModel> mobility)
 uint32_t
 RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const FlowConfig& config)
 {
-    NS_ABORT_MSG_IF(m_started, "a flow is added after Start");
+    CheckFlow(ueIndex, sliceId, delayBudget, config);
+    const uint32_t flow = m_flows.Add(ueIndex, sliceId, delayBudget, config);
+    m_ues[ueIndex].flows.push_back(flow);
+    ++m_ues[ueIndex].links[config.direction].numFlows;
+    m_hasUplink = m_hasUplink || config.direction == UPLINK;
+    return flow;
+}
+
+void
+RanNetwork::CheckFlow(uint32_t ueIndex,
+                      uint32_t sliceId,
+                      Time delayBudget,
+                      const FlowConfig& config) const
+{
+    RequireBeforeStart("flow");
     RequireIndex("flow, user", ueIndex, m_ues.size());
     RequireIndex("flow, slice", sliceId, m_numSlices);
     RequireInput(delayBudget.IsStrictlyPositive(),
@@ -336,24 +359,26 @@ RanNetwork::AddFlow(uint32_t ueIndex, uint32_t sliceId, Time delayBudget, const 
                  "flow, configured_grant_period",
                  config.configuredGrantPeriod.As(Time::MS),
                  "above 0");
-    const uint32_t flow = m_flows.Add(ueIndex, sliceId, delayBudget, config);
-    m_ues[ueIndex].flows.push_back(flow);
-    ++m_ues[ueIndex].links[config.direction].numFlows;
-    m_hasUplink = m_hasUplink || config.direction == UPLINK;
-    return flow;
 }
 
 void
 RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols)
 {
-    NS_ABORT_MSG_IF(m_started, "mini-slots are set after Start");
+    SetMiniSlots(sliceId, symbols, DOWNLINK);
+    SetMiniSlots(sliceId, symbols, UPLINK);
+}
+
+void
+RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols, Direction direction)
+{
+    RequireBeforeStart("mini-slots");
     RequireIndex("mini-slots, slice", sliceId, m_numSlices);
     RequireInput(symbols == 2 || symbols == 4 || symbols == 7,
                  "slice " + std::to_string(sliceId) + ", mini_slot_symbols",
                  symbols,
                  "2, 4 or 7");
-    m_miniSymbols.resize(m_numSlices, 0);
-    m_miniSymbols[sliceId] = symbols;
+    m_miniSymbols[direction].resize(m_numSlices, 0);
+    m_miniSymbols[direction][sliceId] = symbols;
 }
 
 int64_t
@@ -367,32 +392,42 @@ void
 RanNetwork::MakeBlocks(Cell& cell) const
 {
     const auto& carrier = cell.carrier;
-    auto& down = cell.sides[DOWNLINK].blocks;
-    auto& up = cell.sides[UPLINK].blocks;
-    std::vector<uint32_t> lengths{SYMBOLS_PER_SLOT, DownlinkSymbols('S')};
-    std::ranges::copy_if(m_miniSymbols,
-                         std::back_inserter(lengths),
-                         [](uint32_t symbols) { return symbols > 0; });
-    for (const uint32_t symbols : lengths)
+    const auto make = [&](Direction direction, uint32_t symbols, uint32_t numLayers)
     {
-        if (down[symbols].empty())
+        auto& sizes = cell.sides[direction].blocks[symbols];
+        if (symbols > 0 && sizes.empty())
         {
-            down[symbols] = MakeBlockSizes(carrier, cell.numPrbs, symbols, carrier.numLayers);
+            sizes = MakeBlockSizes(carrier, cell.numPrbs, symbols, numLayers);
         }
-    }
-    if (m_hasUplink) // users send one layer
+    };
+    make(DOWNLINK, SYMBOLS_PER_SLOT, carrier.numLayers);
+    make(DOWNLINK, DownlinkSymbols('S'), carrier.numLayers);
+    for (const uint32_t symbols : m_miniSymbols[DOWNLINK])
     {
-        up[SYMBOLS_PER_SLOT] = carrier.numLayers == 1
-                                   ? down[SYMBOLS_PER_SLOT]
-                                   : MakeBlockSizes(carrier, cell.numPrbs, SYMBOLS_PER_SLOT, 1);
+        make(DOWNLINK, symbols, carrier.numLayers);
+    }
+    if (!m_hasUplink)
+    {
+        return;
+    }
+    auto& up = cell.sides[UPLINK].blocks; // users send one layer
+    if (carrier.numLayers == 1)
+    {
+        up[SYMBOLS_PER_SLOT] = cell.sides[DOWNLINK].blocks[SYMBOLS_PER_SLOT];
+    }
+    make(UPLINK, SYMBOLS_PER_SLOT, 1);
+    for (const uint32_t symbols : m_miniSymbols[UPLINK])
+    {
+        make(UPLINK, symbols, 1);
     }
 }
 
 void
 RanNetwork::Start()
 {
-    NS_ABORT_MSG_IF(m_started, "RanNetwork::Start is called twice");
-    NS_ABORT_MSG_IF(m_cells.empty() || m_ues.empty(), "RanNetwork::Start: no cell or no user");
+    RequireBeforeStart("start");
+    RequireInput(!m_cells.empty(), "start, cells", "none", "at least one");
+    RequireInput(!m_ues.empty(), "start, users", "none", "at least one");
     m_started = true;
     m_begin = Simulator::Now();
     m_states.assign(m_flows.GetFlows().size(), {});
@@ -410,10 +445,11 @@ RanNetwork::Start()
         cell.slot = NanoSeconds(SlotNs(cell.carrier.numerology));
         cell.uplinkWait = UplinkWaits(cell.carrier.slotPattern);
         MakeBlocks(cell);
-        cell.miniSlots.resize(m_miniSymbols.size());
         const uint32_t unit = m_resourceUnit == ResourceUnit::RBG ? RbgPrbs(cell.numPrbs) : 1;
-        for (auto& side : cell.sides)
+        for (const auto direction : {DOWNLINK, UPLINK})
         {
+            Side& side = cell.sides[direction];
+            side.miniSlots.resize(m_miniSymbols[direction].size());
             side.reports.assign(m_numSlices, {});
             side.scheduler.Configure(m_policy, m_borrowing, unit);
             for (const uint32_t prbs : LargestRemainder(equal, cell.numPrbs))
@@ -450,12 +486,12 @@ RanNetwork::EnterQueue(uint32_t flowId, Ptr<const Packet> packet, Time created)
     }
     m_cells[serving].sides[flow.config.direction].reports[flow.sliceId].offeredBytes +=
         packet->GetSize();
-    const bool mini = HasMiniSlots(flow.config.direction, flow.sliceId);
+    const Direction direction = flow.config.direction;
     const uint32_t sliceId = flow.sliceId;
     m_flows.Push(flowId, std::move(packet), created);
-    if (mini)
+    if (HasMiniSlots(direction, sliceId))
     {
-        PlanMiniSlot(serving, sliceId);
+        PlanMiniSlot(serving, direction, sliceId);
     }
 }
 
@@ -507,7 +543,7 @@ RanNetwork::SetPrbQuota(uint32_t cellIndex,
                         const PrbQuota& quota,
                         Direction direction)
 {
-    NS_ABORT_MSG_IF(!m_started, "a quota is set before Start");
+    RequireInput(m_started, "quota", "a call before Start", "one after it");
     RequireIndex("quota, cell", cellIndex, m_cells.size());
     RequireIndex("quota, slice", sliceId, m_numSlices);
     ValidateQuota(quota, m_cells[cellIndex].numPrbs, m_cells[cellIndex].name, sliceId);

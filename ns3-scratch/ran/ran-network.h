@@ -57,11 +57,18 @@ class RanNetwork : public ns3::Object
                      uint32_t sliceId,
                      ns3::Time delayBudget,
                      const FlowConfig& config = {});
+    /// Refuses what AddFlow would refuse, and adds nothing.
+    void CheckFlow(uint32_t ueIndex,
+                   uint32_t sliceId,
+                   ns3::Time delayBudget,
+                   const FlowConfig& config = {}) const;
 
-    /// Downlink blocks of a slice are 2, 4 or 7 symbols long (PDSCH mapping type B, TS 38.214 V17,
-    /// 5.1.2.1), several to a slot, and begin within it. Its minimum is kept for it in the whole
-    /// slot; it does not borrow.
+    /// Blocks of a slice are 2, 4 or 7 symbols long (PDSCH and PUSCH mapping type B, TS 38.214 V17,
+    /// 5.1.2.1 and 6.1.2.1), several to a slot, and begin within it. Its minimum is kept for it in
+    /// the whole slot; it does not borrow.
     void SetMiniSlots(uint32_t sliceId, uint32_t symbols);
+    /// The same in one direction.
+    void SetMiniSlots(uint32_t sliceId, uint32_t symbols, Direction direction);
 
     /// Begins with the first slot now. Each slice starts with an equal quota.
     void Start();
@@ -145,6 +152,14 @@ class RanNetwork : public ns3::Object
     void DoDispose() override;
 
   private:
+    /// One direction of a slice with mini-slots in a cell.
+    struct MiniSlots
+    {
+        uint32_t firstPrb{0};   ///< of what is kept for it in the present slot
+        uint32_t prbSymbols{0}; ///< used, less than a PRB times a slot
+        ns3::EventId next{};
+    };
+
     /// One direction of a cell.
     struct Side
     {
@@ -156,17 +171,11 @@ class RanNetwork : public ns3::Object
         std::vector<SliceReport> reports{};                    ///< by slice
         std::vector<SliceGrant> grants{};                      ///< of the present slot
         uint32_t symbols{0};                                   ///< in the present slot
+        uint32_t slotSymbols{0};            ///< of the slot that began at Cell::slotBegan
+        std::vector<MiniSlots> miniSlots{}; ///< by slice, empty if none has any
         SliceScheduler scheduler{};
         RadioUse use{};
         uint64_t offeredPrbSymbols{0};
-    };
-
-    /// Of a slice with mini-slots in a cell.
-    struct MiniSlots
-    {
-        uint32_t firstPrb{0};   ///< of what is kept for it in the present slot
-        uint32_t prbSymbols{0}; ///< used, less than a PRB times a slot
-        ns3::EventId next{};
     };
 
     struct Cell
@@ -183,8 +192,6 @@ class RanNetwork : public ns3::Object
         std::array<Side, NUM_DIRECTIONS> sides{};
         std::vector<uint32_t> users{}; ///< that it serves in the present slot
         ns3::Time slotBegan{};
-        uint32_t downlinkSymbols{0};        ///< of the slot that began then
-        std::vector<MiniSlots> miniSlots{}; ///< by slice
     };
 
     /// One direction of a user.
@@ -223,6 +230,8 @@ class RanNetwork : public ns3::Object
         uint32_t forwarded{0}; ///< packets on the way from an old cell to the new one
         BufferStatus buffer;   ///< uplink: what the base station knows
         ns3::Time nextConfiguredGrant;
+        uint64_t configuredBytes{0}; ///< of configured grants that the slot may still give
+        ns3::Time configuredSlot;    ///< when this slot began
         uint64_t pollRetransmissions{0};
         ns3::Time lastStatus;            ///< acknowledged mode: when a report was sent
         uint32_t expectedSequence{0};    ///< in-order delivery
@@ -230,7 +239,9 @@ class RanNetwork : public ns3::Object
         ns3::EventId reorderingEnds;
     };
 
-    /// Aborts unless a carrier can be, beside those of the cells before.
+    /// \throws InputError after Start
+    void RequireBeforeStart(const std::string& field) const;
+    /// \throws InputError unless a carrier can be, beside those of the cells before
     void CheckCarrier(const std::string& name, const CarrierConfig& carrier) const;
     void MakeBlocks(Cell& cell) const;
     void RunSlot();
@@ -259,19 +270,24 @@ class RanNetwork : public ns3::Object
     uint32_t GetBlockSymbols(const Side& side, Direction direction, uint32_t sliceId) const;
     bool HasMiniSlots(Direction direction, uint32_t sliceId) const;
     /// Adds the grants of a slice's present mini-slot.
-    void ScheduleMiniSlot(uint32_t cellIndex, uint32_t sliceId, std::vector<Candidate>& candidates);
+    void ScheduleMiniSlot(uint32_t cellIndex,
+                          Direction direction,
+                          uint32_t sliceId,
+                          std::vector<Candidate>& candidates);
     /// Divides a slot's beginning between slices of which some have mini-slots.
-    void ScheduleBesideMiniSlots(uint32_t cellIndex, uint32_t firstPrb);
-    void RunMiniSlot(uint32_t cellIndex, uint32_t sliceId);
+    void ScheduleBesideMiniSlots(uint32_t cellIndex, Direction direction, uint32_t firstPrb);
+    void RunMiniSlot(uint32_t cellIndex, Direction direction, uint32_t sliceId);
+    /// Whether a flow may have something for a mini-slot later in the present slot.
+    bool WantsMiniSlot(const Cell& cell, uint32_t flow) const;
     /// Sees to it that what waits in a slice goes with the next mini-slot, if the slot has one.
-    void PlanMiniSlot(uint32_t cellIndex, uint32_t sliceId);
+    void PlanMiniSlot(uint32_t cellIndex, Direction direction, uint32_t sliceId);
     void PlanMiniSlots();
-    /// How long a block is on the air.
-    ns3::Time GetDuration(const Cell& cell, Direction direction, const TransportBlock& block) const;
+    /// How long a slice's blocks are on the air.
+    ns3::Time GetDuration(const Cell& cell, Direction direction, uint32_t sliceId) const;
     void AddRetransmissions(uint32_t cellIndex, Direction direction, uint32_t ueIndex);
     static constexpr uint32_t ALL_SLICES = UINT32_MAX;
     void AddCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t sliceId = ALL_SLICES);
-    void AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex);
+    void AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t sliceId = ALL_SLICES);
     /// Bytes that an uplink flow may be granted now.
     uint64_t GetUplinkDemand(uint32_t cellIndex, uint32_t flow);
     /// A downlink grant's MCS, now that its sub-bands are known.
@@ -341,7 +357,8 @@ class RanNetwork : public ns3::Object
     std::vector<FlowState> m_states;       ///< by flow
     std::vector<TransportBlock> m_missing; ///< lost by HARQ, until a status report tells
     bool m_hasUplink{false};
-    std::vector<uint32_t> m_miniSymbols; ///< by slice; 0: none, and no slice has any if it is empty
+    /// By slice; 0: no mini-slots, and no slice has any if it is empty.
+    std::array<std::vector<uint32_t>, NUM_DIRECTIONS> m_miniSymbols;
     ns3::Ptr<ns3::UniformRandomVariable> m_decoding;
     DeliveredCallback m_delivered;
     DroppedCallback m_dropped;

@@ -180,6 +180,46 @@ TEST_CASE("flows of unknown users and slices, and impossible ones, are refused")
                          InputError);
 }
 
+TEST_CASE("what comes in the wrong order, or without what it needs, is refused")
+{
+    RanFixture fixture;
+    auto& ran = *fixture.ran;
+    CHECK_THROWS_WITH_AS(ran.SetPrbQuota(0, 0, {}),
+                         "quota: found a call before Start, expected one after it",
+                         InputError);
+    CHECK_THROWS_WITH_AS(ran.Start(),
+                         "start, cells: found none, expected at least one",
+                         InputError);
+    fixture.AddGnb(0, 0);
+    CHECK_THROWS_WITH_AS(ran.Start(),
+                         "start, users: found none, expected at least one",
+                         InputError);
+    CHECK_THROWS_WITH_AS(ran.AddUe(nullptr),
+                         "user, mobility: found none, expected a mobility model",
+                         InputError);
+    CHECK(ran.GetNumUes() == 0);
+    const auto user = fixture.AddUser(50, 0);
+    const auto flow = ran.AddFlow(user, 0, Seconds(1));
+    CHECK_THROWS_WITH_AS(ran.SetMiniSlots(2, 7),
+                         "mini-slots, slice: found 2, expected 0 .. 1",
+                         InputError);
+    ran.AssignStreams(1);
+    ran.Start();
+    const std::string late = "found a call after Start, expected one before it";
+    const auto refused = [&](const std::string& field, const auto& call)
+    { CHECK_THROWS_WITH_AS(call(), (field + ": " + late).c_str(), InputError); };
+    refused("cell gnb_0", [&] { ran.AddGnb(MakeGnb(CARRIER)); });
+    refused("cell haps_0", [&] { ran.AddNtnCell(MakePlatform()); });
+    refused("user", [&] { fixture.AddUser(60, 0); });
+    refused("flow", [&] { ran.AddFlow(user, 0, Seconds(1)); });
+    refused("mini-slots", [&] { ran.SetMiniSlots(0, 2); });
+    refused("start", [&] { ran.Start(); });
+    fixture.Offer(flow, 1e6, 500);
+    fixture.Run(0.1); // and the network goes on as it was
+    CHECK(ran.GetNumCells() == 1);
+    CHECK(fixture.deliveredBytes[flow] > 10'000);
+}
+
 TEST_CASE("quotas above the carrier are refused")
 {
     RanFixture fixture;
