@@ -151,26 +151,30 @@ def resolve(tree: Toml, roles: Sequence[Role], scenario: str = "") -> TrainConfi
 
     run = run_settings(tree)
     algorithm = load(run.algorithm)
-    resolved = {role.name: getattr(algorithm, algorithm.level(role)) for role in roles}
-    for place, tables in ((f"section [train] of scenario {scenario}: ", scenario_defaults(scenario)), ("", tree)):
-        try:
-            _refine(resolved, tables, {role.name: algorithm.level(role) for role in roles})
-        except ConfigError as error:
-            raise ConfigError(f"{place}{error}") from error
-    if all(config.heuristic for config in resolved.values()):
+    levels = {role.name: algorithm.level(role) for role in roles}
+    configs = {name: getattr(algorithm, level) for name, level in levels.items()}
+    defaults = scenario_defaults(scenario)
+    try:
+        configs = _refined(configs, levels, defaults)
+    except ConfigError as error:
+        raise ConfigError(f"section [train] of scenario {scenario}: {error}") from error
+    configs = _refined(configs, levels, tree)
+    if all(config.heuristic for config in configs.values()):
         raise ConfigError(f"algorithm = {run.algorithm!r}: a heuristic decides for every role, so nothing learns")
-    return dataclasses.replace(run, roles=resolved)
+    return dataclasses.replace(run, roles=configs)
 
 
-def _refine(configs: dict[str, RoleConfig], tables: Toml, levels: Mapping[str, str]) -> None:
-    """Set what the tables of levels and roles say, in place."""
+def _refined(configs: Mapping[str, RoleConfig], levels: Mapping[str, str], tables: Toml) -> dict[str, RoleConfig]:
+    """With what `tables` say of levels and of roles."""
     by_role = tables.get("role", {})
     for name in by_role:
         if name not in configs:
             raise ConfigError(f"role.{name}: no such role{suggest(name, configs)}")
+    refined = {}
     for name, config in configs.items():
         of_level = _replace(config, tables.get(levels[name], {}), levels[name])
-        configs[name] = _replace(of_level, by_role.get(name, {}), f"role.{name}")
+        refined[name] = _replace(of_level, by_role.get(name, {}), f"role.{name}")
+    return refined
 
 
 def scenario_defaults(scenario: str) -> Toml:

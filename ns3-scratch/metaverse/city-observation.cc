@@ -7,7 +7,6 @@
 #include "ns3/simulator.h"
 
 #include <algorithm>
-#include <utility>
 
 using namespace ns3;
 
@@ -56,9 +55,10 @@ City::Observe()
     }
     for (uint32_t relation = 0; relation < NUM_RELATIONS; ++relation)
     {
-        m_relationReports[relation] = m_keys->TakeRelationReport(relation);
+        m_relationReports[relation] = m_saeNetwork ? m_saeNetwork->TakeRelationReport(relation)
+                                                   : m_keys->TakeRelationReport(relation);
         Smooth(m_keyDemand_bps[relation],
-               static_cast<double>(TakeAskedBits(relation)) / step_s,
+               static_cast<double>(m_relationReports[relation].requests.requestedBits) / step_s,
                step_s);
     }
     for (uint32_t link = 0; link < m_linkReports.size(); ++link)
@@ -72,17 +72,6 @@ City::Observe()
     {
         m_servingCells[user] = m_ran->GetServingCell(user);
     }
-}
-
-uint64_t
-City::TakeAskedBits(uint32_t relation)
-{
-    if (!m_saeNetwork)
-    {
-        return m_relationReports[relation].requestedBits;
-    }
-    const uint64_t asked = m_saeNetwork->GetSource(relation)->GetCounters().askedBits;
-    return asked - std::exchange(m_askedBits[relation], asked);
 }
 
 RanNetwork&

@@ -197,7 +197,6 @@ City::BuildKeys(const CityConfig& config, const QkdTopology& topology, const Cos
     {
         m_saeNetwork = CreateObject<SaeNetwork>();
         m_saeNetwork->Build(m_keys, *config.keyDelivery);
-        m_askedBits.resize(NUM_RELATIONS);
     }
 }
 
@@ -311,7 +310,10 @@ City::AddFlow(const CityConfig& config, uint32_t user, Slice slice, Ptr<TrafficS
             "MaxWait",
             TimeValue(std::min(config.keyWait, config.budgets[slice])));
         sae->Configure(m_keys, relation);
-        sae->SetKeySource(m_saeNetwork ? m_saeNetwork->GetSource(relation) : nullptr);
+        if (m_saeNetwork)
+        {
+            sae->SetKeySource(m_saeNetwork->GetSource(relation));
+        }
         m_saes[relation][slice].push_back(sae);
         saes.push_back(sae);
     }

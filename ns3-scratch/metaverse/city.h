@@ -194,8 +194,6 @@ class City : public ns3::Object
     /// 100 bytes each 4 ms upwards: TR 38.838 V17, 5.2.1.
     void AddPose(uint32_t user);
     void SetRush(double ratio);
-    /// Key that a relation's applications asked for since the last call.
-    uint64_t TakeAskedBits(uint32_t relation);
     uint32_t CellOf(uint32_t user);
     void RadioDelivered(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, ns3::Time created);
     void RadioDropped(uint32_t flow, ns3::Ptr<const ns3::Packet> packet, DropCause cause);
@@ -226,7 +224,6 @@ class City : public ns3::Object
     RelayCost m_cost;
     std::vector<double> m_offered_bps;    ///< [provider][cell][slice]
     std::vector<double> m_keyDemand_bps;  ///< [relation]
-    std::vector<uint64_t> m_askedBits;    ///< [relation] of m_saeNetwork, so far
     std::vector<uint32_t> m_servingCells; ///< [user]
     std::vector<uint32_t> m_poseUsers;    ///< of the flows from m_firstPoseFlow on
     uint32_t m_firstPoseFlow{0};          ///< in the radio; all after it are pose too

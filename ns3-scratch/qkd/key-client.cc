@@ -43,29 +43,28 @@ KeyText(uint64_t bits)
 }
 
 StreamStatus
-ToStreamStatus(const std::string& answer)
+ToStreamStatus(const json& answer)
 {
-    if (answer.empty())
-    {
-        return StreamStatus::Timeout;
-    }
-    return static_cast<StreamStatus>(json::parse(answer).value("status", 0));
+    return answer.is_null() ? StreamStatus::Timeout
+                            : static_cast<StreamStatus>(answer.value("status", 0));
 }
 
-/// Reads an answer of 014.
+/// Hands on an answer of 014.
 void
-ReadKeys(const std::string& text, const KeyClient::AnswerCallback& done)
+ReadKeys(const json& answer, const KeyClient::AnswerCallback& done)
 {
     std::vector<std::string> ids;
-    if (text.empty())
+    if (answer.is_null())
     {
         done(DeliveryStatus::Unavailable, ids);
         return;
     }
-    const json answer = json::parse(text);
-    for (const json& key : answer.value("keys", json::array()))
+    if (const auto keys = answer.find("keys"); keys != answer.end())
     {
-        ids.push_back(key.value("key_ID", ""));
+        for (const json& key : *keys)
+        {
+            ids.push_back(key.value("key_ID", ""));
+        }
     }
     done(static_cast<DeliveryStatus>(answer.value("status", 503)), ids);
 }
@@ -117,22 +116,22 @@ KeyServer::Read(Ptr<Socket> socket)
     Address from;
     while (Ptr<Packet> packet = socket->RecvFrom(from))
     {
-        socket->SendTo(ToPacket(Answer(ToText(packet))), 0, from);
+        const json request = json::parse(ToText(packet), nullptr, false);
+        socket->SendTo(ToPacket(Answer(request).dump()), 0, from);
     }
 }
 
-std::string
-KeyServer::Answer(const std::string& text)
+json
+KeyServer::Answer(const json& request)
 {
-    const json request = json::parse(text, nullptr, false);
     if (!request.is_object() || !request.contains("number_of_request"))
     {
-        return json{{"status", 400}, {"message", "the request is not JSON"}}.dump();
+        return {{"status", 400}, {"message", "the request is not JSON"}};
     }
     const std::string call = request.value("call", "");
     if (call == "open_connect" || call == "get_key" || call == "close")
     {
-        return AnswerStream(text);
+        return AnswerStream(request);
     }
     const std::string sae = request.value("sae", "");
     const std::string peer = request.value("peer", "");
@@ -160,20 +159,19 @@ KeyServer::Answer(const std::string& text)
     if (found.status != DeliveryStatus::Ok)
     {
         answer["message"] = found.message;
-        return answer.dump();
+        return answer;
     }
     answer["keys"] = json::array();
     for (const DeliveredKey& key : found.keys)
     {
         answer["keys"].push_back({{"key_ID", key.id}, {"key", KeyText(key.bits)}});
     }
-    return answer.dump();
+    return answer;
 }
 
-std::string
-KeyServer::AnswerStream(const std::string& text)
+json
+KeyServer::AnswerStream(const json& request)
 {
-    const json request = json::parse(text);
     const std::string sae = request.value("sae", "");
     const json body = request.value("body", json::object());
     uint64_t ksid = body.value("Key_stream_ID", uint64_t{0});
@@ -200,7 +198,7 @@ KeyServer::AnswerStream(const std::string& text)
     }
     answer["status"] = static_cast<int>(status);
     answer["Key_stream_ID"] = ksid;
-    return answer.dump();
+    return answer;
 }
 
 TypeId
@@ -233,8 +231,8 @@ KeyClient::RequestKeys(const std::string& slave,
 {
     Ask("enc_keys",
         slave,
-        json{{"number", number}, {"size", bits}}.dump(),
-        [done = std::move(done)](const std::string& answer) { ReadKeys(answer, done); });
+        {{"number", number}, {"size", bits}},
+        [done = std::move(done)](const json& answer) { ReadKeys(answer, done); });
 }
 
 void
@@ -249,8 +247,8 @@ KeyClient::FetchKeys(const std::string& master,
     }
     Ask("dec_keys",
         master,
-        body.dump(),
-        [done = std::move(done)](const std::string& answer) { ReadKeys(answer, done); });
+        body,
+        [done = std::move(done)](const json& answer) { ReadKeys(answer, done); });
 }
 
 void
@@ -264,12 +262,11 @@ KeyClient::OpenConnect(const std::string& destination,
                     {"Min_bps", qos.minBps}};
     Ask("open_connect",
         destination,
-        body.dump(),
-        [done = std::move(done)](const std::string& answer)
+        body,
+        [done = std::move(done)](const json& answer)
         {
-            const StreamStatus status = ToStreamStatus(answer);
-            done(status,
-                 answer.empty() ? 0 : json::parse(answer).value("Key_stream_ID", uint64_t{0}));
+            const bool any = !answer.is_null();
+            done(ToStreamStatus(answer), any ? answer.value("Key_stream_ID", uint64_t{0}) : 0);
         });
 }
 
@@ -278,8 +275,8 @@ KeyClient::GetKey(uint64_t ksid, uint64_t index, StreamCallback done)
 {
     Ask("get_key",
         "",
-        json{{"Key_stream_ID", ksid}, {"index", index}}.dump(),
-        [done = std::move(done)](const std::string& answer) { done(ToStreamStatus(answer)); });
+        {{"Key_stream_ID", ksid}, {"index", index}},
+        [done = std::move(done)](const json& answer) { done(ToStreamStatus(answer)); });
 }
 
 void
@@ -287,8 +284,8 @@ KeyClient::Close(uint64_t ksid, StreamCallback done)
 {
     Ask("close",
         "",
-        json{{"Key_stream_ID", ksid}}.dump(),
-        [done = std::move(done)](const std::string& answer) { done(ToStreamStatus(answer)); });
+        {{"Key_stream_ID", ksid}},
+        [done = std::move(done)](const json& answer) { done(ToStreamStatus(answer)); });
 }
 
 void
@@ -321,17 +318,17 @@ KeyClient::StopApplication()
 void
 KeyClient::Ask(const std::string& call,
                const std::string& peer,
-               const std::string& body,
-               TextCallback done)
+               const json& body,
+               JsonCallback done)
 {
     const uint64_t number = m_nextNumber++;
     const json request{{"number_of_request", number},
                        {"call", call},
                        {"sae", m_sae},
                        {"peer", peer},
-                       {"body", json::parse(body)}};
+                       {"body", body}};
     m_asked[number] = {std::move(done),
-                       Simulator::Schedule(m_timeout, [this, number] { Finish(number, ""); })};
+                       Simulator::Schedule(m_timeout, [this, number] { Finish(number, nullptr); })};
     m_socket->Send(ToPacket(request.dump()));
 }
 
@@ -340,17 +337,16 @@ KeyClient::Read(Ptr<Socket> socket)
 {
     while (Ptr<Packet> packet = socket->Recv())
     {
-        const std::string text = ToText(packet);
-        const json answer = json::parse(text, nullptr, false);
+        const json answer = json::parse(ToText(packet), nullptr, false);
         if (answer.is_object() && answer.contains("number_of_request"))
         {
-            Finish(answer["number_of_request"], text);
+            Finish(answer["number_of_request"], answer);
         }
     }
 }
 
 void
-KeyClient::Finish(uint64_t number, const std::string& answer)
+KeyClient::Finish(uint64_t number, const json& answer)
 {
     const auto found = m_asked.find(number);
     if (found == m_asked.end())
@@ -358,7 +354,7 @@ KeyClient::Finish(uint64_t number, const std::string& answer)
         return; // given up
     }
     found->second.timeout.Cancel();
-    const TextCallback done = std::move(found->second.done);
+    const JsonCallback done = std::move(found->second.done);
     m_asked.erase(found);
     done(answer);
 }

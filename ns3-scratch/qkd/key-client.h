@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 
 namespace qntn
 {
@@ -35,8 +36,9 @@ class KeyServer : public ns3::Application
     void StartApplication() override;
     void StopApplication() override;
     void Read(ns3::Ptr<ns3::Socket> socket);
-    std::string Answer(const std::string& request);
-    std::string AnswerStream(const std::string& request);
+    nlohmann::json Answer(const nlohmann::json& request);
+    /// The same for the calls of 004.
+    nlohmann::json AnswerStream(const nlohmann::json& request);
 
     std::shared_ptr<KeyDelivery> m_delivery;
     uint32_t m_site{0};
@@ -76,12 +78,12 @@ class KeyClient : public ns3::Application
     void DoDispose() override;
 
   private:
-    /// Takes the text of an answer; empty: there was none.
-    using TextCallback = std::function<void(const std::string& answer)>;
+    /// Takes an answer; null: there was none.
+    using JsonCallback = std::function<void(const nlohmann::json& answer)>;
 
     struct Asked
     {
-        TextCallback done;
+        JsonCallback done;
         ns3::EventId timeout;
     };
 
@@ -89,10 +91,10 @@ class KeyClient : public ns3::Application
     void StopApplication() override;
     void Ask(const std::string& call,
              const std::string& peer,
-             const std::string& body,
-             TextCallback done);
+             const nlohmann::json& body,
+             JsonCallback done);
     void Read(ns3::Ptr<ns3::Socket> socket);
-    void Finish(uint64_t number, const std::string& answer);
+    void Finish(uint64_t number, const nlohmann::json& answer);
 
     ns3::Time m_timeout;
     std::string m_sae;

@@ -17,13 +17,6 @@ NS_OBJECT_ENSURE_REGISTERED(KeySource);
 NS_OBJECT_ENSURE_REGISTERED(KeyFetcher);
 
 TypeId
-KeySource::GetTypeId()
-{
-    static TypeId tid = TypeId("qntn::KeySource").SetParent<Object>().SetGroupName("Qntn");
-    return tid;
-}
-
-TypeId
 KeyFetcher::GetTypeId()
 {
     static TypeId tid = TypeId("qntn::KeyFetcher")
@@ -46,6 +39,10 @@ KeyFetcher::GetTypeId()
                                           MakeTimeAccessor(&KeyFetcher::m_peerDelay),
                                           MakeTimeChecker(Time(0)));
     return tid;
+}
+
+KeyFetcher::KeyFetcher() : m_queue([this](uint64_t bits) { return TakeFromStock(bits); })
+{
 }
 
 void
@@ -110,8 +107,7 @@ KeyFetcher::Close()
 void
 KeyFetcher::Fetch()
 {
-    const uint64_t wanted =
-        std::max(m_stockTargetBits, m_waiting.empty() ? 0 : m_waiting.front().bits);
+    const uint64_t wanted = std::max(m_stockTargetBits, m_queue.GetHeadBits());
     if (m_asking || m_retry.IsPending() || m_counters.stockBits + m_counters.onTheWayBits >= wanted)
     {
         return;
@@ -184,66 +180,41 @@ KeyFetcher::SlaveAsked(bool hasIt)
 {
     m_counters.onTheWayBits -= UNIT_BITS;
     (hasIt ? m_counters.stockBits : m_counters.lostBits) += UNIT_BITS;
-    Serve();
+    m_queue.Serve();
     Fetch();
+    Check();
 }
 
 bool
-KeyFetcher::TryTakeKey(uint64_t bits)
+KeyFetcher::TakeFromStock(uint64_t bits)
 {
-    if (!m_waiting.empty() || m_counters.stockBits < bits)
+    if (m_counters.stockBits < bits)
     {
         return false;
     }
-    m_counters.askedBits += bits;
     m_counters.stockBits -= bits;
     m_counters.givenBits += bits;
     Fetch();
     return true;
 }
 
-void
-KeyFetcher::RequestKey(uint64_t bits, Time deadline, KeyCallback done)
+bool
+KeyFetcher::TryTakeKey(uint64_t bits)
 {
-    if (TryTakeKey(bits))
-    {
-        done(true);
-        return;
-    }
-    m_counters.askedBits += bits;
-    const uint64_t id = m_nextId++;
-    const EventId event = Simulator::Schedule(Max(deadline - Simulator::Now(), Time(0)),
-                                              &KeyFetcher::Refuse,
-                                              this,
-                                              id);
-    m_waiting.push_back({id, bits, done, event});
-    Fetch();
+    return m_queue.TryTake(bits);
 }
 
 void
-KeyFetcher::Serve()
+KeyFetcher::RequestKey(uint64_t bits, Time deadline, KeyQueue::KeyCallback done)
 {
-    while (!m_waiting.empty() && m_waiting.front().bits <= m_counters.stockBits)
-    {
-        Waiting head = m_waiting.front();
-        m_waiting.pop_front();
-        head.deadline.Cancel();
-        m_counters.stockBits -= head.bits;
-        m_counters.givenBits += head.bits;
-        head.done(true);
-    }
-    Check();
+    m_queue.Request(bits, deadline, done);
+    Fetch(); // it may be more than the stock holds
 }
 
-void
-KeyFetcher::Refuse(uint64_t id)
+KeyQueue&
+KeyFetcher::GetQueue()
 {
-    const auto found = std::ranges::find(m_waiting, id, &Waiting::id);
-    NS_ASSERT_MSG(found != m_waiting.end(), "request " << id << " has been answered");
-    const KeyCallback done = found->done;
-    m_waiting.erase(found);
-    done(false);
-    Serve(); // who waits behind may need less
+    return m_queue;
 }
 
 const KeyFetcher::Counters&
@@ -266,11 +237,7 @@ void
 KeyFetcher::DoDispose()
 {
     m_retry.Cancel();
-    for (auto& waiting : m_waiting)
-    {
-        waiting.deadline.Cancel();
-    }
-    m_waiting.clear();
+    m_queue.Cancel();
     m_master.client = nullptr;
     m_slave.client = nullptr;
     KeySource::DoDispose();

@@ -7,7 +7,6 @@
 
 #include "ns3/event-id.h"
 
-#include <deque>
 #include <string>
 
 namespace qntn
@@ -30,6 +29,7 @@ class KeyFetcher : public KeySource
 {
   public:
     static ns3::TypeId GetTypeId();
+    KeyFetcher();
 
     static constexpr uint32_t KEY_BITS = 256;
     static constexpr uint32_t UNIT_KEYS = 16; ///< of one request by 014; a chunk of 004 is as long
@@ -45,7 +45,6 @@ class KeyFetcher : public KeySource
     /// fetched = given + stock + on the way + lost.
     struct Counters
     {
-        uint64_t askedBits{0};   ///< by applications
         uint64_t fetchedBits{0}; ///< by the master
         uint64_t givenBits{0};   ///< to applications
         uint64_t stockBits{0};
@@ -61,7 +60,9 @@ class KeyFetcher : public KeySource
     void Close();
 
     bool TryTakeKey(uint64_t bits) override;
-    void RequestKey(uint64_t bits, ns3::Time deadline, KeyCallback done) override;
+    void RequestKey(uint64_t bits, ns3::Time deadline, KeyQueue::KeyCallback done) override;
+    /// Of applications that wait for the stock.
+    KeyQueue& GetQueue();
 
     const Counters& GetCounters() const;
     /// Asserts that each bit is accounted for.
@@ -71,23 +72,13 @@ class KeyFetcher : public KeySource
     void DoDispose() override;
 
   private:
-    struct Waiting
-    {
-        uint64_t id;
-        uint64_t bits;
-        KeyCallback done;
-        ns3::EventId deadline;
-    };
-
     /// Asks for the next unit if the stock is not full.
     void Fetch();
     void Retry();
     void Open();
     void MasterHas(const std::vector<std::string>& ids, uint64_t index);
     void SlaveAsked(bool hasIt);
-    /// Grants waiting requests, in order, as far as the stock goes.
-    void Serve();
-    void Refuse(uint64_t id);
+    bool TakeFromStock(uint64_t bits);
 
     uint64_t m_stockTargetBits;
     ns3::Time m_retryInterval;
@@ -99,8 +90,7 @@ class KeyFetcher : public KeySource
     ns3::EventId m_retry;
     uint64_t m_stream{0}; ///< 0: not open
     uint64_t m_nextIndex{0};
-    std::deque<Waiting> m_waiting;
-    uint64_t m_nextId{0};
+    KeyQueue m_queue;
     Counters m_counters;
 };
 

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "qkd/kme-network.h"
 
+#include "qkd/channel.h"
 #include "qkd/qkd-network.h"
 
 #include "ns3/abort.h"
 #include "ns3/double.h"
 #include "ns3/enum.h"
 #include "ns3/internet-stack-helper.h"
-#include "ns3/ipv4-address-helper.h"
 #include "ns3/point-to-point-channel.h"
-#include "ns3/point-to-point-helper.h"
 #include "ns3/point-to-point-net-device.h"
 #include "ns3/simulator.h"
-#include "ns3/traffic-control-helper.h"
 #include "ns3/uinteger.h"
 
 #include <algorithm>
@@ -24,14 +22,6 @@ namespace qntn
 
 NS_OBJECT_ENSURE_REGISTERED(KeyTransport);
 NS_OBJECT_ENSURE_REGISTERED(KmeNetwork);
-
-namespace
-{
-
-/// Of a device: a KmeApp's datagram with its headers goes as one packet.
-constexpr uint16_t MTU_BYTES = 65000;
-
-} // namespace
 
 TypeId
 KeyTransport::GetTypeId()
@@ -280,28 +270,22 @@ void
 KmeNetwork::AddChannel(uint32_t link)
 {
     const QkdLinkConfig& config = m_network->GetLink(link).GetConfig();
-    PointToPointHelper helper;
-    helper.SetDeviceAttribute("DataRate", DataRateValue(m_rate));
-    helper.SetDeviceAttribute("Mtu", UintegerValue(MTU_BYTES));
-    helper.SetChannelAttribute("Delay", TimeValue(m_delayPerKm * config.lengthKm));
-    const NetDeviceContainer devices =
-        helper.Install(m_nodes.Get(config.siteA), m_nodes.Get(config.siteB));
+    // 10.0.0.0/30, 10.0.0.4/30, ...
+    const Channel channel = JoinNodes(m_nodes.Get(config.siteA),
+                                      m_nodes.Get(config.siteB),
+                                      m_rate,
+                                      m_delayPerKm * config.lengthKm,
+                                      Ipv4Address(0x0a000000 + 4 * link));
     for (uint32_t end = 0; end < 2; ++end)
     {
         auto errors = CreateObject<RateErrorModel>();
         errors->SetUnit(RateErrorModel::ERROR_UNIT_PACKET);
         errors->SetRate(m_lossRatio);
-        DynamicCast<PointToPointNetDevice>(devices.Get(end))->SetReceiveErrorModel(errors);
+        DynamicCast<PointToPointNetDevice>(channel.devices.Get(end))->SetReceiveErrorModel(errors);
         m_errors.push_back(errors);
     }
-    // 10.0.0.0/30, 10.0.0.4/30, ...
-    const Ipv4Address base(0x0a000000 + 4 * link);
-    Ipv4AddressHelper addresses(base, Ipv4Mask("255.255.255.252"));
-    const Ipv4InterfaceContainer interfaces = addresses.Assign(devices);
-    // The device's own queue is enough, and it drops nothing for having waited.
-    TrafficControlHelper().Uninstall(devices);
-    m_apps[config.siteA]->AddNeighbour(config.siteB, interfaces.GetAddress(1), m_rate);
-    m_apps[config.siteB]->AddNeighbour(config.siteA, interfaces.GetAddress(0), m_rate);
+    m_apps[config.siteA]->AddNeighbour(config.siteB, channel.addresses[1], m_rate);
+    m_apps[config.siteB]->AddNeighbour(config.siteA, channel.addresses[0], m_rate);
 }
 
 } // namespace qntn

@@ -78,7 +78,7 @@ QkdNetwork::EndRelay(uint64_t transfer, bool delivered)
                   "QKD network: a relayed key has arrived that was not paid for at every hop");
     Relation& relation = GetRelation(t.relation);
     relation.EndRelay(t.bits, spent, delivered, Simulator::Now());
-    relation.Serve();
+    relation.GetQueue().Serve();
 }
 
 void
@@ -197,8 +197,8 @@ QkdNetwork::RelayShare(uint32_t index)
     if (m_transport)
     {
         const KeyPool& pool = relation.GetPool();
-        const bool urgent =
-            relation.GetNumWaiting() > 0 || pool.GetStoredBits() < pool.GetConfig().thresholdBits;
+        const bool urgent = relation.GetQueue().GetNumWaiting() > 0 ||
+                            pool.GetStoredBits() < pool.GetConfig().thresholdBits;
         if (bits < m_minRelayBits && !(urgent && bits == need))
         {
             return false;

@@ -214,10 +214,10 @@ QkdNetwork::GetRelationName(uint32_t relation) const
     return GetRelationPool(relation).GetName();
 }
 
-uint64_t
-QkdNetwork::GetWaitingRequests(uint32_t relation) const
+const KeyQueue&
+QkdNetwork::GetKeyQueue(uint32_t relation) const
 {
-    return GetRelation(relation).GetNumWaiting();
+    return GetRelation(relation).GetQueue();
 }
 
 const Relation::Counters&
@@ -256,7 +256,7 @@ QkdNetwork::TakeLinkReport(uint32_t link)
 RelationReport
 QkdNetwork::TakeRelationReport(uint32_t index)
 {
-    const Relation& relation = GetRelation(index);
+    Relation& relation = GetRelation(index);
     const KeyPool& pool = relation.GetPool();
     const KeyLedger& ledger = pool.GetLedger();
     const Relation::Counters& counters = relation.GetCounters();
@@ -265,14 +265,9 @@ QkdNetwork::TakeRelationReport(uint32_t index)
     const RelationReport report{
         .relayedBits = ledger.generated - use.mark.ledger.generated,
         .linkBits = counters.linkBits - use.countersMark.linkBits,
-        .requestedBits = counters.requestedBits - use.countersMark.requestedBits,
+        .requests = relation.GetQueue().TakeReport(),
         .deliveredBits = ledger.delivered - use.mark.ledger.delivered,
         .expiredBits = ledger.expired - use.mark.ledger.expired,
-        .grantedRequests = counters.granted - use.countersMark.granted,
-        .refusedRequests = counters.refused - use.countersMark.refused,
-        .waitingRequests = relation.GetNumWaiting(),
-        .waitingBits = counters.waitingBits,
-        .headWait = Simulator::Now() - relation.GetHeadSince(),
         .storedBits = pool.GetStoredBits(),
         .fillRatio = pool.GetFillRatio(),
         .slopeBps = use.mark.GetSlopeBps(pool.GetStoredBits(), seconds),

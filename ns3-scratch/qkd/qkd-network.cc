@@ -243,7 +243,7 @@ QkdNetwork::SetRefillThreshold(uint32_t relation, double ratio)
 }
 
 void
-QkdNetwork::RequestKey(uint32_t relation, uint64_t bits, Time deadline, KeyCallback done)
+QkdNetwork::RequestKey(uint32_t relation, uint64_t bits, Time deadline, KeyQueue::KeyCallback done)
 {
     GetRelation(relation).Request(bits, deadline, done);
 }
@@ -251,7 +251,7 @@ QkdNetwork::RequestKey(uint32_t relation, uint64_t bits, Time deadline, KeyCallb
 bool
 QkdNetwork::TryTakeKey(uint32_t relation, uint64_t bits)
 {
-    return GetRelation(relation).TryTake(bits);
+    return GetRelation(relation).GetQueue().TryTake(bits);
 }
 
 void
@@ -383,7 +383,7 @@ QkdNetwork::RunBlock()
     RelayKeys();
     for (const RelationUse& use : m_relations)
     {
-        use.relation->Serve();
+        use.relation->GetQueue().Serve();
     }
     Check();
     m_blockEvent = Simulator::Schedule(m_blockPeriod, &QkdNetwork::RunBlock, this);

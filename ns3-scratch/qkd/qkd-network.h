@@ -57,16 +57,11 @@ struct LinkReport
 /// A key relation since the last report, and its levels now.
 struct RelationReport
 {
-    uint64_t relayedBits;   ///< reached the pool
-    uint64_t linkBits;      ///< spent for it on links
-    uint64_t requestedBits; ///< by applications
+    uint64_t relayedBits;      ///< reached the pool
+    uint64_t linkBits;         ///< spent for it on links
+    KeyQueue::Report requests; ///< of applications
     uint64_t deliveredBits;
     uint64_t expiredBits;
-    uint64_t grantedRequests;
-    uint64_t refusedRequests;
-    uint64_t waitingRequests;
-    uint64_t waitingBits;
-    ns3::Time headWait; ///< of the oldest waiting request
     uint64_t storedBits;
     double fillRatio;
     double slopeBps; ///< change of storedBits
@@ -108,10 +103,12 @@ class QkdNetwork : public ns3::Object
     /// Fill ratio below which the pool of a relation is refilled, up to that level.
     void SetRefillThreshold(uint32_t relation, double ratio);
 
-    using KeyCallback = ns3::Callback<void, bool /*granted*/>;
     /// Ask for key. Requests of a relation are served in order; the callback comes at once, at a
     /// block, or with false at \p deadline (absolute).
-    void RequestKey(uint32_t relation, uint64_t bits, ns3::Time deadline, KeyCallback done);
+    void RequestKey(uint32_t relation,
+                    uint64_t bits,
+                    ns3::Time deadline,
+                    KeyQueue::KeyCallback done);
     /// Take key if it is there and nobody waits for it.
     bool TryTakeKey(uint32_t relation, uint64_t bits);
 
@@ -172,7 +169,7 @@ class QkdNetwork : public ns3::Object
     const KeyPool& GetRelationPool(uint32_t relation) const;
     /// "<site>-<site>".
     const std::string& GetRelationName(uint32_t relation) const;
-    uint64_t GetWaitingRequests(uint32_t relation) const;
+    const KeyQueue& GetKeyQueue(uint32_t relation) const;
     const Relation::Counters& GetRelationCounters(uint32_t relation) const;
 
     LinkReport TakeLinkReport(uint32_t link);

@@ -2,7 +2,6 @@
 #include "qkd/relation.h"
 
 #include "ns3/abort.h"
-#include "ns3/simulator.h"
 
 #include <algorithm>
 
@@ -12,13 +11,10 @@ namespace qntn
 {
 
 Relation::Relation(std::string name, std::vector<KeyPath> paths, const KeyPoolConfig& pool)
-    : m_paths(std::move(paths)), m_pool(std::move(name), pool)
+    : m_paths(std::move(paths)),
+      m_pool(std::move(name), pool),
+      m_queue([this](uint64_t bits) { return m_pool.Deliver(bits); })
 {
-}
-
-Relation::~Relation()
-{
-    Cancel();
 }
 
 const std::vector<KeyPath>&
@@ -70,7 +66,7 @@ Relation::GetNeed() const
     const auto target =
         static_cast<uint64_t>(m_refillThreshold * static_cast<double>(config.maxBits));
     const uint64_t wanted =
-        std::min(config.maxBits, std::max(target, config.minBits + m_counters.waitingBits));
+        std::min(config.maxBits, std::max(target, config.minBits + m_queue.GetWaitingBits()));
     const uint64_t coming = m_pool.GetStoredBits() + m_counters.inFlightBits;
     return wanted > coming ? wanted - coming : 0;
 }
@@ -109,76 +105,27 @@ Relation::EndRelay(uint64_t bits, uint64_t linkBits, bool delivered, Time now)
     m_counters.failedLinkBits += linkBits;
 }
 
-bool
-Relation::TryTake(uint64_t bits)
-{
-    if (!m_waiting.empty() || !m_pool.Deliver(bits))
-    {
-        return false;
-    }
-    m_counters.requestedBits += bits;
-    ++m_counters.granted;
-    return true;
-}
-
 void
-Relation::Request(uint64_t bits, Time deadline, KeyCallback done)
+Relation::Request(uint64_t bits, Time deadline, KeyQueue::KeyCallback done)
 {
     const auto& config = m_pool.GetConfig();
     NS_ABORT_MSG_IF(bits > config.maxBits - config.minBits,
                     "relation " << m_pool.GetName() << ": a request for " << bits
                                 << " bits can never be met, the pool lends at most "
                                 << config.maxBits - config.minBits << "; raise maxBits");
-    if (TryTake(bits))
-    {
-        done(true);
-        return;
-    }
-    m_counters.requestedBits += bits;
-    const uint64_t id = m_nextId++;
-    const Time now = Simulator::Now();
-    const EventId event =
-        Simulator::Schedule(Max(deadline - now, Time(0)), &Relation::Refuse, this, id);
-    m_waiting.push_back({id, bits, now, done, event});
-    m_counters.waitingBits += bits;
+    m_queue.Request(bits, deadline, done);
 }
 
-void
-Relation::Serve()
+KeyQueue&
+Relation::GetQueue()
 {
-    // A callback may ask again: its request joins the end of the queue and is looked at in turn.
-    while (!m_waiting.empty() && m_pool.Deliver(m_waiting.front().bits))
-    {
-        Waiting served = std::move(m_waiting.front());
-        m_waiting.pop_front();
-        served.deadline.Cancel();
-        m_counters.waitingBits -= served.bits;
-        ++m_counters.granted;
-        served.done(true);
-    }
+    return m_queue;
 }
 
-void
-Relation::Cancel()
+const KeyQueue&
+Relation::GetQueue() const
 {
-    for (Waiting& waiting : m_waiting)
-    {
-        waiting.deadline.Cancel();
-    }
-    m_waiting.clear();
-    m_counters.waitingBits = 0;
-}
-
-uint64_t
-Relation::GetNumWaiting() const
-{
-    return m_waiting.size();
-}
-
-Time
-Relation::GetHeadSince() const
-{
-    return m_waiting.empty() ? Simulator::Now() : m_waiting.front().since;
+    return m_queue;
 }
 
 const Relation::Counters&
@@ -197,20 +144,6 @@ KeyPool&
 Relation::GetPool()
 {
     return m_pool;
-}
-
-void
-Relation::Refuse(uint64_t id)
-{
-    const auto found =
-        std::ranges::find_if(m_waiting, [id](const Waiting& waiting) { return waiting.id == id; });
-    const Waiting refused = *found;
-    m_waiting.erase(found);
-    m_counters.waitingBits -= refused.bits;
-    ++m_counters.refused;
-    refused.done(false);
-    // Who waited behind it may be content with what is there.
-    Serve();
 }
 
 } // namespace qntn

@@ -4,11 +4,8 @@
 
 #include "qkd/key-paths.h"
 #include "qkd/key-pool.h"
+#include "qkd/key-queue.h"
 
-#include "ns3/callback.h"
-#include "ns3/event-id.h"
-
-#include <deque>
 #include <vector>
 
 namespace qntn
@@ -19,15 +16,9 @@ namespace qntn
 class Relation
 {
   public:
-    using KeyCallback = ns3::Callback<void, bool /*granted*/>;
-
-    /// Requests so far.
+    /// Refills so far.
     struct Counters
     {
-        uint64_t requestedBits{0};
-        uint64_t granted{0};
-        uint64_t refused{0};
-        uint64_t waitingBits{0};  ///< now
         uint64_t linkBits{0};     ///< spent on links for this relation
         uint64_t inFlightBits{0}; ///< being relayed now
         uint64_t relays{0};       ///< that have arrived
@@ -36,7 +27,6 @@ class Relation
     };
 
     Relation(std::string name, std::vector<KeyPath> paths, const KeyPoolConfig& pool);
-    ~Relation();
     Relation(const Relation&) = delete;
     Relation& operator=(const Relation&) = delete;
 
@@ -59,38 +49,22 @@ class Relation
     /// \p bits that set out have arrived, or have not. \p linkBits have been spent on them.
     void EndRelay(uint64_t bits, uint64_t linkBits, bool delivered, ns3::Time now);
 
-    bool TryTake(uint64_t bits);
-    void Request(uint64_t bits, ns3::Time deadline, KeyCallback done);
-    /// Grant waiting requests, in order, as far as the pool goes.
-    void Serve();
-    /// Forget who waits; nobody is called.
-    void Cancel();
+    /// Like KeyQueue::Request; a request that the pool could never meet ends the program.
+    void Request(uint64_t bits, ns3::Time deadline, KeyQueue::KeyCallback done);
+    /// Who asks for the pool's key.
+    KeyQueue& GetQueue();
+    const KeyQueue& GetQueue() const;
 
-    uint64_t GetNumWaiting() const;
-    /// When the oldest waiting request was made; now if nobody waits.
-    ns3::Time GetHeadSince() const;
     const Counters& GetCounters() const;
     const KeyPool& GetPool() const;
     KeyPool& GetPool();
 
   private:
-    struct Waiting
-    {
-        uint64_t id;
-        uint64_t bits;
-        ns3::Time since;
-        KeyCallback done;
-        ns3::EventId deadline;
-    };
-
-    void Refuse(uint64_t id);
-
     std::vector<KeyPath> m_paths;
     KeyPool m_pool;
     uint32_t m_pathIndex{0};
     double m_refillThreshold{1};
-    std::deque<Waiting> m_waiting;
-    uint64_t m_nextId{0};
+    KeyQueue m_queue;
     Counters m_counters;
 };
 

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "qkd/sae-network.h"
 
+#include "qkd/channel.h"
+
 #include "ns3/abort.h"
 #include "ns3/assert.h"
 #include "ns3/internet-stack-helper.h"
-#include "ns3/ipv4-address-helper.h"
-#include "ns3/nstime.h"
-#include "ns3/point-to-point-helper.h"
+#include "ns3/node-container.h"
 #include "ns3/simulator.h"
-#include "ns3/string.h"
-#include "ns3/traffic-control-helper.h"
-#include "ns3/uinteger.h"
 
 using namespace ns3;
 
@@ -66,23 +63,19 @@ SaeNetwork::MakeClient(uint32_t site)
     InternetStackHelper internet;
     internet.SetIpv6StackInstall(false);
     internet.Install(nodes);
-    PointToPointHelper channel;
-    channel.SetDeviceAttribute("DataRate", StringValue("1Gbps"));
-    channel.SetDeviceAttribute("Mtu", UintegerValue(65000)); // a message is one packet
-    channel.SetChannelAttribute("Delay", TimeValue(m_delay));
-    const NetDeviceContainer devices = channel.Install(nodes);
     // 10.128.0.0/30, 10.128.0.4/30, ...
     const auto place = static_cast<uint32_t>(m_clients.size() - 1);
-    Ipv4AddressHelper addresses(Ipv4Address(0x0a800000 + 4 * place), Ipv4Mask("255.255.255.252"));
-    const Ipv4InterfaceContainer interfaces = addresses.Assign(devices);
-    TrafficControlHelper().Uninstall(devices);
+    const Channel channel = JoinNodes(nodes.Get(0),
+                                      nodes.Get(1),
+                                      DataRate("1Gbps"),
+                                      m_delay,
+                                      Ipv4Address(0x0a800000 + 4 * place));
     auto server = CreateObject<KeyServer>();
     server->Configure(m_delivery, site);
     nodes.Get(0)->AddApplication(server);
     client = CreateObject<KeyClient>();
-    client->Configure(sae, interfaces.GetAddress(0));
+    client->Configure(sae, channel.addresses[0]);
     nodes.Get(1)->AddApplication(client);
-    m_nodes.Add(nodes);
     return client;
 }
 
@@ -106,6 +99,14 @@ Ptr<KeyClient>
 SaeNetwork::GetClient(uint32_t site) const
 {
     return m_clients.at(site);
+}
+
+RelationReport
+SaeNetwork::TakeRelationReport(uint32_t relation)
+{
+    RelationReport report = m_network->TakeRelationReport(relation);
+    report.requests = m_sources.at(relation)->GetQueue().TakeReport();
+    return report;
 }
 
 void

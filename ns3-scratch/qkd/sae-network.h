@@ -3,9 +3,6 @@
 #define QNTN_QKD_SAE_NETWORK_H
 
 #include "qkd/key-fetcher.h"
-#include "qkd/qkd-network.h"
-
-#include "ns3/node-container.h"
 
 #include <map>
 #include <memory>
@@ -29,6 +26,8 @@ class SaeNetwork : public ns3::Object
     ns3::Ptr<KeyFetcher> GetSource(uint32_t relation) const;
     /// Of the applications at an end of a relation.
     ns3::Ptr<KeyClient> GetClient(uint32_t site) const;
+    /// The network's, with the requests of applications in place of those of key managers.
+    RelationReport TakeRelationReport(uint32_t relation);
     /// Asserts the fetchers' accounts, and that no key was delivered which they do not know of.
     void Check() const;
 
@@ -41,7 +40,6 @@ class SaeNetwork : public ns3::Object
     ns3::Time m_delay;
     ns3::Ptr<QkdNetwork> m_network;
     std::shared_ptr<KeyDelivery> m_delivery;
-    ns3::NodeContainer m_nodes;                        ///< of managers and applications by turns
     std::map<uint32_t, ns3::Ptr<KeyClient>> m_clients; ///< by site
     std::vector<ns3::Ptr<KeyFetcher>> m_sources;       ///< by relation
 };

@@ -52,7 +52,9 @@ Sae::Configure(Ptr<QkdNetwork> network, uint32_t relation)
     NS_ABORT_MSG_IF(relation >= network->GetNumRelations(),
                     "SAE: relation " << relation << " does not exist, expected below "
                                      << network->GetNumRelations());
-    m_network = network;
+    auto pool = CreateObject<PoolSource>();
+    pool->Configure(network, relation);
+    m_source = pool;
     m_relation = relation;
 }
 
@@ -89,7 +91,7 @@ Sae::GetCipher() const
 void
 Sae::Send(Ptr<const Packet> packet, Time created)
 {
-    NS_ABORT_MSG_IF(!m_network, "SAE: call Configure before Send");
+    NS_ABORT_MSG_IF(!m_source, "SAE: call Configure before Send");
     ++m_counters.packets;
     const Waiting arrival{packet, created, Simulator::Now()};
     if (m_waiting.empty() && AcquireKey(packet->GetSize()))
@@ -150,7 +152,6 @@ void
 Sae::DoDispose()
 {
     m_waiting.clear();
-    m_network = nullptr;
     m_source = nullptr;
     m_output.Nullify();
     m_blocked.Nullify();
@@ -180,18 +181,12 @@ Sae::GetKeyBits(uint32_t payloadBytes) const
 }
 
 bool
-Sae::TryTake(uint64_t bits)
-{
-    return m_source ? m_source->TryTakeKey(bits) : m_network->TryTakeKey(m_relation, bits);
-}
-
-bool
 Sae::AcquireKey(uint32_t payloadBytes)
 {
     const uint64_t bits = GetKeyBits(payloadBytes);
     if (bits > 0)
     {
-        if (!TryTake(bits))
+        if (!m_source->TryTakeKey(bits))
         {
             return false;
         }
@@ -271,10 +266,9 @@ Sae::Drain()
         }
         m_requested = true;
         m_requestedBits = GetKeyBits(head.packet->GetSize());
-        const Time deadline = head.arrived + m_maxWait;
-        const auto answer = MakeCallback(&Sae::KeyAnswer, Ptr<Sae>(this));
-        m_source ? m_source->RequestKey(m_requestedBits, deadline, answer)
-                 : m_network->RequestKey(m_relation, m_requestedBits, deadline, answer);
+        m_source->RequestKey(m_requestedBits,
+                             head.arrived + m_maxWait,
+                             MakeCallback(&Sae::KeyAnswer, Ptr<Sae>(this)));
     }
 }
 
@@ -282,7 +276,7 @@ void
 Sae::KeyAnswer(bool granted)
 {
     m_requested = false;
-    if (!m_network)
+    if (!m_source)
     {
         return;
     }

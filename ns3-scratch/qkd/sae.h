@@ -3,7 +3,6 @@
 #define QNTN_QKD_SAE_H
 
 #include "qkd/key-source.h"
-#include "qkd/qkd-network.h"
 
 #include "ns3/callback.h"
 #include "ns3/object.h"
@@ -44,7 +43,7 @@ class Sae : public ns3::Object
         uint64_t blockedPackets{0};
         uint64_t blockedBytes{0}; ///< payload
         uint64_t rekeys{0};
-        uint64_t keyBits{0};         ///< taken from the network or another source
+        uint64_t keyBits{0};         ///< taken from the source
         uint64_t padPayloadBytes{0}; ///< encrypted by one-time pad
         uint64_t padPackets{0};
         ns3::Time totalWait{0}; ///< of encrypted packets, for key
@@ -54,7 +53,7 @@ class Sae : public ns3::Object
 
     /// Before the first Send.
     void Configure(ns3::Ptr<QkdNetwork> network, uint32_t relation);
-    /// Where key comes from, in place of the network itself; before the first Send.
+    /// Where key comes from, in place of the relation's pool; after Configure.
     void SetKeySource(ns3::Ptr<KeySource> source);
     /// Receives each encrypted packet.
     void SetOutputCallback(PacketCallback output);
@@ -88,7 +87,6 @@ class Sae : public ns3::Object
     bool NeedsKey() const;
     /// Key bits to be had before a packet can be encrypted.
     uint64_t GetKeyBits(uint32_t payloadBytes) const;
-    bool TryTake(uint64_t bits);
     /// Get what a packet needs, if it is there at once.
     bool AcquireKey(uint32_t payloadBytes);
     void Encrypt(const Waiting& waiting);
@@ -102,8 +100,7 @@ class Sae : public ns3::Object
     ns3::Time m_rekeyInterval;
     ns3::Time m_maxWait;
     uint64_t m_maxWaitingBytes;
-    ns3::Ptr<QkdNetwork> m_network;
-    ns3::Ptr<KeySource> m_source; ///< none: the network
+    ns3::Ptr<KeySource> m_source;
     uint32_t m_relation{0};
     Cipher m_cipher{Cipher::AesGcm};
     PacketCallback m_output;

@@ -117,8 +117,11 @@ TEST_CASE("fetched key: without any, packets wait for the next answer and are bl
         const auto& counters = office.Fetcher()->GetCounters();
         CHECK(office.waits.empty());
         CHECK(office.sae->GetCounters().blockedPackets == 1);
+        const auto requests = office.messages->TakeRelationReport(office.small.ab).requests;
+        CHECK(requests.requestedBits == 2048);
+        CHECK(requests.refused == 1);
+        CHECK(requests.waiting == 0);
         CHECK(counters.refusals > 2);
-        CHECK(counters.askedBits == 2048);
         CHECK(counters.fetchedBits == 0);
         office.RunUntil(Seconds(60));
         CHECK(counters.stockBits > 0);

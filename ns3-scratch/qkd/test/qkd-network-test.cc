@@ -42,7 +42,7 @@ struct Answers
         got.emplace_back(id, granted);
     }
 
-    QkdNetwork::KeyCallback For(int id)
+    KeyQueue::KeyCallback For(int id)
     {
         return Callback<void, bool>([this, id](bool granted) { Note(id, granted); });
     }
@@ -177,10 +177,10 @@ TEST_CASE("network: exhaustion and recovery")
     simulator.RunUntil(Seconds(22));
     REQUIRE(answers.got == std::vector<std::pair<int, bool>>{{1, false}});
     report = s.network->TakeRelationReport(s.ab);
-    CHECK(report.refusedRequests == 1);
-    CHECK(report.waitingRequests == 1);
-    CHECK(report.waitingBits == 1000);
-    CHECK(report.headWait == Seconds(2));
+    CHECK(report.requests.refused == 1);
+    CHECK(report.requests.waiting == 1);
+    CHECK(report.requests.waitingBits == 1000);
+    CHECK(report.requests.headWait == Seconds(2));
     s.network->SetLinkUp(s.ax, true);
     simulator.RunUntil(Seconds(40));
     CHECK(answers.got.back() == std::pair{2, true});
@@ -202,7 +202,7 @@ TEST_CASE("network: requests are served in order; nobody jumps the queue")
     CHECK(answers.got == std::vector<std::pair<int, bool>>{{1, true}, {2, true}, {3, true}});
     s.network->RequestKey(s.ab, 8, Seconds(100), answers.For(4));
     CHECK(answers.got.back() == std::pair{4, true}); // at once
-    CHECK(s.network->TakeRelationReport(s.ab).requestedBits == 20364);
+    CHECK(s.network->TakeRelationReport(s.ab).requests.requestedBits == 20364);
 }
 
 TEST_CASE("network: the refill threshold is the level that a pool is kept at")
@@ -318,7 +318,7 @@ TEST_CASE("network: every bit is accounted for under random operation, and seeds
         uint64_t answered = answers.got.size();
         for (const uint32_t relation : {s.ab, ay})
         {
-            answered += s.network->GetWaitingRequests(relation);
+            answered += s.network->GetKeyQueue(relation).GetNumWaiting();
         }
         CHECK(answered == static_cast<uint64_t>(requests));
         CHECK(s.network->GetCost().GetTotal() > 0);
@@ -357,7 +357,7 @@ TEST_CASE("network: bad input says what was expected")
     says("refill threshold is 1.5, expected 0 to 1",
          [&] { s.network->SetRefillThreshold(s.ab, 1.5); });
     says("can never be met",
-         [&] { s.network->RequestKey(s.ab, 200000, Seconds(1), QkdNetwork::KeyCallback()); });
+         [&] { s.network->RequestKey(s.ab, 200000, Seconds(1), KeyQueue::KeyCallback()); });
 }
 
 TEST_CASE("network: a path of one's own is relayed over, and one that leads elsewhere is refused")

@@ -94,7 +94,7 @@ class KeyNetwork
     /// Blocked requests of a demand, so far.
     uint64_t GetBlocked(uint32_t relation) const
     {
-        return m_network->GetRelationCounters(relation).refused;
+        return m_network->GetKeyQueue(relation).GetCounters().refused;
     }
 
   private:

@@ -45,8 +45,8 @@ struct KeyPathRole
         {
             fill(r) = static_cast<float>(reports[r].fillRatio);
             demand(r) = static_cast<float>(network.GetDemands()[r].rateBps);
-            waiting(r) = static_cast<float>(reports[r].waitingRequests);
-            blocked(r) = static_cast<double>(reports[r].refusedRequests);
+            waiting(r) = static_cast<float>(reports[r].requests.waiting);
+            blocked(r) = static_cast<double>(reports[r].requests.refused);
             linkKey(r) = static_cast<double>(reports[r].linkBits);
             bool anyOpen = false;
             for (uint32_t k = 0; k < maxPaths; ++k)
@@ -259,18 +259,18 @@ KeyMetrics::Write(const KeyNetwork& network, const std::vector<RelationReport>& 
     {
         const Relation::Counters& counters = keys.GetRelationCounters(r);
         const KeyPool& pool = keys.GetRelationPool(r);
-        m_granted += reports[r].grantedRequests;
-        m_refused += reports[r].refusedRequests;
+        m_granted += reports[r].requests.granted;
+        m_refused += reports[r].requests.refused;
         spent += static_cast<double>(reports[r].linkBits);
-        queued += static_cast<double>(reports[r].waitingRequests);
+        queued += static_cast<double>(reports[r].requests.waiting);
         if (m_demands.empty())
         {
             continue;
         }
         m_demands[r].stored() = static_cast<double>(pool.GetStoredBits());
         m_demands[r].delivered() = static_cast<double>(pool.GetLedger().delivered);
-        m_demands[r].waiting() = static_cast<double>(reports[r].waitingRequests);
-        m_demands[r].blocked() = static_cast<double>(counters.refused);
+        m_demands[r].waiting() = static_cast<double>(reports[r].requests.waiting);
+        m_demands[r].blocked() = static_cast<double>(network.GetBlocked(r));
         m_demands[r].path() = reports[r].pathIndex;
         m_demands[r].failedRelays() = static_cast<double>(counters.failedRelays);
     }

@@ -119,8 +119,8 @@ class CityMetrics
             const auto& report = city.GetRelationReport(relation);
             m_fill[relation]() = report.fillRatio;
             m_delivered[relation]() = static_cast<double>(report.deliveredBits);
-            m_waiting[relation]() = static_cast<double>(report.waitingBits);
-            m_refused[relation]() = static_cast<double>(report.refusedRequests);
+            m_waiting[relation]() = static_cast<double>(report.requests.waitingBits);
+            m_refused[relation]() = static_cast<double>(report.requests.refused);
         }
         for (uint32_t station = 0; station < m_served.size(); ++station)
         {

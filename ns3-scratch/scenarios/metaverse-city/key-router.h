@@ -91,8 +91,8 @@ struct KeyRouter
             fill(r) = static_cast<float>(report.fillRatio);
             slope(r) = static_cast<float>(report.slopeBps);
             demand(r) = static_cast<float>(city.GetKeyDemandBps(r));
-            waiting(r) = static_cast<float>(report.waitingRequests);
-            headWait(r) = static_cast<float>(report.headWait.GetSeconds() * 1e3);
+            waiting(r) = static_cast<float>(report.requests.waiting);
+            headWait(r) = static_cast<float>(report.requests.headWait.GetSeconds() * 1e3);
             blocked(r) = static_cast<float>(bursts.GetLostRatio(LossCause::KEY));
             xurllc(r) = static_cast<float>(city.GetOfferedBps(p, c, City::XURLLC));
             limit(r) = static_cast<float>(city.GetProvider(p).GetKeyLimit(c));
