@@ -9,6 +9,7 @@ the part of its quota that it used (`LoadModel`). Where neither is known they sh
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +20,14 @@ from agents.policies import register, repair
 
 if TYPE_CHECKING:
     from pybridge import ActionField, Batch, Role, Schema
+    from pybridge.schema import Value
 
 Rng = np.random.Generator
 FRAMES_PER_S = 60.0
 """Of XR video, TR 38.838 V17, clause 5.1.1."""
 
-URLLC_SAMPLE_BITS = 32 * 8.0
-"""What `qntn::UrllcSource` sends by default."""
+SAMPLE_BITS = 32 * 8.0
+"""Of a short message; what `qntn::UrllcSource` sends by default."""
 
 QUANTA = 40
 """Parts in which marginal utility hands out a resource."""
@@ -134,18 +136,15 @@ class ShareByModel(LargestResidualKey):
     def grain(self, field: ActionField, capacity: Array) -> Array:
         """Part of the resource that carries one burst within its delay budget, [..., size]: the scale of what is late.
 
-        Budgets and bursts come from the scenario's parameters; a slice that they do not mention has a grain of 0.05.
+        Budget and burst come from the scenario's parameters: `SLICE_budget_ms`; a file of `SLICE_file_bytes`, a video
+        frame of `SLICE_rate_bps`, or a short sample where there is neither. A slice without a budget has a grain of
+        0.05.
         """
         params = self.schema.params
-        burst_bits = {
-            "xr": float(params.get("xr_rate_bps", 0.0)) / FRAMES_PER_S,
-            "xurllc": URLLC_SAMPLE_BITS,
-            "embb": float(params.get("embb_file_bytes", 0.0)) * 8,
-        }
         rates = []
         for label in labels(field):
             budget_s = float(params.get(f"{label}_budget_ms", 0.0)) * 1e-3
-            rates.append(burst_bits.get(label, 0.0) / budget_s if budget_s > 0 else 0.0)
+            rates.append(_burst_bits(params, label) / budget_s if budget_s > 0 else 0.0)
         grain = np.array(rates) / capacity
         return np.where((grain > 0) & (capacity > 1.0), np.minimum(grain, 1.0), 0.05)
 
@@ -239,6 +238,15 @@ class ModelPredictive(GreedyMarginalUtility):
             late = np.where(spare > 0, np.exp(-np.maximum(spare, 0.0) / grain), 1.0)
             loss += (weight * late).sum(-1)
         return loss
+
+
+def _burst_bits(params: Mapping[str, Value], label: str) -> float:
+    """What a slice sends at once."""
+    if file_bytes := params.get(f"{label}_file_bytes"):
+        return float(file_bytes) * 8
+    if rate_bps := params.get(f"{label}_rate_bps"):
+        return float(rate_bps) / FRAMES_PER_S
+    return SAMPLE_BITS
 
 
 def labels(field: ActionField) -> tuple[str, ...]:
