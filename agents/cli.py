@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
+from rich.table import Table
 
 import pybridge
 from agents import study_commands
@@ -377,18 +377,19 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    Console().print(_table(rows))
+    table, console = _table(rows), Console()
+    needed = sum((column.min_width or 0) + 1 for column in table.columns) + 1
+    console.print(table, width=max(console.width, needed), crop=False)
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    """Row objects as a table; its headings may wrap between words."""
-    first, *others = (name.replace("_", " ") for name in rows[0])
-    table = Table(
-        Column(first, no_wrap=True),
-        *(Column(name, justify="right") for name in others),
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    """Row objects as a table; its headings wrap between words, its figures never."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    for name in rows[0]:
+        words = [*name.split("_"), *(str(row[name]) for row in rows)]
+        justify: Literal["left", "right"] = "right" if table.columns else "left"
+        no_wrap = not table.columns
+        table.add_column(name.replace("_", " "), justify=justify, no_wrap=no_wrap, min_width=max(map(len, words)))
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     return table
