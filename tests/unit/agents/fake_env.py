@@ -49,7 +49,7 @@ def action_fields(*items: Mapping[str, Any]) -> tuple[ActionField, ...]:
                 mask_size=mask_size,
                 default=item.get("default", 0),
                 demand=item.get("demand", ""),
-                labels=(),
+                labels=item.get("labels", ()),
             )
         )
         offset, mask_offset = offset + size, mask_offset + mask_size
