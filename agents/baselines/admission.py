@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How much traffic is let through, where servers are short of cores: as much as they have time for.
 
-A provider with the observation `cpu_demand_ratio` (xr, xurllc, embb) and the choices `admission_level` of XR and eMBB, whose
-labels are parts of the nominal rate, is one of `metaverse-city`. In other scenarios this decides as proportional-fair.
+It needs what `metaverse-city` gives a provider: the observation `cpu_demand_ratio` (xr, xurllc, embb) and the choices
+`admission_level` (XR, eMBB), labelled by the part of the rate. In other scenarios it decides as proportional-fair.
 """
 
 from __future__ import annotations
