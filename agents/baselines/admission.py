@@ -25,7 +25,7 @@ XR, XURLLC, EMBB = range(3)
 
 @register
 class FittingAdmission(ProportionalFair):
-    """Lets through the most valuable rates of XR and eMBB that fill no more than FULL of a server; else proportional-fair.
+    """Lets through the most valuable rates of XR and eMBB that fill at most FULL of a server; else proportional-fair.
 
     The work that arrives is in proportion to the admitted rate. A burst of XR at a part r of its rate is worth sqrt(r),
     one of eMBB r (`qntn::XrSource` and `qntn::EmbbSource`, GetQuality).
