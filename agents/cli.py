@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich import box
@@ -260,7 +260,7 @@ def bound(name: ScenarioName, as_json: Json = False) -> None:
         )
         return
     console = Console()
-    console.print(_table(rows))
+    _print_table(rows, console)
     console.print(
         f"least cost {placement.cost:,.2f} with cost set {label}, {placement.inline_relays} relays between spans; "
         f"without integrality {placement.relaxed_cost:,.2f}",
@@ -377,22 +377,24 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table, console = _table(rows), Console()
-    needed = sum((column.min_width or 0) + 1 for column in table.columns) + 1
-    console.print(table, width=max(console.width, needed), crop=False)
+    _print_table(rows, Console())
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    """Row objects as a table; its headings wrap between words, its figures never."""
+def _print_table(rows: list[dict[str, Any]], console: Console) -> None:
+    """Row objects as a table; its headings wrap between words, its figures never, however narrow the console."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-    for name in rows[0]:
-        words = [*name.split("_"), *(str(row[name]) for row in rows)]
-        justify: Literal["left", "right"] = "right" if table.columns else "left"
-        no_wrap = not table.columns
-        table.add_column(name.replace("_", " "), justify=justify, no_wrap=no_wrap, min_width=max(map(len, words)))
+    for number, name in enumerate(rows[0]):
+        cells = ["" if row[name] is None else str(row[name]) for row in rows]
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if number else "left",
+            no_wrap=number == 0,
+            min_width=max(map(len, [*name.split("_"), *cells])),
+        )
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    return table
+    needed = sum((column.min_width or 0) + 1 for column in table.columns) + 1
+    console.print(table, width=max(console.width, needed), crop=False)
 
 
 @bench.command("guest")

@@ -136,9 +136,9 @@ class ShareByModel(LargestResidualKey):
     def grain(self, field: ActionField, capacity: Array) -> Array:
         """Part of the resource that carries one burst within its delay budget, [..., size]: the scale of what is late.
 
-        Budget and burst come from the scenario's parameters: `SLICE_budget_ms`; a file of `SLICE_file_bytes`, a video
-        frame of `SLICE_rate_bps`, or a short sample where there is neither. A slice without a budget has a grain of
-        0.05.
+        Budget and burst come from the scenario's parameters: `SLICE_budget_ms`; a file of `SLICE_file_bytes`, else a
+        frame of video of `SLICE_rate_bps` at FRAMES_PER_S, else a short sample. A slice without a budget has a grain
+        of 0.05.
         """
         params = self.schema.params
         rates = []
