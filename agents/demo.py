@@ -106,7 +106,8 @@ def demo(scenario: str, out: Path, budget: Budget, console: Console, *, make_env
         evaluation.write_csv(out / "episodes.csv", evaluation.episode_rows(env, results))
         console.rule("[bold]4/4 pictures")
         pictures = draw(env, out, run, rows, results)
-    write_page(out, scenario, rows, pictures, steps, time.perf_counter() - began)
+    steps_done = int(report.read_curve(run / CURVE)["env_steps"][-1])
+    write_page(out, scenario, rows, pictures, steps_done, time.perf_counter() - began)
     console.print(f"results: {out / 'results.md'}", soft_wrap=True)
     return out
 
@@ -190,7 +191,7 @@ def write_page(
     lines = [
         f"# qntn demo: {scenario}",
         "",
-        f"{steps:,} environment steps (rounded up to whole segments) of hierarchical MAPPO, then "
+        f"{steps:,} environment steps of hierarchical MAPPO, then "
         f"{rows[0]['episodes']} held-out episodes for each policy, in {seconds / 60:.1f} minutes. "
         "Differences are paired by seed; intervals are BCa bootstraps.",
         "",

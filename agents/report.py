@@ -51,6 +51,13 @@ def picture(file: Path, title: str, size: tuple[float, float] = (7.0, 4.0)) -> I
         figure.savefig(file)
 
 
+def legend_below(axes: Axes) -> None:
+    """A legend under a picture, where it hides nothing."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.legend(fontsize=8, loc="outside lower center", ncols=4)
+
+
 def read_curve(file: Path) -> dict[str, Array]:
     """Columns of a run's rollouts.csv."""
     with file.open(newline="") as stream:
@@ -75,7 +82,7 @@ def learning_curve(
         axes.set_xlabel("environment steps")
         axes.set_ylabel("utility per step")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
-        axes.legend(loc="best", fontsize=8)
+        legend_below(axes)
 
 
 def utility_by_policy(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -110,7 +117,7 @@ def grouped_bars(file: Path, title: str, unit: str, values: Mapping[str, Mapping
         axes.set_xticks(range(len(groups)), groups)
         axes.set_ylabel(unit)
         axes.grid(axis="x", visible=False)
-        axes.legend(fontsize=8)
+        legend_below(axes)
 
 
 def levels_over_time(
@@ -124,7 +131,7 @@ def levels_over_time(
         axes.set_ylabel(unit)
         axes.set_ylim(0, maximum)
         axes.set_xlim(0, float(time_s[-1]))
-        axes.legend(fontsize=8, ncols=max(1, len(levels) // 6 + 1))
+        legend_below(axes)
 
 
 MARKERS = {"gnb": ("^", 110), "ue": ("o", 22), "endpoint": ("s", 60), "relay": ("D", 60)}

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from agents.normalise import Array
-from agents.report import COLOURS, STYLE, picture
+from agents.report import COLOURS, STYLE, legend_below, picture
 from agents.statistics import Estimate
 
 GREY = COLOURS[4]
@@ -39,7 +39,7 @@ def curves(
         axes.set_xlabel("environment steps")
         axes.set_ylabel("utility per step")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
-        axes.figure.legend(fontsize=8, loc="outside lower center", ncols=5)
+        legend_below(axes)
 
 
 def _smooth(values: Array) -> Array:
