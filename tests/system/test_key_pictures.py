@@ -41,9 +41,9 @@ def lines(axes: Axes) -> dict[str, np.ndarray]:
 
 
 def legend(axes: Axes) -> list[str]:
-    found = axes.get_legend()
-    assert found is not None
-    return [text.get_text() for text in found.get_texts()]
+    """Labels below the picture."""
+    (below,) = axes.get_figure(root=True).legends
+    return [text.get_text() for text in below.get_texts()]
 
 
 def test_pools_and_requests_are_those_of_the_episode(drawn: Drawn, tmp_path: Path) -> None:
