@@ -8,6 +8,7 @@
 
 #include "ns3/abort.h"
 #include "ns3/rng-seed-manager.h"
+#include "ns3/rng-stream.h"
 #include "ns3/simulator.h"
 
 #include <algorithm>
@@ -23,6 +24,13 @@ namespace
 
 /// RngSeed stays the same in all studies; the episode's seed is the run number.
 constexpr uint32_t RNG_SEED = 20260;
+
+/// ns-3 makes its tables with the first random stream: 5 ms, here before the seed is known.
+void
+MakeStreamTables()
+{
+    ns3::RngStream(RNG_SEED, 1, 1);
+}
 
 void
 Describe(const FieldInfo& info, wire::Field& message)
@@ -116,6 +124,7 @@ Bridge::Bridge(std::unique_ptr<Transport> transport)
     m_scenario = program.stem().string();
     m_programFolder = program.parent_path().string();
 
+    MakeStreamTables();
     const wire::Control message = m_transport->Receive();
     if (const auto problem = CheckConfigure(message); !problem.empty())
     {

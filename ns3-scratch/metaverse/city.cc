@@ -100,6 +100,10 @@ City::BuildRadio(const CityConfig& config)
 {
     m_ran = CreateObjectWithAttributes<RanNetwork>("NumSlices",
                                                    UintegerValue(NUM_PROVIDERS * NUM_SLICES));
+    for (uint32_t provider = 0; provider < NUM_PROVIDERS; ++provider)
+    {
+        m_ran->SetTargetBler(provider * NUM_SLICES + XURLLC, config.xurllcTargetBler);
+    }
     std::vector<GnbConfig> gnbs;
     for (uint32_t i = 0; i < NUM_GNBS; ++i)
     {

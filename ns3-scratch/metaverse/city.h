@@ -50,6 +50,7 @@ struct CityConfig
     std::array<ns3::Time, 3> workPerMegabyte; ///< by slice
     std::array<ns3::Time, 3> workPerBurst;    ///< by slice
     double gnbTxPowerDbm;
+    double xurllcTargetBler; ///< at which link adaptation aims
     double minElevationDeg;
     ns3::Time passDuration;
     double pulseRateHz; ///< of every quantum link

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "orbit/circular-orbit.h"
 
+#include "orbit/require.h"
+
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
@@ -25,11 +27,12 @@ CircularOrbit::CircularOrbit(double altitudeM,
       m_phase(phaseDeg * RAD_PER_DEG),
       m_rate(2 * std::numbers::pi / OrbitalPeriodS(altitudeM))
 {
-    if (!(inclinationDeg >= 0 && inclinationDeg <= 180))
-    {
-        throw std::invalid_argument("inclination_deg: found " + std::to_string(inclinationDeg) +
-                                    ", expected 0 .. 180");
-    }
+    Require(inclinationDeg >= 0 && inclinationDeg <= 180,
+            "inclination_deg",
+            inclinationDeg,
+            "0 .. 180");
+    RequireFinite("raan_deg", raanDeg);
+    RequireFinite("phase_deg", phaseDeg);
 }
 
 CircularOrbit

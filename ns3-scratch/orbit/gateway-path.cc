@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "orbit/gateway-path.h"
 
+#include "orbit/require.h"
+
 #include <stdexcept>
 #include <utility>
 
@@ -24,16 +26,10 @@ RequireGateways(const std::vector<Gateway>& gateways)
 Payload
 ToPayload(const std::string& name)
 {
-    if (name == "transparent")
-    {
-        return Payload::TRANSPARENT;
-    }
-    if (name == "regenerative")
-    {
-        return Payload::REGENERATIVE;
-    }
-    throw std::invalid_argument("payload: found \"" + name +
-                                "\", expected transparent or regenerative");
+    return Choose<Payload>(
+        "payload",
+        name,
+        {{"transparent", Payload::TRANSPARENT}, {"regenerative", Payload::REGENERATIVE}});
 }
 
 double

@@ -19,7 +19,7 @@ constexpr double RAD_PER_DEG = std::numbers::pi / 180.0;
 void
 RequireOrbit(double altitudeM, double elevationDeg)
 {
-    Require(altitudeM > 0 && std::isfinite(altitudeM), "altitude_m", altitudeM, "above 0");
+    RequirePositive("altitude_m", altitudeM);
     Require(elevationDeg >= 0 && elevationDeg <= 90, "elevation_deg", elevationDeg, "0 .. 90");
 }
 
@@ -47,6 +47,11 @@ Ecef
 ToEcef(double latitudeDeg, double longitudeDeg, double altitudeM)
 {
     Require(std::abs(latitudeDeg) <= 90, "latitude_deg", latitudeDeg, "-90 .. 90");
+    RequireFinite("longitude_deg", longitudeDeg);
+    Require(altitudeM > -EARTH_RADIUS_M && std::isfinite(altitudeM),
+            "altitude_m",
+            altitudeM,
+            "a finite number above -6371000, the Earth's centre");
     const double radius = EARTH_RADIUS_M + altitudeM;
     const double latitude = latitudeDeg * RAD_PER_DEG;
     const double longitude = longitudeDeg * RAD_PER_DEG;
@@ -63,6 +68,25 @@ ElevationDeg(const Ecef& ground, const Ecef& target)
     return std::asin(std::fmax(-1.0, std::fmin(1.0, sine))) / RAD_PER_DEG;
 }
 
+namespace
+{
+
+/// ToEcef for one of the two ends, which errors name.
+Ecef
+EndOfSight(const char* end, double latitudeDeg, double longitudeDeg, double altitudeM)
+{
+    try
+    {
+        return ToEcef(latitudeDeg, longitudeDeg, altitudeM);
+    }
+    catch (const std::invalid_argument& error)
+    {
+        throw std::invalid_argument(end + std::string(error.what()));
+    }
+}
+
+} // namespace
+
 double
 ElevationDeg(double groundLatitudeDeg,
              double groundLongitudeDeg,
@@ -71,8 +95,15 @@ ElevationDeg(double groundLatitudeDeg,
              double satelliteLongitudeDeg,
              double satelliteAltitudeM)
 {
-    return ElevationDeg(ToEcef(groundLatitudeDeg, groundLongitudeDeg, groundAltitudeM),
-                        ToEcef(satelliteLatitudeDeg, satelliteLongitudeDeg, satelliteAltitudeM));
+    const Ecef ground =
+        EndOfSight("ground_", groundLatitudeDeg, groundLongitudeDeg, groundAltitudeM);
+    const Ecef satellite =
+        EndOfSight("satellite_", satelliteLatitudeDeg, satelliteLongitudeDeg, satelliteAltitudeM);
+    Require(Norm(satellite - ground) > 0,
+            "satellite_altitude_m",
+            satelliteAltitudeM,
+            "a satellite elsewhere than the ground");
+    return ElevationDeg(ground, satellite);
 }
 
 double
@@ -93,7 +124,7 @@ double
 DopplerHz(double altitudeM, double elevationDeg, double frequencyHz)
 {
     RequireOrbit(altitudeM, elevationDeg);
-    Require(frequencyHz > 0, "frequency_hz", frequencyHz, "above 0");
+    RequirePositive("frequency_hz", frequencyHz);
     const double radius = EARTH_RADIUS_M + altitudeM;
     const double speed = std::sqrt(EARTH_GRAVITY_M3_PER_S2 / radius);
     return frequencyHz * speed / SPEED_OF_LIGHT_MPS * EARTH_RADIUS_M / radius *
@@ -103,7 +134,7 @@ DopplerHz(double altitudeM, double elevationDeg, double frequencyHz)
 double
 OrbitalPeriodS(double altitudeM)
 {
-    Require(altitudeM > 0 && std::isfinite(altitudeM), "altitude_m", altitudeM, "above 0");
+    RequirePositive("altitude_m", altitudeM);
     const double radius = EARTH_RADIUS_M + altitudeM;
     return 2 * std::numbers::pi * std::sqrt(radius * radius * radius / EARTH_GRAVITY_M3_PER_S2);
 }

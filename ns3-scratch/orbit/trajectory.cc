@@ -63,7 +63,7 @@ RangeRateMps(const Trajectory& trajectory, const Ecef& ground, double timeS)
 double
 DopplerHz(const Trajectory& trajectory, const Ecef& ground, double timeS, double frequencyHz)
 {
-    Require(frequencyHz > 0, "frequency_hz", frequencyHz, "above 0");
+    RequirePositive("frequency_hz", frequencyHz);
     return -frequencyHz / SPEED_OF_LIGHT_MPS * RangeRateMps(trajectory, ground, timeS);
 }
 

@@ -74,7 +74,9 @@ FindPasses(const Trajectory& trajectory,
            double toS,
            double stepS)
 {
-    Require(stepS > 0, "step_s", stepS, "above 0");
+    RequireFinite("from_s", fromS);
+    RequireFinite("to_s", toS);
+    RequirePositive("step_s", stepS);
     toS = std::min(toS, trajectory.GetEndS());
     const Elevation elevation = [&](double t)
     { return ElevationDeg(ground, trajectory.PositionAt(t)); };

@@ -11,15 +11,9 @@ namespace qntn
 WalkerPattern
 ToWalkerPattern(const std::string& name)
 {
-    if (name == "delta")
-    {
-        return WalkerPattern::DELTA;
-    }
-    if (name == "star")
-    {
-        return WalkerPattern::STAR;
-    }
-    throw std::invalid_argument("pattern: found \"" + name + "\", expected delta or star");
+    return Choose<WalkerPattern>("pattern",
+                                 name,
+                                 {{"delta", WalkerPattern::DELTA}, {"star", WalkerPattern::STAR}});
 }
 
 uint32_t

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "qkd/data-file.h"
 
-#include "qkd/nearest-name.h"
+#include "orbit/nearest-name.h"
 #include "qkd/require.h"
 
 #include <algorithm>

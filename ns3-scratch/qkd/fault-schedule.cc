@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "qkd/fault-schedule.h"
 
-#include "qkd/nearest-name.h"
+#include "orbit/nearest-name.h"
 #include "qkd/qkd-network.h"
 
 #include "ns3/simulator.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /// \file
 /// What QkdNetwork tells about itself: state, prices, reports.
-#include "qkd/nearest-name.h"
+#include "orbit/nearest-name.h"
 #include "qkd/qkd-network.h"
 
 #include "ns3/abort.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "qkd/topology.h"
 
+#include "orbit/nearest-name.h"
 #include "qkd/data-file.h"
-#include "qkd/nearest-name.h"
 
 #include <algorithm>
 #include <limits>

@@ -130,24 +130,41 @@ BicmInformation(double sinrDb, uint8_t modulationOrder)
 }
 
 double
-Bler(double sinrDb, uint32_t mcs, uint8_t mcsTable, uint32_t codeBlockBits)
+DecoderLossDb(double codeBlockBits, double codedBits)
+{
+    constexpr double LONG_BLOCKS_DB = 0.4;
+    constexpr double ROOT_DB = 7.8;
+    constexpr double SHORT_CODE_BITS = 34;
+    constexpr double SHORTEST_BLOCK_BITS = 24; // TS 38.214 V17, Table 5.1.3.2-1
+    const double bits = std::fmax(codeBlockBits, SHORTEST_BLOCK_BITS);
+    const double shortness = SHORT_CODE_BITS / (codedBits * bits / codeBlockBits);
+    return LONG_BLOCKS_DB + ROOT_DB / std::sqrt(bits) - shortness * shortness;
+}
+
+double
+Bler(double sinrDb, int64_t mcs, int64_t mcsTable, int64_t codeBlockBits)
 {
     // TS 38.212 V17, 5.2.2: what one code block of base graph 1 holds
     Require(codeBlockBits >= 1 && codeBlockBits <= 8448,
             "code_block_bits",
             codeBlockBits,
             "1 .. 8448");
-    Require(!std::isnan(sinrDb), "sinr_db", sinrDb, "a number");
+    RequireFinite("sinr_db", sinrDb);
     const Mcs scheme = McsParameters(mcs, mcsTable);
     ReceivedInformation received;
-    received.Add(sinrDb, scheme.modulationOrder, codeBlockBits / scheme.codeRate);
-    return BlerOf(received, codeBlockBits);
+    const auto bits = static_cast<double>(codeBlockBits);
+    received.Add(sinrDb, scheme.modulationOrder, bits / scheme.codeRate, bits);
+    return BlerOf(received, bits);
 }
 
 void
-ReceivedInformation::Add(double sinrDb, uint8_t modulationOrder, double newCodedBits)
+ReceivedInformation::Add(double sinrDb,
+                         uint8_t modulationOrder,
+                         double newCodedBits,
+                         double codeBlockBits)
 {
-    const auto information = BicmInformation(sinrDb - DECODER_LOSS_DB, modulationOrder);
+    const double loss_db = DecoderLossDb(codeBlockBits, codedBits + newCodedBits);
+    const auto information = BicmInformation(sinrDb - loss_db, modulationOrder);
     const double symbols = newCodedBits / modulationOrder;
     meanBits += symbols * information.meanBits;
     varianceBits2 += symbols * std::fmax(information.varianceBits2, 1e-12);
@@ -155,7 +172,7 @@ ReceivedInformation::Add(double sinrDb, uint8_t modulationOrder, double newCoded
 }
 
 double
-BlerOf(const ReceivedInformation& received, uint32_t codeBlockBits)
+BlerOf(const ReceivedInformation& received, double codeBlockBits)
 {
     const double surplus = received.meanBits - codeBlockBits + 0.5 * std::log2(received.codedBits);
     return 0.5 * std::erfc(surplus / std::sqrt(received.varianceBits2) / std::numbers::sqrt2);

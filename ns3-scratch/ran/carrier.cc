@@ -51,11 +51,11 @@ constexpr Fr2Row FR2[] = {{50, {66, 32}}, {100, {132, 66}}, {200, {264, 132}}, {
 } // namespace
 
 uint32_t
-NumPrbs(double bandwidthHz, uint8_t numerology, bool frequencyRange2)
+NumPrbs(double bandwidthHz, int64_t numerology, bool frequencyRange2)
 {
     const double mhz = bandwidthHz / 1e6;
     uint32_t prbs = 0;
-    if (!frequencyRange2 && numerology <= 2)
+    if (!frequencyRange2 && numerology >= 0 && numerology <= 2)
     {
         for (const auto& row : FR1)
         {

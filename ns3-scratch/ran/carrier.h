@@ -25,7 +25,7 @@ struct CarrierConfig
 /// Transmission bandwidth in PRBs. TS 38.101-1 V17, Table 5.3.2-1 (FR1, numerology 0 to 2) and
 /// TS 38.101-2 V17, Table 5.3.2-1 (FR2, numerology 2 and 3, bandwidths of 50 MHz and more).
 /// \throws std::invalid_argument for a pair that the standard does not define
-uint32_t NumPrbs(double bandwidthHz, uint8_t numerology, bool frequencyRange2 = false);
+uint32_t NumPrbs(double bandwidthHz, int64_t numerology, bool frequencyRange2 = false);
 
 double SubcarrierSpacingHz(uint8_t numerology);
 double PrbBandwidthHz(uint8_t numerology);

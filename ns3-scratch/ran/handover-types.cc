@@ -79,7 +79,7 @@ PdcchSinrDb(uint32_t numElements, double blockErrorRate)
     {
         const double middle_db = (low_db + high_db) / 2;
         ReceivedInformation received;
-        received.Add(middle_db, 2, BITS_OF_ELEMENT * numElements);
+        received.Add(middle_db, 2, BITS_OF_ELEMENT * numElements, DCI_BITS);
         (BlerOf(received, DCI_BITS) > blockErrorRate ? low_db : high_db) = middle_db;
     }
     return high_db;

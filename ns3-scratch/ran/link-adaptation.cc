@@ -14,29 +14,25 @@ namespace qntn
 namespace
 {
 
-constexpr double TABLE_BLER = 0.1; ///< TS 38.214 V17, 5.2.2.1
 constexpr double CODE_BLOCK_BITS = 8448;
 constexpr double STEP_DOWN_DB = 0.5; ///< of the outer loop, for a block that failed
 constexpr double GREATEST_OFFSET_DB = 10;
 
-/// Where the normal approximation gives TABLE_BLER: capacity is a rising function of SINR.
+/// Where a long code block fails with \p blockErrorRate: that falls with SINR.
 double
-FindThresholdDb(const Mcs& scheme)
+FindThresholdDb(const Mcs& scheme, double blockErrorRate)
 {
-    // z with Q(z) = 0.1; Bler() is the same formula for the MCS of a table
-    constexpr double Z = 1.2815515655446004;
     double low = -20;
     double high = 40;
     while (high - low > 1e-3)
     {
         const double middle = (low + high) / 2;
-        const auto information = BicmInformation(middle - DECODER_LOSS_DB, scheme.modulationOrder);
-        const double codedBits = CODE_BLOCK_BITS / scheme.codeRate;
-        const double symbols = codedBits / scheme.modulationOrder;
-        const double surplus =
-            symbols * information.meanBits - CODE_BLOCK_BITS + 0.5 * std::log2(codedBits);
-        const bool supports = surplus > Z * std::sqrt(symbols * information.varianceBits2);
-        (supports ? high : low) = middle;
+        ReceivedInformation received; // Bler() is the same for the MCS of a table
+        received.Add(middle,
+                     scheme.modulationOrder,
+                     CODE_BLOCK_BITS / scheme.codeRate,
+                     CODE_BLOCK_BITS);
+        (BlerOf(received, CODE_BLOCK_BITS) > blockErrorRate ? low : high) = middle;
     }
     return high;
 }
@@ -44,14 +40,15 @@ FindThresholdDb(const Mcs& scheme)
 RateThresholds
 Make(uint8_t mcsTable)
 {
+    const double blockErrorRate = CqiBlockErrorRate(mcsTable);
     RateThresholds thresholds;
     for (uint32_t cqi = 1; cqi <= NUM_CQIS; ++cqi)
     {
-        thresholds.cqiDb.push_back(FindThresholdDb(CqiParameters(cqi, mcsTable)));
+        thresholds.cqiDb.push_back(FindThresholdDb(CqiParameters(cqi, mcsTable), blockErrorRate));
     }
     for (uint32_t mcs = 0; mcs < NumMcs(mcsTable); ++mcs)
     {
-        thresholds.mcsDb.push_back(FindThresholdDb(McsParameters(mcs, mcsTable)));
+        thresholds.mcsDb.push_back(FindThresholdDb(McsParameters(mcs, mcsTable), blockErrorRate));
     }
     // where modulation changes, two entries carry the same rate: keep the thresholds rising
     for (size_t mcs = 1; mcs < thresholds.mcsDb.size(); ++mcs)
@@ -131,9 +128,11 @@ LinkAdaptation::Settle(ns3::Time now)
     }
     while (!m_feedback.empty() && m_feedback.front().known <= now)
     {
-        m_offsetDb = std::clamp(m_offsetDb + m_feedback.front().changeDb,
-                                -GREATEST_OFFSET_DB,
-                                GREATEST_OFFSET_DB);
+        const auto& feedback = m_feedback.front();
+        m_offsetsDb.resize(std::max(m_offsetsDb.size(), feedback.loop + 1));
+        double& offset_db = m_offsetsDb[feedback.loop];
+        offset_db =
+            std::clamp(offset_db + feedback.changeDb, -GREATEST_OFFSET_DB, GREATEST_OFFSET_DB);
         m_feedback.pop_front();
     }
 }
@@ -153,30 +152,32 @@ LinkAdaptation::GetSubbandsDb(ns3::Time now)
 }
 
 uint32_t
-LinkAdaptation::SelectMcs(const RateThresholds& thresholds, ns3::Time now)
+LinkAdaptation::SelectMcs(const RateThresholds& thresholds,
+                          ns3::Time now,
+                          size_t loop,
+                          double betterDb)
 {
-    return SelectMcs(thresholds, now, 0);
+    Settle(now);
+    return m_cqi == 0
+               ? 0
+               : thresholds.ToMcs(thresholds.cqiDb[m_cqi - 1] + betterDb + GetOffsetDb(loop));
 }
 
 uint32_t
-LinkAdaptation::SelectMcs(const RateThresholds& thresholds, ns3::Time now, double betterDb)
+LinkAdaptation::SelectUplinkMcs(const RateThresholds& thresholds,
+                                ns3::Time now,
+                                size_t loop,
+                                double changeDb)
 {
     Settle(now);
-    return m_cqi == 0 ? 0 : thresholds.ToMcs(thresholds.cqiDb[m_cqi - 1] + betterDb + m_offsetDb);
-}
-
-uint32_t
-LinkAdaptation::SelectUplinkMcs(const RateThresholds& thresholds, ns3::Time now, double changeDb)
-{
-    Settle(now);
-    return thresholds.ToMcs(m_sinrDb + m_offsetDb + changeDb);
+    return thresholds.ToMcs(m_sinrDb + GetOffsetDb(loop) + changeDb);
 }
 
 void
-LinkAdaptation::Learn(bool arrived, double targetBler, ns3::Time known)
+LinkAdaptation::Learn(bool arrived, size_t loop, double targetBler, ns3::Time known)
 {
     const double up_db = STEP_DOWN_DB * targetBler / (1 - targetBler);
-    m_feedback.push_back({arrived ? up_db : -STEP_DOWN_DB, known});
+    m_feedback.push_back({loop, arrived ? up_db : -STEP_DOWN_DB, known});
 }
 
 void
@@ -186,9 +187,9 @@ LinkAdaptation::Reset()
 }
 
 double
-LinkAdaptation::GetOffsetDb() const
+LinkAdaptation::GetOffsetDb(size_t loop) const
 {
-    return m_offsetDb;
+    return loop < m_offsetsDb.size() ? m_offsetsDb[loop] : 0;
 }
 
 } // namespace qntn

@@ -14,7 +14,7 @@
 namespace qntn
 {
 
-/// SINR that each CQI and each MCS of a table needs for a block error rate of 0.1, dB.
+/// SINR that each CQI and each MCS of a table needs for the block error rate of its CQIs, dB.
 struct RateThresholds
 {
     std::vector<double> cqiDb; ///< [0] stands for CQI 1
@@ -34,7 +34,7 @@ struct RateThresholds
 };
 
 /// Chooses the MCS of one user from its delayed CQI reports, corrected by what became of its blocks
-/// (outer loop, OLLA).
+/// (outer loop, OLLA). Blocks with a target of their own have a loop of their own.
 class LinkAdaptation
 {
   public:
@@ -48,20 +48,24 @@ class LinkAdaptation
     void ReportSinr(double sinrDb, ns3::Time usable);
     /// The CQI that the base station knows at \p now; 0 before the first report.
     uint32_t GetCqi(ns3::Time now);
-    /// The MCS for a new block at \p now.
-    uint32_t SelectMcs(const RateThresholds& thresholds, ns3::Time now);
     /// What the base station knows of the sub-bands beside their mean at \p now, dB.
     const SubbandsDb& GetSubbandsDb(ns3::Time now);
-    /// The MCS for a new block in sub-bands that are \p betterDb better than the mean.
-    uint32_t SelectMcs(const RateThresholds& thresholds, ns3::Time now, double betterDb);
+    /// The MCS for a new block of an outer loop at \p now, in sub-bands that are \p betterDb better
+    /// than the mean.
+    uint32_t SelectMcs(const RateThresholds& thresholds,
+                       ns3::Time now,
+                       size_t loop,
+                       double betterDb = 0);
     /// The MCS for a new uplink block at \p now, sent \p changeDb stronger than what was measured.
-    uint32_t SelectUplinkMcs(const RateThresholds& thresholds, ns3::Time now, double changeDb);
+    uint32_t SelectUplinkMcs(const RateThresholds& thresholds,
+                             ns3::Time now,
+                             size_t loop,
+                             double changeDb = 0);
     /// What became of the first transmission of a block, as the base station knows from \p known
-    /// on. The offset settles where blocks fail with \p targetBler.
-    void Learn(bool arrived, double targetBler, ns3::Time known);
+    /// on. The loop's offset settles where its blocks fail with \p targetBler.
+    void Learn(bool arrived, size_t loop, double targetBler, ns3::Time known);
     /// After a change of cell nothing is known.
     void Reset();
-    double GetOffsetDb() const;
 
   private:
     struct Pending
@@ -74,20 +78,22 @@ class LinkAdaptation
 
     struct Feedback
     {
-        double changeDb; ///< of the offset
+        size_t loop;
+        double changeDb; ///< of its offset
         ns3::Time known;
     };
 
     static constexpr double UNKNOWN_DB = -100;
 
     void Settle(ns3::Time now);
+    double GetOffsetDb(size_t loop) const;
 
     uint32_t m_cqi{0};
     double m_sinrDb{UNKNOWN_DB};
     SubbandsDb m_subbandsDb{};
     std::deque<Pending> m_pending;   ///< on their way, oldest first
     std::deque<Feedback> m_feedback; ///< on its way, oldest first
-    double m_offsetDb{0};
+    std::vector<double> m_offsetsDb; ///< by loop; 0 for those that are not there
 };
 
 } // namespace qntn

@@ -2,6 +2,7 @@
 #include "ran/nr-tables.h"
 
 #include <array>
+#include <iterator>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -81,8 +82,27 @@ constexpr Entry CQI_TABLE_2[] = {
     {8, 948},
 };
 
+// TS 38.214 V17, Table 5.2.2.1-4, CQI 1..15
+constexpr Entry CQI_TABLE_3[] = {
+    {2, 30},
+    {2, 50},
+    {2, 78},
+    {2, 120},
+    {2, 193},
+    {2, 308},
+    {2, 449},
+    {2, 602},
+    {4, 378},
+    {4, 490},
+    {4, 616},
+    {6, 466},
+    {6, 567},
+    {6, 666},
+    {6, 772},
+};
+
 std::span<const Entry>
-McsTable(uint8_t mcsTable)
+McsTable(int64_t mcsTable)
 {
     switch (mcsTable)
     {
@@ -102,23 +122,23 @@ std::span<const Entry>
 CqiTable(uint8_t mcsTable)
 {
     McsTable(mcsTable); // the check
-    return mcsTable == 2 ? std::span<const Entry>(CQI_TABLE_2)
-                         : std::span<const Entry>(CQI_TABLE_1);
+    return mcsTable == 1 ? CQI_TABLE_1 : mcsTable == 2 ? CQI_TABLE_2 : CQI_TABLE_3;
 }
 
 } // namespace
 
 Mcs
-McsParameters(uint32_t mcs, uint8_t mcsTable)
+McsParameters(int64_t mcs, int64_t mcsTable)
 {
     const auto table = McsTable(mcsTable);
-    if (mcs >= table.size())
+    if (mcs < 0 || mcs >= std::ssize(table))
     {
         throw std::invalid_argument("mcs: found " + std::to_string(mcs) + ", expected 0 .. " +
                                     std::to_string(table.size() - 1) + " of table " +
                                     std::to_string(mcsTable));
     }
-    return {table[mcs].modulationOrder, table[mcs].rateX1024 / 1024};
+    const Entry& entry = table[static_cast<size_t>(mcs)];
+    return {entry.modulationOrder, entry.rateX1024 / 1024};
 }
 
 uint32_t
@@ -136,6 +156,13 @@ CqiParameters(uint32_t cqi, uint8_t mcsTable)
         throw std::invalid_argument("cqi: found " + std::to_string(cqi) + ", expected 1 .. 15");
     }
     return {table[cqi - 1].modulationOrder, table[cqi - 1].rateX1024 / 1024};
+}
+
+double
+CqiBlockErrorRate(uint8_t mcsTable)
+{
+    McsTable(mcsTable); // the check
+    return mcsTable == 3 ? 1e-5 : 0.1;
 }
 
 } // namespace qntn

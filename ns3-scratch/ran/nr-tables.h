@@ -23,14 +23,16 @@ struct Mcs
 
 /// An entry of MCS table 1 (64QAM), 2 (256QAM) or 3 (low spectral efficiency). TS 38.214, 5.1.3.1.
 /// \throws std::invalid_argument for a reserved or unknown index, or another table
-Mcs McsParameters(uint32_t mcs, uint8_t mcsTable);
+Mcs McsParameters(int64_t mcs, int64_t mcsTable);
 
 /// How many entries of an MCS table are not reserved.
 uint32_t NumMcs(uint8_t mcsTable);
 
-/// What CQI 1..15 stands for: the 256QAM table beside MCS table 2, the 64QAM table beside the
-/// others. TS 38.214, 5.2.2.1.
+/// What CQI 1..15 stands for, by the CQI table of the same number. TS 38.214, 5.2.2.1.
 Mcs CqiParameters(uint32_t cqi, uint8_t mcsTable);
+
+/// The block error rate that a CQI promises. TS 38.214, 5.2.2.1.
+double CqiBlockErrorRate(uint8_t mcsTable);
 
 } // namespace qntn
 

@@ -68,18 +68,15 @@ constexpr Row SUBURBAN[] = {
     {0.998, 0.72, 11.52, 16.3, 0.4, 10.8, 16.8},
 };
 
-// TR 38.811 V15.4, Figure 6.6.4-1 (ITU-R P.676): zenith attenuation, GHz and dB
-constexpr std::pair<double, double> ZENITH_GAS_DB[] = {{1, 0.03},
-                                                       {2, 0.035},
-                                                       {4, 0.039},
-                                                       {6, 0.042},
-                                                       {10, 0.053},
-                                                       {12, 0.0674},
-                                                       {14, 0.0935},
-                                                       {20, 0.25},
-                                                       {28, 0.32},
-                                                       {30, 0.25},
-                                                       {40, 0.4}};
+// TR 38.811 V15.4, Figure 6.6.4-1 (ITU-R P.676): zenith attenuation, GHz and dB. Between 20 and 28
+// GHz (water) and above 40 GHz (oxygen) by the line-by-line sum of P.676-12, Annex 1, for 1013.25
+// hPa, 15 degrees Celsius and 7.5 g/m3, computed with ITU-Rpy 0.4.0.
+constexpr std::pair<double, double> ZENITH_GAS_DB[] = {
+    {1, 0.03},  {2, 0.035},  {4, 0.039},  {6, 0.042},      {10, 0.053}, {12, 0.0674}, {14, 0.0935},
+    {20, 0.25}, {21, 0.37},  {22, 0.505}, {22.235, 0.522}, {23, 0.498}, {24, 0.404},  {25, 0.327},
+    {26, 0.28}, {28, 0.32},  {30, 0.25},  {40, 0.4},       {45, 0.667}, {50, 1.56},   {52, 3.19},
+    {55, 27.9}, {57, 113},   {60, 155},   {63, 144},       {65, 22.4},  {67, 5.23},   {70, 1.89},
+    {75, 1.05}, {80, 0.844}, {90, 0.795}, {100, 0.912}};
 
 // TR 38.811 V15.4, Table 6.6.6.2.1-1: 99 % of the time at 20 GHz in Toulouse; 10, 20, .. 90 degrees
 constexpr double TROPOSPHERIC_DB[] = {1.08, 0.48, 0.30, 0.22, 0.17, 0.13, 0.12, 0.12, 0.12};
@@ -129,31 +126,19 @@ ZenithGasDb(double frequencyGhz)
 NtnEnvironment
 ToNtnEnvironment(const std::string& name)
 {
-    if (name == "DenseUrban")
-    {
-        return NtnEnvironment::DENSE_URBAN;
-    }
-    if (name == "Urban")
-    {
-        return NtnEnvironment::URBAN;
-    }
-    if (name == "Suburban")
-    {
-        return NtnEnvironment::SUBURBAN;
-    }
-    if (name == "Rural")
-    {
-        return NtnEnvironment::RURAL;
-    }
-    throw std::invalid_argument("environment: found '" + name +
-                                "', expected DenseUrban, Urban, Suburban or Rural");
+    return Choose<NtnEnvironment>("environment",
+                                  name,
+                                  {{"DenseUrban", NtnEnvironment::DENSE_URBAN},
+                                   {"Urban", NtnEnvironment::URBAN},
+                                   {"Suburban", NtnEnvironment::SUBURBAN},
+                                   {"Rural", NtnEnvironment::RURAL}});
 }
 
 double
 FreeSpaceLossDb(double distanceM, double frequencyHz)
 {
-    Require(distanceM > 0, "distance_m", distanceM, "above 0");
-    Require(frequencyHz > 0, "frequency_hz", frequencyHz, "above 0");
+    RequirePositive("distance_m", distanceM);
+    RequirePositive("frequency_hz", frequencyHz);
     return 20 * std::log10(4 * std::numbers::pi * distanceM * frequencyHz / SPEED_OF_LIGHT_MPS);
 }
 
@@ -179,7 +164,8 @@ NtnLoss(NtnEnvironment environment,
     // the path through the gas is flat-earth; 5 degrees keeps it finite at the horizon
     const double sine = std::sin(std::max(elevationDeg, 5.0) * std::numbers::pi / 180);
     loss.gas = ZenithGasDb(frequencyGhz) / sine;
-    // 6.6.6.1.4: 2.2 dB at 4 GHz and 20 degrees of latitude scaled by f^-1.5; 6.6.6.2 above 6 GHz
+    // 6.6.6.1.4: 1.1 dB from peak to peak at 4 GHz scaled by f^-1.5, over sqrt(2); 6.6.6.2 above 6
+    // GHz
     loss.scintillation = ka ? AtElevation(elevationDeg, [](size_t i) { return TROPOSPHERIC_DB[i]; })
                             : 6.22 / std::pow(frequencyGhz, 1.5);
     return loss;
@@ -217,10 +203,15 @@ CnrDb(double eirpDbm,
       double additionalDb)
 {
     constexpr double BOLTZMANN_DBW_PER_K_HZ = -228.6;
-    Require(bandwidthHz > 0, "bandwidth_hz", bandwidthHz, "above 0");
-    Require(slantRangeM > 0, "slant_range_m", slantRangeM, "above 0");
-    Require(std::isfinite(eirpDbm), "eirp_dbm", eirpDbm, "a finite number");
-    Require(std::isfinite(gOverTDbPerK), "g_over_t_db_per_k", gOverTDbPerK, "a finite number");
+    RequirePositive("bandwidth_hz", bandwidthHz);
+    RequirePositive("slant_range_m", slantRangeM);
+    RequireFinite("eirp_dbm", eirpDbm);
+    RequireFinite("g_over_t_db_per_k", gOverTDbPerK);
+    RequireFinite("atmospheric_db", atmosphericDb);
+    RequireFinite("shadow_margin_db", shadowMarginDb);
+    RequireFinite("scintillation_db", scintillationDb);
+    RequireFinite("polarization_db", polarizationDb);
+    RequireFinite("additional_db", additionalDb);
     return eirpDbm - 30 + gOverTDbPerK - FreeSpaceLossDb(slantRangeM, frequencyHz) - atmosphericDb -
            shadowMarginDb - scintillationDb - polarizationDb - additionalDb -
            BOLTZMANN_DBW_PER_K_HZ - 10 * std::log10(bandwidthHz);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ran/pathloss.h"
 
-#include "orbit/geometry.h"
 #include "orbit/require.h"
 
 #include <algorithm>
@@ -18,6 +17,8 @@ namespace
 constexpr double ENVIRONMENT_HEIGHT_M = 1;
 constexpr double BUILDING_HEIGHT_M = 5;
 constexpr double STREET_WIDTH_M = 20;
+constexpr double LIGHT_MPS = 3e8;          ///< as the table has it, notes 1 and 5
+constexpr double GREATEST_RURAL_HZ = 30e9; ///< note 4; 100 GHz for the others
 
 struct Link
 {
@@ -31,7 +32,7 @@ struct Link
     double UrbanBreakpoint() const
     {
         return 4 * (hBs - ENVIRONMENT_HEIGHT_M) * (hUt - ENVIRONMENT_HEIGHT_M) * fGhz * 1e9 /
-               SPEED_OF_LIGHT_MPS;
+               LIGHT_MPS;
     }
 
     double HeightDifferenceSquared() const
@@ -70,8 +71,7 @@ double
 RmaDb(bool los, const Link& link)
 {
     const double h = BUILDING_HEIGHT_M;
-    const double breakpoint =
-        2 * std::numbers::pi * link.hBs * link.hUt * link.fGhz * 1e9 / SPEED_OF_LIGHT_MPS;
+    const double breakpoint = RuralBreakpointM(link.hBs, link.hUt, link.fGhz * 1e9);
     auto near = [&](double d)
     {
         return 20 * std::log10(40 * std::numbers::pi * d * link.fGhz / 3) +
@@ -94,16 +94,16 @@ RmaDb(bool los, const Link& link)
 PathlossModel
 ToPathlossModel(const std::string& name)
 {
-    for (const auto& [known, model] : {std::pair{"UMa", PathlossModel::UMA},
-                                       std::pair{"UMi", PathlossModel::UMI},
-                                       std::pair{"RMa", PathlossModel::RMA}})
-    {
-        if (name == known)
-        {
-            return model;
-        }
-    }
-    throw std::invalid_argument("model: found '" + name + "', expected UMa, UMi or RMa");
+    return Choose<PathlossModel>(
+        "model",
+        name,
+        {{"UMa", PathlossModel::UMA}, {"UMi", PathlossModel::UMI}, {"RMa", PathlossModel::RMA}});
+}
+
+double
+GreatestFrequencyHz(PathlossModel model)
+{
+    return model == PathlossModel::RMA ? GREATEST_RURAL_HZ : 100e9;
 }
 
 double
@@ -114,13 +114,20 @@ PathlossDb(PathlossModel model,
            double ueHeightM,
            double frequencyHz)
 {
-    Require(distance2dM > 0 && std::isfinite(distance2dM), "distance_2d_m", distance2dM, "above 0");
-    Require(frequencyHz >= 0.5e9 && frequencyHz <= 100e9,
+    const bool rural = model == PathlossModel::RMA;
+    RequirePositive("distance_2d_m", distance2dM);
+    Require(frequencyHz >= 0.5e9 && frequencyHz <= GreatestFrequencyHz(model),
             "frequency_hz",
             frequencyHz,
-            "0.5e9 .. 100e9");
-    Require(baseHeightM > ENVIRONMENT_HEIGHT_M, "base_height_m", baseHeightM, "above 1");
-    Require(ueHeightM > ENVIRONMENT_HEIGHT_M, "ue_height_m", ueHeightM, "above 1");
+            rural ? "0.5e9 .. 30e9" : "0.5e9 .. 100e9");
+    Require(baseHeightM > ENVIRONMENT_HEIGHT_M && std::isfinite(baseHeightM),
+            "base_height_m",
+            baseHeightM,
+            "a finite number above 1");
+    Require((rural ? ueHeightM >= 1 : ueHeightM > ENVIRONMENT_HEIGHT_M) && std::isfinite(ueHeightM),
+            "ue_height_m",
+            ueHeightM,
+            rural ? "a finite number of at least 1" : "a finite number above 1");
     const Link link{distance2dM,
                     std::hypot(distance2dM, baseHeightM - ueHeightM),
                     baseHeightM,
@@ -160,7 +167,13 @@ LosProbability(PathlossModel model, double distance2dM, double ueHeightM)
 }
 
 double
-ShadowingStdDb(PathlossModel model, bool lineOfSight)
+RuralBreakpointM(double baseHeightM, double ueHeightM, double frequencyHz)
+{
+    return 2 * std::numbers::pi * baseHeightM * ueHeightM * frequencyHz / LIGHT_MPS;
+}
+
+double
+ShadowingStdDb(PathlossModel model, bool lineOfSight, bool beyondBreakpoint)
 {
     switch (model)
     {
@@ -169,7 +182,7 @@ ShadowingStdDb(PathlossModel model, bool lineOfSight)
     case PathlossModel::UMI:
         return lineOfSight ? 4 : 7.82;
     default:
-        return lineOfSight ? 4 : 8;
+        return lineOfSight ? (beyondBreakpoint ? 6 : 4) : 8;
     }
 }
 

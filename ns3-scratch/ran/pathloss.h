@@ -20,10 +20,14 @@ enum class PathlossModel : uint8_t
 /// \throws std::invalid_argument for another name
 PathlossModel ToPathlossModel(const std::string& name);
 
+/// Up to where a model is defined. TR 38.901 V17, Table 7.4.1-1, note 4.
+double GreatestFrequencyHz(PathlossModel model);
+
 /// Mean path loss, dB. TR 38.901 V17, Table 7.4.1-1, with the table's default street width and
 /// building height (20 m, 5 m) and an effective environment height of 1 m.
-/// \throws std::invalid_argument for a distance or height that is not positive, or a frequency
-/// outside 0.5 .. 100 GHz
+/// \throws std::invalid_argument for a distance that is not positive, a height not above the
+/// environment's (a user of RMa may be at 1 m), or a frequency below 0.5 GHz or above
+/// GreatestFrequencyHz
 double PathlossDb(PathlossModel model,
                   bool lineOfSight,
                   double distance2dM,
@@ -34,8 +38,13 @@ double PathlossDb(PathlossModel model,
 /// Probability of line of sight outdoors. TR 38.901 V17, Table 7.4.2-1.
 double LosProbability(PathlossModel model, double distance2dM, double ueHeightM);
 
+/// Where the line-of-sight loss of RMa begins to rise with the fourth power of distance. TR 38.901
+/// V17, Table 7.4.1-1, note 5.
+double RuralBreakpointM(double baseHeightM, double ueHeightM, double frequencyHz);
+
 /// Standard deviation of shadowing, dB. TR 38.901 V17, Table 7.4.1-1.
-double ShadowingStdDb(PathlossModel model, bool lineOfSight);
+/// \param beyondBreakpoint counts in line of sight of RMa
+double ShadowingStdDb(PathlossModel model, bool lineOfSight, bool beyondBreakpoint);
 
 /// Distance over which shadowing decorrelates, m. TR 38.901 V17, Table 7.5-6.
 double ShadowingCorrelationM(PathlossModel model, bool lineOfSight);

@@ -187,13 +187,16 @@ RadioChannel::MakeGnbLink(const Cell& cell, const Ue& ue) const
     const double height_m = std::max(at.z, 1.5);
     const double losQuantile = NormalCdf(cell.fields[0].At(at.x, at.y));
     const bool los = losQuantile < LosProbability(cell.model, distance_m, height_m);
+    const double breakpoint_m =
+        RuralBreakpointM(cell.position.z, height_m, cell.carrier.frequencyHz);
     double loss_db = PathlossDb(cell.model,
                                 los,
                                 distance_m,
                                 cell.position.z,
                                 height_m,
                                 cell.carrier.frequencyHz) +
-                     ShadowingStdDb(cell.model, los) * cell.fields[los ? 1 : 2].At(at.x, at.y);
+                     ShadowingStdDb(cell.model, los, distance_m > breakpoint_m) *
+                         cell.fields[los ? 1 : 2].At(at.x, at.y);
     if (cell.sectored)
     {
         constexpr double DEG = 180 / std::numbers::pi;

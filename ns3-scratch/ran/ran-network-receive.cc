@@ -85,7 +85,8 @@ RanNetwork::BlockError(const Cell& cell, TransportBlock& block, double sinr, dou
     {
         block.received.Add(ToDb(sinr),
                            scheme.modulationOrder,
-                           part * codeBlockBits / scheme.codeRate);
+                           part * codeBlockBits / scheme.codeRate,
+                           codeBlockBits);
     }
     if (block.transmissions > 1 && m_combining == HarqCombining::INCREMENTAL &&
         block.received.codedBits * LOWEST_CODE_RATE <= codeBlockBits)
@@ -133,7 +134,11 @@ RanNetwork::Decode(uint32_t cellIndex,
         GetFeedbackTime(cellIndex, direction, ueIndex, GetDuration(cell, direction, block.sliceId));
     if (block.transmissions == 1 && !block.blind)
     {
-        link.adaptation.Learn(arrived, m_targetBler, feedback);
+        const size_t loop = GetLoop(block.sliceId);
+        link.adaptation.Learn(arrived,
+                              loop,
+                              loop == 0 ? m_targetBler : m_targets[loop - 1],
+                              feedback);
         side.reports[block.sliceId].failedBlocks += !arrived;
         side.use.failedBlocks += !arrived;
         m_states[block.flow].use.failedBlocks += !arrived;

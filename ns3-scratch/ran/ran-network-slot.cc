@@ -277,7 +277,8 @@ RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t sliceId
     const Side& side = cell.sides[DOWNLINK];
     const double slots_per_s = 1e9 / static_cast<double>(SlotNs(cell.carrier.numerology));
     auto& adaptation = ue.links[DOWNLINK].adaptation;
-    const uint32_t mcs = adaptation.SelectMcs(thresholds, now);
+    size_t loop = 0;
+    uint32_t mcs = adaptation.SelectMcs(thresholds, now, loop);
     const auto* known = m_subbandCqi ? &adaptation.GetSubbandsDb(now) : nullptr;
     for (size_t i = 0; i < ue.flows.size() && free > 0; ++i)
     {
@@ -287,6 +288,11 @@ RanNetwork::AddCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t sliceId
             (sliceId != ALL_SLICES && flow.sliceId != sliceId))
         {
             continue;
+        }
+        if (GetLoop(flow.sliceId) != loop)
+        {
+            loop = GetLoop(flow.sliceId);
+            mcs = adaptation.SelectMcs(thresholds, now, loop);
         }
         const auto& sizes = side.blocks[GetBlockSymbols(side, DOWNLINK, flow.sliceId)];
         // a header of 6 bytes for each packet of the queue, and one for the cut
@@ -316,7 +322,10 @@ RanNetwork::SelectSubbandMcs(uint32_t cellIndex, const SliceGrant& grant)
     const Time now = Simulator::Now();
     const double better_db =
         MeanOverPrbs(adaptation.GetSubbandsDb(now), grant.firstPrb, grant.numPrbs, cell.numPrbs);
-    return adaptation.SelectMcs(RateThresholds::ForTable(cell.carrier.mcsTable), now, better_db);
+    return adaptation.SelectMcs(RateThresholds::ForTable(cell.carrier.mcsTable),
+                                now,
+                                GetLoop(grant.candidate.sliceId),
+                                better_db);
 }
 
 void

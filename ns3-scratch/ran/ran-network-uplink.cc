@@ -130,7 +130,8 @@ RanNetwork::AddUplinkCandidates(uint32_t cellIndex, uint32_t ueIndex, uint32_t s
             continue;
         }
         const auto& sizes = side.blocks[GetBlockSymbols(side, UPLINK, flow.sliceId)];
-        const uint32_t mcs = ue.links[UPLINK].adaptation.SelectUplinkMcs(thresholds, now, 0);
+        const uint32_t mcs =
+            ue.links[UPLINK].adaptation.SelectUplinkMcs(thresholds, now, GetLoop(flow.sliceId));
         const uint64_t packets = flow.queue.size() + 1;
         const auto wanted_bits = static_cast<double>(8 * (demand + HEADER_BYTES * packets));
         const auto enough = std::ranges::lower_bound(sizes[mcs], wanted_bits);
@@ -190,6 +191,7 @@ RanNetwork::SelectGrantMcs(uint32_t cellIndex, const SliceGrant& grant)
     const auto& thresholds = RateThresholds::ForTable(m_cells[cellIndex].carrier.mcsTable);
     return m_ues[ueIndex].links[UPLINK].adaptation.SelectUplinkMcs(thresholds,
                                                                    Simulator::Now(),
+                                                                   GetLoop(grant.candidate.sliceId),
                                                                    change_db);
 }
 

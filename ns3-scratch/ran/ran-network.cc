@@ -3,6 +3,7 @@
 
 #include "ran/input-error.h"
 #include "ran/nr-tables.h"
+#include "ran/pathloss.h"
 #include "ran/quota.h"
 #include "ran/tbs.h"
 
@@ -124,11 +125,12 @@ RanNetwork::GetTypeId()
                           TimeValue(MilliSeconds(40)),
                           MakeTimeAccessor(&RanNetwork::m_handoverPeriod),
                           MakeTimeChecker(MilliSeconds(1)))
-            .AddAttribute("TargetBler",
-                          "Block error rate that link adaptation aims at.",
-                          DoubleValue(0.1),
-                          MakeDoubleAccessor(&RanNetwork::m_targetBler),
-                          MakeDoubleChecker<double>(1e-6, 0.5))
+            .AddAttribute(
+                "TargetBler",
+                "Block error rate that link adaptation aims at; SetTargetBler for one slice.",
+                DoubleValue(0.1),
+                MakeDoubleAccessor(&RanNetwork::m_targetBler),
+                MakeDoubleChecker<double>(1e-6, 0.5))
             .AddAttribute("MaxTransmissions",
                           "How often a transport block is sent before it is given up.",
                           UintegerValue(4),
@@ -278,6 +280,11 @@ RanNetwork::AddGnb(const GnbConfig& config)
                  cell + ", scenario",
                  "\"" + config.scenario + "\"",
                  "UMa, UMi or RMa");
+    RequireInput(config.carrier.frequencyHz <=
+                     GreatestFrequencyHz(ToPathlossModel(config.scenario)),
+                 cell + ", frequency_hz",
+                 config.carrier.frequencyHz,
+                 "at most 30e9 in scenario RMa");
     m_channel->AddGnb(config);
     m_handover->AddGnb(config);
     m_cells.push_back({.name = config.name, .carrier = config.carrier, .isNtn = false});
@@ -379,6 +386,26 @@ RanNetwork::SetMiniSlots(uint32_t sliceId, uint32_t symbols, Direction direction
                  "2, 4 or 7");
     m_miniSymbols[direction].resize(m_numSlices, 0);
     m_miniSymbols[direction][sliceId] = symbols;
+}
+
+void
+RanNetwork::SetTargetBler(uint32_t sliceId, double blockErrorRate)
+{
+    RequireBeforeStart("target_bler");
+    RequireIndex("target_bler, slice", sliceId, m_numSlices);
+    RequireInput(blockErrorRate >= 1e-6 && blockErrorRate <= 0.5,
+                 "slice " + std::to_string(sliceId) + ", target_bler",
+                 blockErrorRate,
+                 "1e-6 .. 0.5");
+    m_targets.push_back(blockErrorRate);
+    m_loopOfSlice.resize(m_numSlices, 0);
+    m_loopOfSlice[sliceId] = m_targets.size();
+}
+
+size_t
+RanNetwork::GetLoop(uint32_t sliceId) const
+{
+    return m_loopOfSlice.empty() ? 0 : m_loopOfSlice[sliceId];
 }
 
 int64_t

@@ -70,6 +70,10 @@ class RanNetwork : public ns3::Object
     /// The same in one direction.
     void SetMiniSlots(uint32_t sliceId, uint32_t symbols, Direction direction);
 
+    /// Link adaptation aims at this block error rate for a slice's blocks, 1e-6 .. 0.5, in place of
+    /// the attribute TargetBler: 1e-5 for URLLC (TS 38.214 V17, 5.2.2.1).
+    void SetTargetBler(uint32_t sliceId, double blockErrorRate);
+
     /// Begins with the first slot now. Each slice starts with an equal quota.
     void Start();
 
@@ -292,6 +296,8 @@ class RanNetwork : public ns3::Object
     uint64_t GetUplinkDemand(uint32_t cellIndex, uint32_t flow);
     /// A downlink grant's MCS, now that its sub-bands are known.
     uint32_t SelectSubbandMcs(uint32_t cellIndex, const SliceGrant& grant);
+    /// The outer loop of a slice's blocks.
+    size_t GetLoop(uint32_t sliceId) const;
     /// What a base station measured of a user may bring a power command.
     void ControlPower(uint32_t cellIndex, uint32_t ueIndex, double sinrDb);
     /// An uplink grant's MCS, now that its PRBs and so its power are known.
@@ -334,6 +340,8 @@ class RanNetwork : public ns3::Object
     ns3::Time m_cqiPeriod;
     ns3::Time m_handoverPeriod;
     double m_targetBler;
+    std::vector<double> m_targets;     ///< of outer loops 1 and up
+    std::vector<size_t> m_loopOfSlice; ///< outer loop; 0, that of m_targetBler, if not there
     uint32_t m_maxTransmissions;
     HarqCombining m_combining;
     uint32_t m_ntnBlindProcesses;

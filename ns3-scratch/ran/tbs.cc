@@ -25,7 +25,7 @@ constexpr uint32_t SMALL_SIZES[] = {
     1480, 1544, 1608, 1672, 1736, 1800, 1864, 1928, 2024, 2088, 2152, 2216, 2280, 2408, 2472, 2536,
     2600, 2664, 2728, 2792, 2856, 2976, 3104, 3240, 3368, 3496, 3624, 3752, 3824};
 constexpr double LARGEST_SMALL_INFO = 3824;
-constexpr uint32_t RES_PER_PRB_AT_MOST = 156;
+constexpr int64_t RES_PER_PRB_AT_MOST = 156;
 
 uint32_t
 CeilDiv(uint32_t a, uint32_t b)
@@ -36,25 +36,37 @@ CeilDiv(uint32_t a, uint32_t b)
 } // namespace
 
 uint32_t
-TbsBits(uint32_t numPrbs,
-        uint32_t mcs,
-        uint8_t mcsTable,
-        uint32_t numSymbols,
-        uint32_t dmrsResPerPrb,
-        uint32_t overheadResPerPrb,
-        uint32_t numLayers)
+TbsBits(int64_t numPrbs,
+        int64_t mcs,
+        int64_t mcsTable,
+        int64_t numSymbols,
+        int64_t dmrsResPerPrb,
+        int64_t overheadResPerPrb,
+        int64_t numLayers)
 {
     Require(numPrbs >= 1 && numPrbs <= 275, "num_prbs", numPrbs, "1 .. 275");
     Require(numSymbols >= 1 && numSymbols <= 14, "num_symbols", numSymbols, "1 .. 14");
     Require(numLayers >= 1 && numLayers <= 4, "num_layers", numLayers, "1 .. 4 of one codeword");
-    Require(dmrsResPerPrb + overheadResPerPrb < 12 * numSymbols,
-            "dmrs_res_per_prb + overhead_res_per_prb",
-            dmrsResPerPrb + overheadResPerPrb,
-            "less than the PRB's resource elements");
+    const int64_t resOfPrb = 12 * numSymbols;
+    Require(overheadResPerPrb == 0 || overheadResPerPrb == 6 || overheadResPerPrb == 12 ||
+                overheadResPerPrb == 18,
+            "overhead_res_per_prb",
+            overheadResPerPrb,
+            "0, 6, 12 or 18");
+    Require(overheadResPerPrb < resOfPrb,
+            "overhead_res_per_prb",
+            overheadResPerPrb,
+            "less than the PRB's " + std::to_string(resOfPrb) + " resource elements");
+    Require(dmrsResPerPrb >= 0 && dmrsResPerPrb < resOfPrb - overheadResPerPrb,
+            "dmrs_res_per_prb",
+            dmrsResPerPrb,
+            "0 .. " + std::to_string(resOfPrb - overheadResPerPrb - 1));
     const Mcs scheme = McsParameters(mcs, mcsTable);
-    const uint32_t resPerPrb =
-        std::min(RES_PER_PRB_AT_MOST, 12 * numSymbols - dmrsResPerPrb - overheadResPerPrb);
-    const double info = resPerPrb * numPrbs * scheme.codeRate * scheme.modulationOrder * numLayers;
+    const int64_t resPerPrb =
+        std::min(RES_PER_PRB_AT_MOST, resOfPrb - dmrsResPerPrb - overheadResPerPrb);
+    const auto numRes = static_cast<double>(resPerPrb * numPrbs);
+    const double info =
+        numRes * scheme.codeRate * scheme.modulationOrder * static_cast<double>(numLayers);
 
     if (info <= LARGEST_SMALL_INFO)
     {
@@ -92,26 +104,33 @@ NumCodeBlocks(uint32_t tbsBits, double codeRate)
 }
 
 double
-PeakRateBps(uint32_t numPrbs,
-            uint8_t numerology,
-            uint32_t numLayers,
-            uint8_t modulationOrder,
+PeakRateBps(int64_t numPrbs,
+            int64_t numerology,
+            int64_t numLayers,
+            int64_t modulationOrder,
             double overheadRatio,
             double codeRate,
             double scaling)
 {
     Require(numPrbs >= 1 && numPrbs <= 275, "num_prbs", numPrbs, "1 .. 275");
-    Require(numerology <= 4, "numerology", numerology, "0 .. 4");
+    Require(numerology >= 0 && numerology <= 4, "numerology", numerology, "0 .. 4");
     Require(numLayers >= 1 && numLayers <= 8, "num_layers", numLayers, "1 .. 8");
     Require(modulationOrder >= 2 && modulationOrder <= 10 && modulationOrder % 2 == 0,
             "modulation_order",
             modulationOrder,
             "2, 4, 6, 8 or 10");
-    Require(overheadRatio >= 0 && overheadRatio < 1, "overhead_ratio", overheadRatio, "0 .. 1");
+    Require(overheadRatio >= 0 && overheadRatio < 1,
+            "overhead_ratio",
+            overheadRatio,
+            "0 or more, below 1");
     Require(codeRate > 0 && codeRate <= 1, "code_rate", codeRate, "above 0, at most 1");
-    Require(scaling > 0 && scaling <= 1, "scaling", scaling, "above 0, at most 1");
+    Require(scaling == 1 || scaling == 0.8 || scaling == 0.75 || scaling == 0.4,
+            "scaling",
+            scaling,
+            "1, 0.8, 0.75 or 0.4");
     const double symbolS = 1e-3 / (14 * std::exp2(numerology));
-    return numLayers * modulationOrder * scaling * codeRate * numPrbs * 12 / symbolS *
+    const auto bitsPerRe = static_cast<double>(numLayers * modulationOrder);
+    return bitsPerRe * scaling * codeRate * static_cast<double>(numPrbs) * 12 / symbolS *
            (1 - overheadRatio);
 }
 

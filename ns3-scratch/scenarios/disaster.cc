@@ -7,6 +7,7 @@
 #include "scenarios/disaster/relief-metrics.h"
 #include "scenarios/disaster/relief-roles.h"
 #include "scenarios/services/kpi-file.h"
+#include "scenarios/services/radio-tables.h"
 
 #include "ns3/simulator.h"
 
@@ -76,6 +77,7 @@ MakeArea(Bridge& bridge, const DisasterConfig& config)
 int
 main(int argc, char* argv[])
 {
+    MakeRadioTables();
     Bridge bridge(argc, argv);
     const DisasterConfig config = ReadConfig(bridge);
     const Time step = MilliSeconds(

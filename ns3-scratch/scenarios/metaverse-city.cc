@@ -13,6 +13,7 @@
 #include "scenarios/metaverse-city/provider-role.h"
 #include "scenarios/metaverse-city/qkd-operator.h"
 #include "scenarios/services/kpi-file.h"
+#include "scenarios/services/radio-tables.h"
 
 #include "ns3/simulator.h"
 
@@ -119,6 +120,11 @@ ReadConfig(Bridge& bridge)
                      1e-6),
              Seconds(0)},
         .gnbTxPowerDbm = number("gnb_tx_power_dbm", 0, 60, "dBm", "transmit power of each gNB"),
+        .xurllcTargetBler = number("xurllc_target_bler",
+                                   1e-6,
+                                   0.5,
+                                   "ratio",
+                                   "block error rate at which link adaptation of xURLLC aims"),
         .minElevationDeg =
             number("leo_min_elevation_deg", 10, 85, "deg", "below it the satellite does not serve"),
         .passDuration = seconds("leo_pass_s", 1, 600, "how long the satellite serves"),
@@ -151,6 +157,7 @@ ReadConfig(Bridge& bridge)
 int
 main(int argc, char* argv[])
 {
+    MakeRadioTables();
     Bridge bridge(argc, argv);
     const CityConfig config = ReadConfig(bridge);
     const Time step = MilliSeconds(

@@ -7,6 +7,7 @@
 #include "scenarios/rural-leo/rural-roles.h"
 #include "scenarios/rural-leo/rural.h"
 #include "scenarios/services/kpi-file.h"
+#include "scenarios/services/radio-tables.h"
 
 #include "ns3/simulator.h"
 
@@ -115,6 +116,7 @@ ReadConstellation(Bridge& bridge)
 int
 main(int argc, char* argv[])
 {
+    MakeRadioTables();
     Bridge bridge(argc, argv);
     RuralConfig config = ReadConfig(bridge);
     const Time step = MilliSeconds(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "module.h"
+#include "orbit/require.h"
 #include "qkd/finite-key.h"
 #include "qkd/key-rate.h"
 #include "qkd/satellite-link.h"
@@ -56,7 +57,7 @@ BindRan(nb::module_& module)
                "num_layers"_a = 1);
     module.def(
         "mcs_parameters",
-        [](uint32_t mcs, uint8_t table)
+        [](int64_t mcs, int64_t table)
         {
             const Mcs scheme = McsParameters(mcs, table);
             return std::pair{static_cast<int>(scheme.modulationOrder), scheme.codeRate};
@@ -109,8 +110,11 @@ BindRan(nb::module_& module)
                "frequency_range_2"_a = false);
     module.def(
         "largest_remainder",
-        [](const std::vector<double>& shares, uint32_t total)
-        { return LargestRemainder(shares, total); },
+        [](const std::vector<double>& shares, int64_t total)
+        {
+            Require(total >= 0 && total <= UINT32_MAX, "total", total, "0 .. 4294967295");
+            return LargestRemainder(shares, static_cast<uint32_t>(total));
+        },
         "shares"_a,
         "total"_a);
 }

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pybridge import _core
 from pybridge.errors import EphemerisError
+from pybridge.models.arguments import of_their_kind
 
 _orbit = _core.models.orbit
 
@@ -22,26 +23,31 @@ Pattern = Literal["delta", "star"]
 Payload = Literal["transparent", "regenerative"]
 
 
+@of_their_kind
 def slant_range_m(altitude_m: float, elevation_deg: float) -> float:
     """Distance to a satellite seen at an elevation of 0 to 90 degrees. TR 38.811, Eq. 6.6-3."""
     return float(_orbit.slant_range_m(altitude_m, elevation_deg))
 
 
+@of_their_kind
 def one_way_delay_s(altitude_m: float, elevation_deg: float) -> float:
     """Time of light over the slant range."""
     return float(_orbit.one_way_delay_s(altitude_m, elevation_deg))
 
 
+@of_their_kind
 def doppler_hz(altitude_m: float, elevation_deg: float, frequency_hz: float) -> float:
     """Doppler shift of a circular orbit through the zenith, ground at rest. TR 38.811, 5.3.4.3.2."""
     return float(_orbit.doppler_hz(altitude_m, elevation_deg, frequency_hz))
 
 
+@of_their_kind
 def orbital_period_s(altitude_m: float) -> float:
     """Period of a circular orbit."""
     return float(_orbit.orbital_period_s(altitude_m))
 
 
+@of_their_kind
 def elevation_deg(
     ground_latitude_deg: float,
     ground_longitude_deg: float,
@@ -63,6 +69,7 @@ def elevation_deg(
     )
 
 
+@of_their_kind
 def ecef(latitude_deg: float, longitude_deg: float, altitude_m: float = 0.0) -> Point:
     """A place on or above the sphere, ECEF, m."""
     return tuple(_orbit.ecef(latitude_deg, longitude_deg, altitude_m))
@@ -117,16 +124,19 @@ class Trajectory:
         return [Pass(*values) for values in self._native.passes(ground, min_elevation_deg, from_s, to_s, step_s)]
 
 
+@of_their_kind
 def circular_orbit(altitude_m: float, inclination_deg: float, raan_deg: float, phase_deg: float) -> Trajectory:
     """A circular orbit; at time 0 it is `phase_deg` past its ascending node, at longitude `raan_deg`."""
     return Trajectory(_orbit.circular_orbit(altitude_m, inclination_deg, raan_deg, phase_deg))
 
 
+@of_their_kind
 def geostationary(longitude_deg: float) -> Trajectory:
     """A satellite 35786 km above the equator."""
     return Trajectory(_orbit.geostationary(longitude_deg))
 
 
+@of_their_kind
 def platform(
     latitude_deg: float,
     longitude_deg: float,

@@ -62,6 +62,16 @@ def test_users_of_a_cell_that_fails_are_not_satisfied(tmp_path: Path, nothing_le
     assert failing < 0.2
 
 
+def test_the_next_episode_s_simulator_leaves_key_figures_alone(tmp_path: Path, nothing_left: object) -> None:
+    params = SHORT["metaverse-city"] | {"kpi_csv": str(tmp_path / "kpis.csv")}
+    with pybridge.make_vec("metaverse-city", num_envs=1, params=params) as env:
+        run_episodes(env, EqualShare(env.schema), seeds_from=4, episodes=1)
+        written = read(tmp_path / "kpis.csv")
+    with pybridge.make_vec("metaverse-city", num_envs=1, params=params) as env:
+        env.reset(seed=9)  # has built its first state, and written nothing
+    assert read(tmp_path / "kpis.csv") == written
+
+
 def test_key_figures_change_nothing_of_the_episode(tmp_path: Path, nothing_left: object) -> None:
     found = []
     for file in ("", str(tmp_path / "kpis.csv")):

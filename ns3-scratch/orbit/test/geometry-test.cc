@@ -65,5 +65,16 @@ TEST_CASE("what does not exist is refused")
     CHECK_THROWS_AS(SlantRangeM(600e3, 91), std::invalid_argument);
     CHECK_THROWS_AS(SlantRangeM(-1, 10), std::invalid_argument);
     CHECK_THROWS_AS(DopplerHz(600e3, 10, 0), std::invalid_argument);
+    CHECK_THROWS_AS(DopplerHz(600e3, 10, INFINITY), std::invalid_argument);
     CHECK_THROWS_AS(ToEcef(100, 0, 0), std::invalid_argument);
+}
+
+TEST_CASE("an elevation from a place that is no number is refused, not 90 degrees")
+{
+    CHECK_THROWS_WITH(ElevationDeg(0, NAN, 0, 0, 0, 600e3),
+                      "ground_longitude_deg: found nan, expected a finite number");
+    CHECK_THROWS_WITH(ElevationDeg(0, 0, 0, 91, 0, 600e3),
+                      "satellite_latitude_deg: found 91, expected -90 .. 90");
+    CHECK_THROWS_AS(ElevationDeg(0, 0, 0, 0, 0, INFINITY), std::invalid_argument);
+    CHECK_THROWS_AS(ElevationDeg(0, 0, 0, 0, 0, 0), std::invalid_argument);
 }

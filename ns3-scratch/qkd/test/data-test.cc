@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "orbit/nearest-name.h"
 #include "qkd/cost-set.h"
-#include "qkd/nearest-name.h"
 #include "qkd/topology.h"
 
 #include <cstdio>

@@ -118,6 +118,30 @@ TEST_CASE("cells of one frequency on different grids are refused")
                          InputError);
 }
 
+TEST_CASE("a gNB of RMa above 30 GHz is refused before a path loss is asked for")
+{
+    RanFixture fixture;
+    const auto add = [&](const std::string& scenario)
+    { fixture.ran->AddGnb({"gnb_0", {0, 0, 35}, {39e9, 100e6, 3, "D"}, 46, 8, scenario}); };
+    CHECK_NOTHROW(add("UMa"));
+    CHECK_THROWS_WITH_AS(
+        add("RMa"),
+        "cell gnb_0, frequency_hz: found 3.9e+10, expected at most 30e9 in scenario RMa",
+        InputError);
+}
+
+TEST_CASE("a target of block errors that cannot be, or of no slice, is refused")
+{
+    RanFixture fixture;
+    CHECK_THROWS_WITH_AS(fixture.ran->SetTargetBler(2, 0.1),
+                         "target_bler, slice: found 2, expected 0 .. 1",
+                         InputError);
+    for (const double target : {0.0, 0.9, -0.1, std::nan("")})
+    {
+        CHECK_THROWS_AS(fixture.ran->SetTargetBler(1, target), InputError);
+    }
+}
+
 TEST_CASE("base stations and platforms that cannot be are refused")
 {
     RanFixture fixture;

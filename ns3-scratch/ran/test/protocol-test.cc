@@ -173,10 +173,10 @@ TEST_CASE("fresh parity bits are worth more than the same again, at high code ra
     const uint32_t block_bits = 8000;
     for (int i = 0; i < 2; ++i)
     {
-        fresh.Add(12.5, scheme_bits, block_bits / 0.9);
+        fresh.Add(12.5, scheme_bits, block_bits / 0.9, block_bits);
     }
     ReceivedInformation again;
-    again.Add(12.5 + 3.01, scheme_bits, block_bits / 0.9);
+    again.Add(12.5 + 3.01, scheme_bits, block_bits / 0.9, block_bits);
     CHECK(BlerOf(fresh, block_bits) < 1e-6);
     CHECK(BlerOf(again, block_bits) > 0.99);
 

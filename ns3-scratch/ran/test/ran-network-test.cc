@@ -94,6 +94,34 @@ TEST_CASE("blocks fail as often as the outer loop aims at")
           doctest::Approx(0.1).epsilon(0.2));
 }
 
+TEST_CASE("a slice with a target of its own fails as seldom as that, beside one that does not")
+{
+    RanFixture bench(2);
+    bench.AddGnb(0, 0);
+    const auto user = bench.AddUser(300, 0, 1);
+    bench.ran->SetTargetBler(1, 0.01);
+    const uint32_t flows[] = {bench.ran->AddFlow(user, 0, Seconds(10)),
+                              bench.ran->AddFlow(user, 1, Seconds(10))};
+    bench.ran->AssignStreams(1);
+    bench.ran->Start();
+    for (const uint32_t flow : flows)
+    {
+        bench.Offer(flow, 200e6, 1400);
+    }
+    const auto failing = [&](uint32_t slice)
+    {
+        const auto report = bench.ran->TakeReport(0, slice);
+        return static_cast<double>(report.failedBlocks) /
+               static_cast<double>(report.transportBlocks);
+    };
+    bench.Run(2); // settles
+    failing(0);
+    failing(1);
+    bench.Run(8);
+    CHECK(std::abs(failing(0) - 0.1) < 0.02);
+    CHECK(std::abs(failing(1) - 0.01) < 0.003);
+}
+
 TEST_CASE("reports of sub-bands raise what several users get together; groups of PRBs cost little")
 {
     const auto megabits = [](bool subbands, const std::string& unit)

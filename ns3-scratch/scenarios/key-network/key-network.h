@@ -3,11 +3,11 @@
 #define QNTN_SCENARIOS_KEY_NETWORK_KEY_NETWORK_H
 
 #include "bridge/bridge.h"
+#include "orbit/nearest-name.h"
 #include "qkd/fault-schedule.h"
 #include "qkd/key-paths.h"
 #include "qkd/kme-network.h"
 #include "qkd/measured-link.h"
-#include "qkd/nearest-name.h"
 #include "qkd/qkd-network.h"
 #include "qkd/topology.h"
 #include "scenarios/key-network/wide-network.h"

@@ -18,36 +18,33 @@ class KpiFile
     /// Before Bridge::Open: a file that cannot be written is an error of the parameter.
     explicit KpiFile(Bridge& bridge)
     {
-        const std::string path = bridge.TextParameter(
+        m_path = bridge.TextParameter(
             "kpi_csv",
             {},
             "file for key figures of the radio by user, slice, cell and provider; empty: none");
-        if (path.empty())
+        // looked at without touching it: the next episode's simulator is ready while this one
+        // writes
+        if (IsAsked() && !std::ofstream(m_path, std::ios::binary | std::ios::app))
         {
-            return;
-        }
-        m_out.open(path, std::ios::binary);
-        if (!m_out)
-        {
-            bridge.Refuse("kpi_csv: found '" + path +
+            bridge.Refuse("kpi_csv: found '" + m_path +
                           "', expected a file in a folder that exists and can be written");
         }
     }
 
     bool IsAsked() const
     {
-        return m_out.is_open();
+        return !m_path.empty();
     }
 
     /// Of the whole episode, its warm-up included.
     void Write(const RanKpis& kpis)
     {
-        kpis.WriteCsv(m_out);
-        m_out.flush();
+        std::ofstream out(m_path, std::ios::binary);
+        kpis.WriteCsv(out);
     }
 
   private:
-    std::ofstream m_out;
+    std::string m_path;
 };
 
 } // namespace qntn

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "qkd/nearest-name.h"
+#include "orbit/nearest-name.h"
 
 #include <algorithm>
 #include <cctype>

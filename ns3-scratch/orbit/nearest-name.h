@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#ifndef QNTN_QKD_NEAREST_NAME_H
-#define QNTN_QKD_NEAREST_NAME_H
+#ifndef QNTN_ORBIT_NEAREST_NAME_H
+#define QNTN_ORBIT_NEAREST_NAME_H
 
 #include <string>
 #include <vector>
@@ -15,4 +15,4 @@ std::string NearestName(const std::string& name, const std::vector<std::string>&
 
 } // namespace qntn
 
-#endif // QNTN_QKD_NEAREST_NAME_H
+#endif // QNTN_ORBIT_NEAREST_NAME_H
