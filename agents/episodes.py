@@ -24,12 +24,14 @@ class Episode:
         utility: mean over the steps of the weighted metrics.
         time_s: [T] simulated time at the end of each step, from the episode's start.
         metrics: [T, metrics] of each step.
+        terms: by role, [T, A, terms] of each step.
     """
 
     seed: int
     utility: float
     time_s: Array
     metrics: Array
+    terms: dict[str, Array]
 
 
 def run_episodes(
@@ -52,17 +54,24 @@ def run_episodes(
     batch = env.reset(seed=seeds_from)
     seeds = batch.seeds.copy()
     rows: list[list[Array]] = [[] for _ in seeds]
+    terms: list[dict[str, list[Array]]] = [{role: [] for role in batch.terms} for _ in seeds]
     while wanted - finished.keys():
         batch = env.step(policy.act(batch, rng))
         for index, row in enumerate(rows):
             row.append(batch.metrics[index].copy())
+            for role, of_role in batch.terms.items():
+                terms[index][role].append(of_role[index].copy())
         for index in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
             metrics = np.array(rows[index])
             seed = int(seeds[index])
             if seed in wanted:
                 utility = float((metrics @ weights).mean())
-                finished[seed] = Episode(seed, utility, step_s * np.arange(1, len(metrics) + 1), metrics)
+                time_s = step_s * np.arange(1, len(metrics) + 1)
+                by_role = {role: np.array(values) for role, values in terms[index].items()}
+                finished[seed] = Episode(seed, utility, time_s, metrics, by_role)
             rows[index].clear()
+            for kept in terms[index].values():
+                kept.clear()
             seeds[index] = batch.seeds[index]
         on_step(len(finished))
     return [finished[seed] for seed in sorted(finished)]

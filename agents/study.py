@@ -20,12 +20,15 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from rich.console import Console
 
 from agents import checkpoint
 from agents.config import ConfigError, read, resolve
@@ -36,21 +39,29 @@ from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from agents.training import MakeEnv
 
 DONE = "done.json"
 LEFT_OUT = "left-out.json"
 MODES = ("greedy", "sampled")
+Units = list[tuple[Variant, int]]  # a variant and the seed of a training run
+Refused = Iterator[tuple[Variant, ConfigError]]
 
 
 def study(
-    scenario: str, plan: Plan, out: Path, console: Console, *, resume: bool = False, make_env: MakeEnv = make_vec
+    scenario: str,
+    plan: Plan,
+    out: Path,
+    console: Console,
+    *,
+    resume: bool = False,
+    jobs: int = 1,
+    make_env: MakeEnv = make_vec,
 ) -> Path:
     """Do what is missing of a study and write its report; returns the page.
 
-    Variants whose settings this version does not know are left out; the report names them.
+    Variants whose settings this version does not know are left out; the report names them. With several `jobs` as many
+    training runs go on at a time, each in a process of its own; what they learn does not depend on it.
 
     Raises:
         ConfigError: `out` holds a study and `resume` is not set, or it is one of another plan.
@@ -66,12 +77,9 @@ def study(
                 left_out[variant.name] = str(error)
     todo = [variant for variant in plan.variants if variant.name not in left_out]
     units = [(variant, seed) for variant in todo for seed in variant.seeds]
-    for number, (variant, seed) in enumerate(units, start=1):
-        console.rule(f"[bold]training {number}/{len(units)}: {variant.name}, seed {seed}")
-        try:
-            train_unit(scenario, plan, variant, seed, run_folder(out, variant, seed), console, make_env)
-        except ConfigError as error:
-            left_out[variant.name] = str(error)
+    do_units = _one_by_one if jobs == 1 else _side_by_side
+    for variant, refusal in do_units(scenario, plan, units, out, console, make_env, jobs):
+        left_out[variant.name] = str(refusal)
     (out / LEFT_OUT).write_text(json.dumps(left_out, indent=2) + "\n")
     for name, reason in left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True, highlight=False)
@@ -81,6 +89,43 @@ def study(
     page = write_report(out)
     console.print(f"report: {page}", soft_wrap=True)
     return page
+
+
+def _one_by_one(
+    scenario: str, plan: Plan, units: Units, out: Path, console: Console, make_env: MakeEnv, _: int
+) -> Refused:
+    """Trains in this process; yields what was refused."""
+    for number, (variant, seed) in enumerate(units, start=1):
+        console.rule(f"[bold]training {number}/{len(units)}: {variant.name}, seed {seed}")
+        try:
+            train_unit(scenario, plan, variant, seed, run_folder(out, variant, seed), console, make_env)
+        except ConfigError as error:
+            yield variant, error
+
+
+def _side_by_side(
+    scenario: str, plan: Plan, units: Units, out: Path, console: Console, make_env: MakeEnv, jobs: int
+) -> Refused:
+    """Trains in `jobs` processes at a time; yields what was refused. `qntn watch` shows how far a run is."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        begun = {}
+        for variant, seed in units:
+            run = run_folder(out, variant, seed)
+            begun[pool.submit(_train_quietly, scenario, plan, variant, seed, run, make_env)] = variant, seed
+        for number, unit in enumerate(as_completed(begun), start=1):
+            variant, seed = begun[unit]
+            try:
+                unit.result()
+            except ConfigError as error:
+                yield variant, error
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            console.print(f"trained {number}/{len(units)}: {variant.name}, seed {seed}", highlight=False)
+
+
+def _train_quietly(scenario: str, plan: Plan, variant: Variant, seed: int, run: Path, make_env: MakeEnv) -> None:
+    train_unit(scenario, plan, variant, seed, run, Console(quiet=True), make_env)
 
 
 def run_folder(out: Path, variant: Variant, seed: int) -> Path:
@@ -145,7 +190,7 @@ def evaluate_all(
 
 
 def _bounds(scenario: str, env: Any, plan: Plan, out: Path, console: Console) -> None:
-    from agents import utility_alone, utility_bound
+    from agents import utility_alone, utility_bound, utility_hindsight
 
     if not utility_bound.fits(env.schema):
         return
@@ -157,6 +202,10 @@ def _bounds(scenario: str, env: Any, plan: Plan, out: Path, console: Console) ->
     if not file.exists():
         console.print(f"utility of {scenario} with each slice alone")
         write_rows(file, utility_alone.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
+    file = out / "utility-hindsight.csv"
+    if not file.exists():
+        console.print(f"utility of {scenario} with shares chosen in hindsight")
+        write_rows(file, utility_hindsight.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
 
 
 def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:

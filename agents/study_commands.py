@@ -43,6 +43,7 @@ def study(
     plan: Annotated[str, typer.Option(help="A plan of agents/studies/, or a TOML file of your own.")] = "",
     out: Annotated[Path | None, typer.Option(help="Folder. [default: results/study-SCENARIO-PLAN]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that was stopped.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Training runs at a time, each in a process of its own.")] = 1,
     report_only: Annotated[bool, typer.Option("--report", help="Only write the report of what there is.")] = False,
 ) -> None:
     """Train variants, evaluate them and all baselines on the same seeds, and write a report."""
@@ -58,7 +59,7 @@ def study(
     from agents import study as work
     from agents.study_plan import read_plan
 
-    work.study(name, read_plan(chosen), folder, Console(), resume=resume)
+    work.study(name, read_plan(chosen), folder, Console(), resume=resume, jobs=jobs)
 
 
 def watch(

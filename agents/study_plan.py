@@ -17,7 +17,7 @@ Layout of a plan (all keys but `steps` are optional; see quick.toml):
     weights = [0, 0.5, 1]
     settings = ["manager.cooperation={}"]
     [constraints]                    # name = settings on top of the reference's
-    [seeds]                          # training seeds of a group, where they differ: ablations = [1]
+    [seeds]                          # training seeds of a group or of a variant, where they differ: ablations = [1]
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,19 +113,22 @@ def read_plan(name: str) -> Plan:
 
 def _variants(tree: Mapping[str, Any], plan: Plan) -> list[Variant]:
     reference = tuple(next(iter(tree["algorithms"].values())))
-    seeds = {group: tuple(tree.get("seeds", {}).get(group, plan.training_seeds)) for group in (*GROUPS, "cooperation")}
-    found = []
-    for group in GROUPS:
+    by_name: dict[str, list[int]] = tree.get("seeds", {})
+
+    def variant(name: str, group: str, settings: Sequence[str], weight: float | None = None) -> Variant:
         base = () if group == "algorithms" else reference
-        for name, settings in tree.get(group, {}).items():
-            found.append(Variant(name, group, (*plan.settings, *base, *settings), seeds[group]))
+        seeds = by_name.get(name, by_name.get(group, plan.training_seeds))
+        return Variant(name, group, (*plan.settings, *base, *settings), tuple(seeds), weight)
+
+    found = [variant(name, group, settings) for group in GROUPS for name, settings in tree.get(group, {}).items()]
     cooperation = tree.get("cooperation", {})
     for weight in cooperation.get("weights", ()):
-        settings = tuple(setting.format(weight) for setting in cooperation["settings"])
-        name = f"cooperation-{weight:g}"
-        found.append(
-            Variant(name, "cooperation", (*plan.settings, *reference, *settings), seeds["cooperation"], float(weight))
-        )
+        settings = [setting.format(weight) for setting in cooperation["settings"]]
+        found.append(variant(f"cooperation-{weight:g}", "cooperation", settings, float(weight)))
+    known = [*GROUPS, "cooperation", *(one.name for one in found)]
+    for name in by_name:
+        if name not in known:
+            raise ConfigError(f"seeds.{name}: no such group or variant{suggest(name, known)}")
     return found
 
 

@@ -105,11 +105,47 @@ def test_a_variant_that_this_version_does_not_know_is_left_out_and_named(tmp_pat
     assert not list((tmp_path / "out").glob("runs/other*"))
 
 
+def test_runs_side_by_side_learn_what_they_learn_one_by_one(tmp_path):
+    file = tmp_path / "plan.toml"
+    file.write_text(
+        'steps = 200\ntraining_seeds = [1, 2]\nepisodes = 2\nbaselines = ["random"]\nsampled = false\n'
+        'settings = ["rollout_steps=50", "segment_rollouts=1"]\n'
+        '[algorithms]\nmappo = []\nother = ["algorithm=none-such"]\n'
+    )
+    plan = read_plan(str(file))
+    for jobs in (1, 2):
+        study("tiny", plan, tmp_path / str(jobs), Console(quiet=True), jobs=jobs)
+        assert list(json.loads((tmp_path / str(jobs) / "left-out.json").read_text())) == ["other"]
+    for seed in (1, 2):
+        one, two = (rows(tmp_path / jobs / "episodes" / f"mappo-seed{seed}-greedy.csv") for jobs in "12")
+        assert [row["utility"] for row in one] == [row["utility"] for row in two]
+        assert (tmp_path / "2" / "runs" / f"mappo-seed{seed}" / "done.json").exists()
+
+
 @pytest.mark.parametrize("name", [file.stem for file in study_plan.FOLDER.glob("*.toml")])
 def test_plans_are_readable(name):
     plan = read_plan(name)
     assert plan.reference.name == "mappo"
     assert len({variant.name for variant in plan.variants}) == len(plan.variants)
+
+
+def test_a_variant_may_have_training_seeds_of_its_own(tmp_path):
+    file = tmp_path / "plan.toml"
+    text = (
+        "steps = 10\ntraining_seeds = [1, 2]\n[algorithms]\nmappo = []\nippo = []\n[ablations]\na = []\nb = []\n"
+        "[seeds]\nablations = [3]\nippo = [4]\nb = [5, 6]\n"
+    )
+    file.write_text(text)
+    plan = read_plan(str(file))
+    assert {variant.name: variant.seeds for variant in plan.variants} == {
+        "mappo": (1, 2),
+        "ippo": (4,),
+        "a": (3,),
+        "b": (5, 6),
+    }
+    file.write_text(text + "ipo = [7]\n")
+    with pytest.raises(ConfigError, match="seeds.ipo: no such group or variant; did you mean 'ippo'"):
+        read_plan(str(file))
 
 
 def test_a_plan_with_a_mistake_is_refused(tmp_path):
@@ -129,7 +165,7 @@ def test_figures_of_an_episode_by_hand():
         metrics = [type("Metric", (), {"name": name})() for name in names]
 
     steps = np.array([[0.0, 1.0, 0.5, 2.0, 1e6], [8.0, 1.0, 0.0, 4.0, 2e6]])
-    found = study_plan.figures(Named(), Episode(7, 0.5, np.arange(2), steps))
+    found = study_plan.figures(Named(), Episode(7, 0.5, np.arange(2), steps, {}))
     assert found["delay_p50_ms.xr"] == 8  # the step without a burst does not count
     assert found["jain_ratio"] == pytest.approx((1 + 0.25) ** 2 / (2 * (1 + 0.0625)))
     assert found["key_cost_usd_per_delivered_mbit"] == pytest.approx(6 / 3)
