@@ -21,6 +21,17 @@ from pybridge.schema import ActionField, Role, Schema, suggest
 KIND_NUMBERS = {"simplex": 0, "categorical": 1, "box": 2}
 
 
+def as_dict(actions: object) -> dict[str, npt.NDArray[np.float32]]:
+    """Actions of any mapping as a dict.
+
+    Raises:
+        ActionError: it is no mapping.
+    """
+    if not isinstance(actions, Mapping):
+        raise ActionError(f"actions are of type {type(actions).__name__}, expected a mapping from role to array")
+    return dict(actions)
+
+
 def as_arrays(
     schema: Schema, actions: Mapping[str, npt.ArrayLike], state: StateArrays
 ) -> dict[str, npt.NDArray[np.float32]]:
@@ -40,7 +51,10 @@ def as_arrays(
                 raise ActionError(f"{role.name}: its agents act now, and no actions were given for them")
             continue
         try:
-            action = np.ascontiguousarray(actions[role.name], np.float32)
+            given = np.asarray(actions[role.name])
+            if given.dtype.kind == "c":
+                raise TypeError("they are complex")
+            action = np.ascontiguousarray(given, np.float32)
         except (TypeError, ValueError) as error:
             raise ActionError(f"{role.name}: actions are no numbers: {error}") from None
         expected = (*acts.shape, role.action_size)

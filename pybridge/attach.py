@@ -7,7 +7,7 @@
         env.reset()
 
 There is no deadline, so that a breakpoint may hold the simulator as long as it takes. Each episode asks for
-a start of its own.
+a start of its own, when `reset` begins it: there is no autoreset, in `make_vec` neither.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def attach(
     """
     known = name if isinstance(name, Scenario) else scenario(name)
     fields = {field.name: getattr(known, field.name) for field in dataclasses.fields(Scenario)}
-    fields |= {"starts_ahead": False, "step_timeout_s": _FOR_EVER_S}
+    fields |= {"starts_ahead": False, "keeps_spare": False, "step_timeout_s": _FOR_EVER_S}
     return _AttachedScenario(**fields, debugger=debugger, tell=tell or logger.warning)
 
 

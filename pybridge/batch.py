@@ -15,7 +15,7 @@ class Batch:
 
     Unless copies were asked for, all arrays are views into memory that is written again in the step
     after next: what a step returned stays as it is while the next one runs, and until that one has
-    returned. Copy what you keep longer.
+    returned. Copy what you keep longer, or want to change: simulators build their next state on these arrays.
 
     Where an episode has ended (`terminated | truncated`) they already show the first state of the next
     one; `final_observations` holds the last state of the old one, and `terms`, `rewards` and `metrics`

@@ -42,7 +42,8 @@ class Scenario:
         parameters: every parameter with its default value.
         utility: metric -> weight.
         rewards: role -> term -> weight.
-        starts_ahead: whether simulators may be started before their episode is asked for.
+        starts_ahead: whether simulators may be started before their episode is asked for by `reset`.
+        keeps_spare: whether a simulator more is worth its place, started before its seed is known.
         step_timeout_s: deadline of a step in place of the environment's, or None.
         bound: what `qntn bound` computes: network, cost set, largest span and demands; may be empty.
         train: settings of learners that suit the scenario, in tables `worker`, `manager` and `role`; may be empty.
@@ -56,6 +57,7 @@ class Scenario:
     utility: Mapping[str, float]
     rewards: Mapping[str, Mapping[str, float]]
     starts_ahead: bool = True
+    keeps_spare: bool = False
     step_timeout_s: float | None = None
     bound: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
@@ -76,6 +78,8 @@ class Scenario:
         Raises:
             ParameterError: a name is unknown, or a value is of another kind than its default.
         """
+        if not isinstance(params, Mapping):
+            raise ParameterError(f"params: found {params!r}, expected a mapping from name to value")
         values = dict(self.parameters)
         for name, value in params.items():
             if name not in values:
@@ -133,4 +137,5 @@ def _read(file: Path, program: Path) -> Scenario:
         rewards=content.get("reward", {}),
         bound=content.get("bound", {}),
         train=content.get("train", {}),
+        keeps_spare=True,
     )

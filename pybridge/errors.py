@@ -67,17 +67,31 @@ class SimulatorError(QntnError):
 
 
 class SimulatorDied(SimulatorError):
-    """The simulator ended in the middle of an episode.
+    """The simulator ended in the middle of an episode, or before it had begun.
 
     Attributes:
         returncode: exit status; minus the signal's number if a signal ended it; None if unknown, as
             for a simulator that was attached by hand.
+
+    Args:
+        when: how far it had come.
+        guest: whether it knows nothing of qntn, so that its statuses mean what they mean anywhere.
     """
 
-    def __init__(self, scenario: str, returncode: int | None, *, seed: int | None, command: str, stderr: str) -> None:
+    def __init__(
+        self,
+        scenario: str,
+        returncode: int | None,
+        *,
+        seed: int | None,
+        command: str,
+        stderr: str,
+        when: str = "in the middle of an episode",
+        guest: bool = False,
+    ) -> None:
         self.returncode = returncode
         super().__init__(
-            f"simulator {scenario} {_describe(returncode, stderr)} in the middle of an episode",
+            f"simulator {scenario} {_describe(returncode, stderr, guest=guest)} {when}",
             seed=seed,
             command=command,
             stderr=stderr,
@@ -103,7 +117,7 @@ _SIGNALS = {
 _EXIT_PYTHON_GONE = 75  # transport.cc
 
 
-def _describe(returncode: int | None, stderr: str) -> str:
+def _describe(returncode: int | None, stderr: str, *, guest: bool) -> str:
     if returncode is None:
         return "closed its connection"
     if returncode < 0:
@@ -111,9 +125,9 @@ def _describe(returncode: int | None, stderr: str) -> str:
         name = signal.Signals(number).name if number in signal.valid_signals() else f"signal {number}"
         cause = _cause_in_words(stderr) or _SIGNALS.get(number, "")  # type: ignore[call-overload]
         return f"was ended by {name}{f' ({cause})' if cause else ''}"
-    if returncode == 0:
+    if returncode == 0 and not guest:
         return "exited with status 0 without a last state (it must call Bridge::Finish before it ends)"
-    if returncode == _EXIT_PYTHON_GONE:
+    if returncode == _EXIT_PYTHON_GONE and not guest:
         return f"exited with status {returncode} because its connection to Python was lost"
     return f"exited with status {returncode}"
 

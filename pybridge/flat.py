@@ -13,9 +13,9 @@ always allowed: see `FlatActions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 import gymnasium
 import numpy as np
@@ -26,7 +26,10 @@ from gymnasium.vector.utils import batch_space
 
 from pybridge import make_vec
 from pybridge.batch import Batch
+from pybridge.catalogue import Scenario, scenario
+from pybridge.errors import ActionError
 from pybridge.schema import ActionField, Role, Schema, Value
+from pybridge.vector import EachParams, Seeds, VectorEnv
 
 Array = npt.NDArray[np.float32]
 Others = Callable[[Batch], Mapping[str, Array]]
@@ -56,13 +59,13 @@ class FlatActions:
         """Actions [..., action size] from `flat` [..., size] and `masks` [..., M].
 
         Raises:
-            ValueError: a number is NaN, or the last axis has another length.
+            ActionError: a number is NaN, or the last axis has another length.
         """
         numbers = np.asarray(flat, np.float64)
         if numbers.shape[-1:] != (self.size,):
-            raise ValueError(f"{self.role.name}: found {numbers.shape[-1:]} numbers, expected {self.size}")
+            raise ActionError(f"{self.role.name}: found {numbers.shape[-1:]} numbers, expected {self.size}")
         if np.isnan(numbers).any():
-            raise ValueError(f"{self.role.name}: an action is NaN")
+            self._refuse_nan(numbers)
         actions = np.zeros((*numbers.shape[:-1], self.role.action_size), np.float32)
         start = 0
         for field in self.role.actions:
@@ -70,6 +73,15 @@ class FlatActions:
             actions[..., field.span] = _decode(field, np.clip(part, -1, 1), masks[..., field.mask_span])
             start += _flat_size(field)
         return actions
+
+    def _refuse_nan(self, numbers: npt.NDArray[np.float64]) -> NoReturn:
+        *where, place = (int(index) for index in np.argwhere(np.isnan(numbers))[0])
+        who = f"{self.role.name}_{where[-1]}" if where else self.role.name
+        starts = np.cumsum([0, *(_flat_size(field) for field in self.role.actions)])
+        index = int(np.searchsorted(starts, place, side="right")) - 1
+        raise ActionError(
+            f"{who}: number {place - starts[index]} for {self.role.actions[index].name} is nan, expected -1 .. 1"
+        )
 
 
 class FlatObservations:
@@ -102,7 +114,7 @@ class FlatEnv(gymnasium.Env[Array, Array]):
 
     def __init__(
         self,
-        name: str,
+        name: str | Scenario,
         *,
         reward: Literal["utility", "sum"] = "utility",
         params: Mapping[str, Value] | None = None,
@@ -112,7 +124,14 @@ class FlatEnv(gymnasium.Env[Array, Array]):
         """`options` go to `pybridge.make_vec`: transport, step_timeout_s, wait."""
         if reward not in ("utility", "sum"):
             raise ValueError(f"reward: found {reward!r}, expected 'utility' or 'sum'")
-        self._vector = make_vec(name, num_envs=1, params=params, seed=seed, **options)
+        self._vector = VectorEnv(
+            name if isinstance(name, Scenario) else scenario(name),
+            num_envs=1,
+            params=params or {},
+            seed=seed,
+            autoreset=False,  # the next episode begins when it is asked for
+            **{"transport": "shm"} | options,
+        )
         self.schema: Schema = self._vector.schema
         self._reward = reward
         self._weights = self.schema.utility_weights
@@ -134,28 +153,25 @@ class FlatEnv(gymnasium.Env[Array, Array]):
         """Starts an episode; without a seed, with the next one."""
         super().reset(seed=seed)
         self._batch = self._vector.reset(seed=seed)
-        return self._observe(self._batch.observations, 0), self._info(self._batch)
+        return self._observe(self._batch.observations), self._info(self._batch)
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """One step of all agents."""
         if self._batch is None:
             raise gymnasium.error.ResetNeeded("reset() must come before step(), and after the end of an episode")
+        numbers = _numbers(action, self.action_space.shape)
         actions, start = {}, 0
         for flat in self._actions:
             role = flat.role
-            numbers = np.asarray(action)[start : start + flat.size * role.num_agents]
+            own = numbers[start : start + flat.size * role.num_agents]
             masks = self._batch.action_masks[role.name]
-            actions[role.name] = flat.decode(numbers.reshape(1, role.num_agents, flat.size), masks)
+            actions[role.name] = flat.decode(own.reshape(1, role.num_agents, flat.size), masks)
             start += flat.size * role.num_agents
         batch = self._vector.step(actions)
         ended = bool(batch.terminated[0] or batch.truncated[0])
-        if ended:
-            observation = self._observe({role: rows[0][None] for role, rows in batch.final_observations.items()}, 0)
-        else:
-            observation = self._observe(batch.observations, 0)
         self._batch = None if ended else batch
         return (
-            observation,
+            self._observe(batch.observations),
             self._reward_of(batch),
             bool(batch.terminated[0]),
             bool(batch.truncated[0]),
@@ -166,10 +182,10 @@ class FlatEnv(gymnasium.Env[Array, Array]):
         """Ends the simulator."""
         self._vector.close()
 
-    def _observe(self, observations: Mapping[str, Array], env: int) -> Array:
+    def _observe(self, observations: Mapping[str, Array]) -> Array:
         return np.concatenate(
             [
-                scale.scale(observations[role.name][env]).ravel()
+                scale.scale(observations[role.name][0]).ravel()
                 for scale, role in zip(self._observations, self.schema.roles, strict=True)
             ]
         )
@@ -189,33 +205,39 @@ class RoleVectorEnv(gymnasium.vector.VectorEnv[Array, Array, Any]):
 
     Environment `e * num_agents + a` is agent `a` of simulator `e`. Its step is a decision: steps in which
     the role does not act are passed, their rewards summed up. The other roles decide by `others`. Episodes
-    reset in the step that ends them (`AutoresetMode.SAME_STEP`): `final_obs` and `final_info` are in the
-    infos.
+    reset in the step that ends them (`AutoresetMode.SAME_STEP`): `final_obs` and `final_info` (`seed`, and
+    `metrics` by name) are in the infos.
+
+    Where episodes end at different times, a role with a period acts at different times in the simulators, and
+    a step ends wherever it acts. `infos["acts"]` tells whose next action counts; the others' are ignored.
 
     A context manager. Raises what `pybridge.make_vec` and its `step` raise.
     """
 
     def __init__(
         self,
-        name: str,
+        name: str | Scenario,
         role: str,
         *,
         num_simulators: int,
         others: Others | None = None,
-        params: Mapping[str, Value] | Sequence[Mapping[str, Value]] | None = None,
-        seed: int = 1,
+        params: EachParams | None = None,
+        seed: Seeds = 1,
         **options: Any,
     ) -> None:
         """`others`: batch -> actions by role, default the zero action; `options` go to `pybridge.make_vec`.
 
         Raises:
             KeyError: there is no such role.
+            ValueError: the user starts the simulators (`pybridge.attach`), so no episode follows by itself.
         """
         self._vector = make_vec(name, num_envs=num_simulators, params=params, seed=seed, **options)
         self.schema: Schema = self._vector.schema
         try:
+            if not self._vector.autoreset:
+                raise ValueError(f"{self.schema.scenario} is attached and has no autoreset; use pybridge.make_vec")
             self.role: Role = self.schema.role(role)
-        except KeyError:
+        except (KeyError, ValueError):
             self._vector.close()
             raise
         self._flat = FlatActions(self.role)
@@ -241,11 +263,14 @@ class RoleVectorEnv(gymnasium.vector.VectorEnv[Array, Array, Any]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
-        """Starts an episode in every simulator; `seed` is that of the first."""
-        if isinstance(seed, list):
-            raise ValueError("seed: found a list, expected one number; simulators count up from it")
-        self._batch = self._vector.reset(seed=seed)
-        return self._rows(self._batch), {}
+        """Starts an episode in every simulator.
+
+        Args:
+            seed: that of the first simulator, from which the others count up; or a list, one for each
+                simulator (not for each environment: the agents of a simulator share its episode).
+        """
+        self._batch = self._vector.reset(seed=seed)  # type: ignore[arg-type] # a None in a list is refused there
+        return self._rows(self._batch), self._acting(self._batch)
 
     def step(
         self, actions: Array
@@ -254,9 +279,10 @@ class RoleVectorEnv(gymnasium.vector.VectorEnv[Array, Array, Any]):
         if self._batch is None:
             raise gymnasium.error.ResetNeeded("reset() must come before step()")
         simulators = self._vector.num_envs
-        numbers = np.asarray(actions).reshape(simulators, self.role.num_agents, self._flat.size)
+        numbers = _numbers(actions, self.action_space.shape).reshape(simulators, self.role.num_agents, self._flat.size)
         rewards = np.zeros(self.num_envs)
         ended = np.zeros(simulators, np.bool_)
+        seeds = self._batch.seeds
         while True:
             decided = dict(self._others(self._batch))
             decided[self.role.name] = self._flat.decode(numbers, self._batch.action_masks[self.role.name])
@@ -266,13 +292,9 @@ class RoleVectorEnv(gymnasium.vector.VectorEnv[Array, Array, Any]):
             if ended.any() or batch.acts[self.role.name].any():
                 break
         agents = self.role.num_agents
-        infos: dict[str, Any] = {}
+        infos = self._acting(batch)
         if ended.any():
-            final = np.empty(self.num_envs, object)
-            for env, rows in batch.final_observations[self.role.name].items():
-                for agent in range(agents):
-                    final[env * agents + agent] = self._scale.scale(rows[agent])
-            infos = {"final_obs": final, "_final_obs": np.repeat(ended, agents)}
+            infos |= self._final(batch, ended, seeds)
         return (
             self._rows(batch),
             rewards,
@@ -284,6 +306,23 @@ class RoleVectorEnv(gymnasium.vector.VectorEnv[Array, Array, Any]):
     def close_extras(self, **kwargs: Any) -> None:
         """Ends the simulators; Gymnasium calls it from `close`."""
         self._vector.close()
+
+    def _acting(self, batch: Batch) -> dict[str, Any]:
+        return {"acts": batch.acts[self.role.name].ravel() > 0, "_acts": np.ones(self.num_envs, np.bool_)}
+
+    def _final(self, batch: Batch, ended: npt.NDArray[np.bool_], seeds: npt.NDArray[np.int64]) -> dict[str, Any]:
+        """What Gymnasium's `SAME_STEP` tells of the episodes that have ended."""
+        agents = self.role.num_agents
+        which = np.repeat(ended, agents)
+        observations = np.empty(self.num_envs, object)
+        for env, rows in batch.final_observations[self.role.name].items():
+            for agent in range(agents):
+                observations[env * agents + agent] = self._scale.scale(rows[agent])
+        metrics: dict[str, Any] = {}
+        for field, column in zip(self.schema.metrics, batch.metrics.T, strict=True):
+            metrics |= {field.name: np.repeat(column, agents), f"_{field.name}": which}
+        info = {"seed": np.repeat(seeds, agents), "_seed": which, "metrics": metrics, "_metrics": which}
+        return {"final_obs": observations, "_final_obs": which, "final_info": info, "_final_info": which}
 
     def _rows(self, batch: Batch) -> Array:
         return self._scale.scale(batch.observations[self.role.name]).reshape(self.num_envs, -1)
@@ -303,6 +342,17 @@ class ZeroActions:
             )
             for flat in self._flat
         }
+
+
+def _numbers(action: npt.ArrayLike, shape: tuple[int, ...] | None) -> npt.NDArray[np.float64]:
+    """An action as numbers of that shape; their bounds do not matter here."""
+    try:
+        numbers = np.asarray(action, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ActionError(f"the action is no array of numbers: {error}") from None
+    if numbers.shape != shape:
+        raise ActionError(f"the action has shape {numbers.shape}, expected {shape}")
+    return numbers
 
 
 def _flat_size(field: ActionField) -> int:

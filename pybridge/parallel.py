@@ -165,6 +165,8 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
 
     def _to_arrays(self, actions: Mapping[str, Action | None]) -> dict[str, npt.NDArray[np.float32]]:
         """Writes dict actions into arrays; the simulators' own memory stays as it is until they are checked."""
+        if not isinstance(actions, Mapping):
+            raise ActionError(f"actions are of type {type(actions).__name__}, expected a mapping from agent to action")
         acting = {agent for agents in self._acting.values() for agent in agents} if self.agents else set()
         for agent, action in actions.items():
             if agent not in self._place:

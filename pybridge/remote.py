@@ -98,7 +98,8 @@ class Machines:
             ScenarioNotFound: this installation has no such scenario.
         """
         known = scenario(name)
-        return _RemoteScenario(**{f.name: getattr(known, f.name) for f in fields(Scenario)}, machines=self)
+        copied = {f.name: getattr(known, f.name) for f in fields(Scenario)} | {"keeps_spare": False}
+        return _RemoteScenario(**copied, machines=self)
 
     def close(self) -> None:
         """Lets the machines go; their simulators end."""

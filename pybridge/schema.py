@@ -205,10 +205,10 @@ class Schema:
         return tuple(agent for role in self.roles for agent in role.agent_ids)
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: object, known: Iterable[str]) -> str:
     """A tail for an error text: the nearest known name, or all of them if none is near."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(str(name), names, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; there are: {', '.join(names)}" if names else ""

@@ -74,6 +74,11 @@ class Simulator:
         """Of the process."""
         return self._process.pid
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
     def configure(self, seed: int, params: Mapping[str, Value]) -> None:
         """Tells it what to simulate; it starts to build at once."""
         self.seed = seed
@@ -194,7 +199,12 @@ class Simulator:
         with contextlib.suppress(subprocess.TimeoutExpired):
             returncode = self._process.wait(_EXIT_WAIT_S)
         raise SimulatorDied(
-            self.scenario.name, returncode, seed=self.seed, command=self.command, stderr=self.last_words()
+            self.scenario.name,
+            returncode,
+            seed=self.seed,
+            command=self.command,
+            stderr=self.last_words(),
+            when="before it described itself" if self._hello is None else "in the middle of an episode",
         ) from None
 
 

@@ -90,11 +90,11 @@ class Trace:
         Actions stand with the step that they led to; agents that did not act then are left out.
 
         Raises:
-            KeyError: no such role.
-            TraceError: no such field.
+            TraceError: no such role or field.
         """
-        if role is not None:
-            self.schema.role(role)
+        roles = [each.name for each in self.schema.roles]
+        if role is not None and role not in roles:
+            raise TraceError(f"no role {role!r}{suggest(role, roles)}")
         names = {metric.name for metric in self.schema.metrics}
         for each in self.schema.roles:
             names |= {seen.name for seen in (*each.observations, *each.terms)} | {a.name for a in each.actions}

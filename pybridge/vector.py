@@ -6,16 +6,16 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from pybridge import _core
-from pybridge.actions import as_arrays, check_fields, refuse
+from pybridge.actions import as_arrays, as_dict, check_fields, refuse
 from pybridge.batch import Batch
 from pybridge.catalogue import Scenario
 from pybridge.errors import ProtocolError, QntnError
@@ -41,9 +41,14 @@ class VectorEnv:
     Episode k of environment e has the seed `seed + e + k * num_envs` (`seed[e] + k * num_envs` where
     each environment has a first seed of its own), so a whole run is a function of the seeds and the
     actions. The simulator of the next episode starts, and builds its first state, while the present
-    one runs.
+    one runs. Beside it a lone environment keeps a spare that does not know its seed yet, for resets to
+    seeds that nobody foresaw.
 
     `step` is `send` followed by `recv`; between these two the simulators run and Python is free.
+
+    Attributes:
+        autoreset: whether an episode that ends is followed by the next in the same step. Not so where the
+            user starts simulators (`pybridge.attach`): there `reset` asks for the next.
 
     Made by `pybridge.make_vec`; a context manager. One thread at a time may use it. It does not
     survive a fork: the child makes its own.
@@ -66,19 +71,22 @@ class VectorEnv:
             raise ValueError(f"num_envs: found {num_envs}, expected at least 1")
         if transport not in ("shm", "zmq"):
             raise ValueError(f"transport: found {transport!r}, expected 'shm' or 'zmq'")
+        if not step_timeout_s > 0:
+            raise ValueError(f"step_timeout_s: found {step_timeout_s}, expected a positive number of seconds")
         self.num_envs = num_envs
         self._scenario = scenario
         self._params_of = _each_params(scenario, params, num_envs)
         self._transport: Transport = transport
         self._step_timeout_s = scenario.step_timeout_s or step_timeout_s
         self._start_timeout_s = max(self._step_timeout_s, SHORTEST_START_TIMEOUT_S)
-        self._autoreset = autoreset
+        self.autoreset = autoreset and scenario.starts_ahead
         self._copy = copy
         self._next_seed = _first_seeds(seed, num_envs)
         self._seeds = np.array(self._next_seed)
         self._old_seeds = [True] * BLOCKS
         self._running: list[Simulator | None] = [None] * num_envs
         self._waiting: list[Simulator | None] = [None] * num_envs
+        self._spare: Simulator | None = None
         self._live = False
         self._posted = False
         self._closed = ""
@@ -170,9 +178,8 @@ class VectorEnv:
             try:
                 self._seats.exchange(self._step_timeout_s)
                 return self._arrived()
-            except BaseException:
-                self.close()
-                raise
+            except BaseException as error:
+                self._give_up(error)
         finally:
             self._busy.release()
 
@@ -198,11 +205,12 @@ class VectorEnv:
         """Ends every simulator. Nothing is left behind; safe to call again."""
         self._closed = self._closed or "this environment is closed"
         self._live = self._posted = False
-        for simulator in (*self._running, *self._waiting):
+        for simulator in (*self._running, *self._waiting, self._spare):
             if simulator is not None:
                 simulator.close()
         self._running = [None] * self.num_envs
         self._waiting = [None] * self.num_envs
+        self._spare = None
         if self._fleet is not None:
             self._fleet.close()
         if self._trace is not None:
@@ -213,11 +221,12 @@ class VectorEnv:
         self._closed = self._closed or "this environment belongs to the parent process; make one after fork()"
         self._live = self._posted = False
         self._busy = threading.Lock()
-        for simulator in (*self._running, *self._waiting):
+        for simulator in (*self._running, *self._waiting, self._spare):
             if simulator is not None:
                 simulator.disown()
         self._running = [None] * self.num_envs
         self._waiting = [None] * self.num_envs
+        self._spare = None
         if self._fleet is not None:
             self._fleet.close()
 
@@ -266,7 +275,7 @@ class VectorEnv:
         """Checks actions and writes them where the simulators read them."""
         if not self._live or self._posted:
             self._refuse_actions()
-        given = actions if type(actions) is dict else dict(actions)
+        given = actions if type(actions) is dict else as_dict(actions)
         buffer = self._seats.buffer
         found = self._path.take(given, buffer)
         if found is False:
@@ -298,7 +307,7 @@ class VectorEnv:
 
     def _end_episodes(self, batch: Batch) -> Batch:
         """Seats the next simulators; what the old ones said last stays in the batch."""
-        if not self._autoreset:
+        if not self.autoreset:
             self._live = False
             return batch
         fleet = self._seats
@@ -337,9 +346,17 @@ class VectorEnv:
 
     def _spawn(self, env: int) -> Simulator:
         """Starts the simulator of the next episode of `env`."""
-        simulator = self._waiting[env] = self._scenario.launch(self._transport)
+        simulator = self._waiting[env] = self._take_spare() or self._scenario.launch(self._transport)
         simulator.configure(self._next_seed[env], self._params_of(env, self._next_seed[env]))
         return simulator
+
+    def _take_spare(self) -> Simulator | None:
+        """The spare, if it is there and nobody has ended it."""
+        spare, self._spare = self._spare, None
+        if spare is not None and not spare.is_alive:
+            spare.close()
+            return None
+        return spare
 
     def _prepare(self, env: int) -> Simulator:
         """The simulator of the next episode of `env`, on its way to its first state."""
@@ -364,6 +381,8 @@ class VectorEnv:
         self._next_seed[env] += self.num_envs
         if self._scenario.starts_ahead:
             self._prepare(env)
+        if self._scenario.keeps_spare and self.num_envs == 1:  # of many, most would start without one anyway
+            self._spare = self._spare or self._scenario.launch(self._transport)
 
     @property
     def _seats(self) -> Fleet:
@@ -393,12 +412,24 @@ class VectorEnv:
 
     @contextmanager
     def _closing_on_error(self) -> Iterator[None]:
-        """Ends all simulators when one of them failed, so that an error leaves nothing behind."""
+        """Ends all simulators when one of them failed."""
         try:
             yield
-        except BaseException:
-            self.close()
-            raise
+        except BaseException as error:
+            self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> NoReturn:
+        """Ends all simulators, so that an error leaves nothing behind, and raises it.
+
+        Where somebody has closed the environment meanwhile, the error is only what came of that.
+        """
+        closed = bool(self._closed)
+        self.close()
+        if closed and isinstance(error, Exception):
+            raise QntnError(
+                "this environment was closed while it waited for its simulators, by a signal handler or another thread"
+            ) from error
+        raise error
 
 
 _BUSY = "another thread is using this environment; give each thread an environment of its own"
@@ -426,10 +457,15 @@ def _each_params(scenario: Scenario, params: EachParams, num_envs: int) -> Calla
 
 def _first_seeds(seed: Seeds, num_envs: int) -> list[int]:
     """The seed of each environment's first episode."""
-    seeds = [int(seed) + env for env in range(num_envs)] if isinstance(seed, int | np.integer) else list(seed)
+    if isinstance(seed, int | np.integer):
+        seeds = [int(seed) + env for env in range(num_envs)]
+    elif isinstance(seed, str | float) or not isinstance(seed, Iterable):
+        raise ValueError(f"seed: found {seed!r}, expected a whole number, or one for each environment")
+    else:
+        seeds = list(seed)
     if len(seeds) != num_envs:
         raise ValueError(f"seed: found {len(seeds)} seeds, expected one for each of {num_envs} environments")
     for one in seeds:
-        if not 0 <= one < 2**53:
-            raise ValueError(f"seed: found {one}, expected 0 .. 2^53 - 1")
+        if not isinstance(one, int | np.integer) or not 0 <= one < 2**53:
+            raise ValueError(f"seed: found {one!r}, expected a whole number 0 .. 2^53 - 1")
     return [int(one) for one in seeds]

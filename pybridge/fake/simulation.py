@@ -52,6 +52,7 @@ class State:
         masks: role -> action field -> [A, size] for a simplex, [A, size, choices] for a categorical; uint8.
         terms: role -> term -> [A] float64.
         metrics: name -> number.
+        present: role -> [A] uint8, 0 for agents that are absent: they do not act.
         acted: role -> whether its actions have just been decided anew.
         step: how many states have been answered.
     """
@@ -62,6 +63,7 @@ class State:
         self.observation_rows = {r.name: np.zeros((r.num_agents, r.observation_size), np.float32) for r in schema.roles}
         self.mask_rows = {r.name: np.ones((r.num_agents, r.mask_size), np.uint8) for r in schema.roles}
         self.term_rows = {r.name: np.zeros((r.num_agents, len(r.terms)), np.float64) for r in schema.roles}
+        self.present = {r.name: np.ones(r.num_agents, np.uint8) for r in schema.roles}
         self.acts = {r.name: True for r in schema.roles}
         self.acted = {r.name: False for r in schema.roles}
         self.metrics = {metric.name: 0.0 for metric in schema.metrics}

@@ -249,12 +249,13 @@ def _in_memory(start: wire.Start, file: int | None, connection: socket.socket) -
 
 def _write(schema: Schema, start: wire.Start, state: State, block: npt.NDArray[np.uint8]) -> None:
     for role, at in zip(schema.roles, start.roles, strict=True):
-        acts = np.full(role.num_agents, state.acts[role.name], np.uint8)
+        present = np.not_equal(state.present[role.name], 0).view(np.uint8)
+        acts = present * np.uint8(state.acts[role.name])
         for offset, rows in (
             (at.observations, state.observation_rows[role.name]),
             (at.masks, state.mask_rows[role.name]),
             (at.acts, acts),
-            (at.present, np.ones(role.num_agents, np.uint8)),
+            (at.present, present),
             (at.terms, state.term_rows[role.name]),
         ):
             block[offset : offset + rows.nbytes] = rows.reshape(-1).view(np.uint8)

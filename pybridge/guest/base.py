@@ -11,7 +11,10 @@ from typing import Any
 import gymnasium
 
 from pybridge.errors import ParameterError, ProtocolError
+from pybridge.guest.forks import disown_after_fork
 from pybridge.guest.process import GuestProcess, Setting, arguments
+
+_FORKED = "this environment belongs to the parent process; make one after fork()"
 
 
 class GuestEnv(gymnasium.Env[Any, Any]):
@@ -61,7 +64,8 @@ class GuestEnv(gymnasium.Env[Any, Any]):
         self._variables = env
         self._next_seed = seed
         self._running = False
-        self._closed = False
+        self._closed = ""
+        disown_after_fork(self)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts the simulation anew: with `seed`, or with the one after the last episode's.
@@ -72,8 +76,7 @@ class GuestEnv(gymnasium.Env[Any, Any]):
         Raises:
             SimulatorDied, StepTimeout, ProtocolError: the simulation does not get that far.
         """
-        if self._closed:
-            raise ProtocolError("the environment is closed; make a new one")
+        self._check_open()
         super().reset(seed=seed)
         if seed is not None:
             self._next_seed = seed
@@ -90,6 +93,7 @@ class GuestEnv(gymnasium.Env[Any, Any]):
             ActionError: the action is not in its space; nothing has moved.
             SimulatorDied, StepTimeout, ProtocolError: the episode is lost; `reset` starts another.
         """
+        self._check_open()
         if not self._running:
             raise ProtocolError("no episode runs; call reset()")
         message = self._encode(action)
@@ -100,16 +104,27 @@ class GuestEnv(gymnasium.Env[Any, Any]):
 
     def close(self) -> None:
         """Asks the simulation to stop, ends it, and lets go of everything. Safe to call again."""
-        self._closed = True
+        if self._closed == _FORKED:
+            return
+        self._closed = "the environment is closed; make a new one"
         self._running = False
         self._end()
+
+    def disown(self) -> None:
+        """In the child of a fork: the environment is the parent's alone."""
+        self._closed = _FORKED
+        self._running = False
 
     def __enter__(self) -> GuestEnv:
         return self
 
     def __del__(self) -> None:
-        if getattr(self, "_closed", True) is False:
+        if getattr(self, "_closed", "closed") == "":
             self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ProtocolError(self._closed)
 
     def _start_process(self, seed: int, segments: Sequence[str], extra: Mapping[str, Setting]) -> GuestProcess:
         command = None

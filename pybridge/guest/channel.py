@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pybridge import _guest
 from pybridge.errors import ActionError, ParameterError, ProtocolError
+from pybridge.guest.forks import disown_after_fork
 from pybridge.guest.process import GuestProcess
 from pybridge.guest.segment import Names, Owned, clear_stale
 
@@ -107,6 +108,7 @@ class MessageChannel:
         except _guest.GuestFault as fault:
             raise ParameterError(str(fault)) from None
         self._owned = Owned(self.names.segment)
+        disown_after_fork(self)
 
     def start(self, make_process: Callable[[list[str]], GuestProcess]) -> GuestProcess:
         """Has the program started with the names of the segments that end with it."""
@@ -173,6 +175,11 @@ class MessageChannel:
         if self.process is not None:
             self.process.close()
 
+    def disown(self) -> None:
+        """In the child of a fork: lets go of the segment without removing it."""
+        self._segment = None
+        self._owned.disown()
+
     def __enter__(self) -> MessageChannel:
         return self
 
@@ -207,7 +214,7 @@ class MessageChannel:
         """
         try:
             array = np.asarray(message, dtype=self.python_dtype)
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise ActionError(f"message does not fit {self.python_dtype}: {error}") from None
         if array.ndim != (1 if self.vectors else 0):
             expected = "a vector's array [items]" if self.vectors else "one struct"
@@ -216,7 +223,10 @@ class MessageChannel:
 
 
 def _plain(layout: npt.DTypeLike) -> np.dtype[Any]:
-    dtype = np.dtype(layout)
+    try:
+        dtype = np.dtype(layout)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{layout!r} is not the layout of a struct: {error}") from None
     if dtype.hasobject or dtype.itemsize == 0:
         raise ParameterError(f"{dtype} is not the layout of a struct in shared memory")
     return dtype

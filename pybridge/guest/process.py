@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from pybridge.catalogue import native_folder
 from pybridge.errors import ParameterError, SimulatorDied, StepTimeout
+from pybridge.guest.forks import disown_after_fork
 
 _WORD = struct.Struct("=ci")
 _LOG_BYTES = 1 << 16
@@ -89,8 +90,10 @@ class GuestProcess:
         finally:
             theirs.close()
             os.close(write_end)
+        self._output: int | None = output
         self._reader = threading.Thread(target=self._keep_log, args=(output,), name="guest-log", daemon=True)
         self._reader.start()
+        disown_after_fork(self)
         if command:
             self._begin(command)
 
@@ -134,7 +137,9 @@ class GuestProcess:
 
     def died(self) -> NoReturn:
         """Raises that it ended."""
-        raise SimulatorDied(self.name, self.returncode, seed=self.seed, command=self.command, stderr=self.last_words())
+        raise SimulatorDied(
+            self.name, self.returncode, seed=self.seed, command=self.command, stderr=self.last_words(), guest=True
+        )
 
     def late(self, what: str, timeout_s: float) -> NoReturn:
         """Ends it and raises that it did not do `what` within `timeout_s`."""
@@ -166,6 +171,16 @@ class GuestProcess:
         self._lifeline.close()
         self._warden.wait()
         self._reader.join(1.0)  # not for ever: what the program put into the background may hold the pipe
+
+    def disown(self) -> None:
+        """In the child of a fork: lets go of everything without ending the program."""
+        if self._closed:
+            return
+        self._closed = True
+        self._warden.returncode = 0  # it is not this process's to wait for
+        self._lifeline.close()
+        if self._output is not None:
+            os.close(self._output)  # the thread that reads it is the parent's
 
     def _begin(self, command: Sequence[str]) -> None:
         what, value = self._hear(10.0)
@@ -200,4 +215,5 @@ class GuestProcess:
                 if len(block) < _LOG_BYTES:
                     time.sleep(_LOG_PAUSE_S)
         finally:
+            self._output = None
             os.close(output)

@@ -83,8 +83,13 @@ class Owned:
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(self._path.stat(), os.fstat(self._file)):
                 self._path.unlink()
-        os.close(self._file)
-        self._file = None
+        self.disown()
+
+    def disown(self) -> None:
+        """Lets go of the segment without removing it. Safe to call again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 def _user_of(path: Path) -> str | None:

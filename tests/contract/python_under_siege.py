@@ -25,7 +25,7 @@ def step_until_killed(report: int, num_envs: int) -> None:
     env = pybridge.make_vec("echo", num_envs=num_envs, params={"num_steps": 4_000_000_000})
     try:
         env.reset()
-        pids = [s.pid for s in (*env._running, *env._waiting) if s is not None]
+        pids = [s.pid for s in (*env._running, *env._waiting, env._spare) if s is not None]
         os.write(report, json.dumps(pids).encode())
         actions = {"agent": np.zeros((num_envs, 1, 1), np.float32)}
         while True:

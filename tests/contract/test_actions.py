@@ -54,6 +54,14 @@ def test_an_action_of_an_agent_that_does_not_act_is_refused(nothing_left: object
         env.step({"worker_0": fine()["worker_0"], "manager_0": {}})
 
 
+def test_actions_that_are_no_mapping_are_refused(nothing_left: object) -> None:
+    with pybridge.make("tiny") as env:
+        env.reset()
+        for nothing in (None, [fine()]):
+            with pytest.raises(pybridge.ActionError, match="expected a mapping from agent to action"):
+                env.step(nothing)  # type: ignore[arg-type]
+
+
 def test_masks_bounds_and_shapes_of_arrays(faulty: str, nothing_left: object) -> None:
     with pybridge.make_vec(faulty, num_envs=2) as env:
         env.reset()
@@ -74,4 +82,11 @@ def test_masks_bounds_and_shapes_of_arrays(faulty: str, nothing_left: object) ->
             env.step({})
         with pytest.raises(pybridge.ActionError, match="did you mean 'agent'"):
             env.step({"agents": actions})
+        with pytest.raises(pybridge.ActionError, match="no role 1; there are: agent"):
+            env.step({1: actions})  # type: ignore[dict-item]
+        with pytest.raises(pybridge.ActionError, match="no numbers: they are complex"):
+            env.step({"agent": actions.astype(complex)})  # type: ignore[dict-item]
+        for nothing in (None, [actions]):
+            with pytest.raises(pybridge.ActionError, match="expected a mapping from role to array"):
+                env.step(nothing)  # type: ignore[arg-type]
         env.step({"agent": np.zeros((2, 2, 3), np.float32)})

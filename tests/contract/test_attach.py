@@ -6,11 +6,14 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import pybridge
+from pybridge.flat import RoleVectorEnv
 
 
 def starter(processes: list[subprocess.Popen[bytes]], *before: str) -> object:
@@ -33,9 +36,27 @@ def test_python_waits_for_a_simulator_of_the_user(debugger: str, nothing_left: o
         for step in range(3):
             batch = env.step({"agent": np.full((1, 1, 1), step / 4, np.float32)})
         assert batch.truncated.all()
+        assert len(processes) == 1, "the next one is asked for by reset() only"
+        env.reset()
         assert len(processes) == 2
     for process in processes:
         process.wait(10)
+
+
+def test_the_command_ends_with_its_episode(tmp_path: Path, nothing_left: object) -> None:
+    code = "from agents.cli import main; main()"
+    arguments = ["run", "tiny", "--attach", "--param", "num_steps=3", "--csv", str(tmp_path / "run.csv")]
+    with subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True) as command:
+        try:
+            assert command.stderr is not None
+            text = command.stderr.readline()
+            words = shlex.split(text.removeprefix("start the simulator: "))
+            simulator = subprocess.run(words[words.index("--args") + 1 :], timeout=60, check=False)
+            assert simulator.returncode == 0
+            assert command.wait(60) == 0
+        finally:
+            command.kill()
+    assert len((tmp_path / "run.csv").read_text().splitlines()) == 4
 
 
 def test_the_death_of_an_attached_simulator_is_told(faulty: str, nothing_left: object) -> None:
@@ -49,6 +70,14 @@ def test_the_death_of_an_attached_simulator_is_told(faulty: str, nothing_left: o
         for _ in range(40):
             env.step({"agent": np.zeros((1, 2, 3), np.float32)})
     assert processes[0].wait(10) == 3
+
+
+def test_a_vector_that_needs_autoreset_refuses_attached_simulators(nothing_left: object) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+    scenario = pybridge.attach("echo", debugger="", tell=starter(processes))
+    with pytest.raises(ValueError, match="attached and has no autoreset"):
+        RoleVectorEnv(scenario, "agent", num_simulators=1)
+    assert processes[0].wait(10) != 0
 
 
 def test_an_attached_simulator_ends_with_python(nothing_left: object) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -91,6 +92,12 @@ def test_a_log_takes_bounded_memory(faulty: str, nothing_left: object) -> None:
         assert os.fstat(kept).st_blocks * 512 <= 4 << 20
     finally:
         os.close(kept)
+
+
+def test_a_program_that_is_no_scenario_is_told_apart_from_a_broken_episode(nothing_left: object) -> None:
+    wrong = dataclasses.replace(pybridge.scenario("tiny"), program=Path("/bin/false"))
+    with pytest.raises(pybridge.SimulatorDied, match="exited with status 1 before it described itself"):
+        pybridge.make(wrong)
 
 
 def test_a_simulator_that_cannot_start_is_reported(faulty: str, nothing_left: object) -> None:

@@ -198,3 +198,23 @@ def test_the_learner_trains_on_it(nothing_left: object) -> None:
         learner.train_segment()
         assert learner.env_steps >= 400
         assert any((a != b).any() for a, b in zip(before, learner.learners["server"].parameters, strict=True))
+
+
+class Shift(Buffers):
+    """Buffers whose second server is away from the second to the third state."""
+
+    def step(self, actions: Any, state: fake.State) -> fake.End | None:
+        state.present["server"][1] = state.step not in (2, 3)
+        return super().step(actions, state)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_agents_of_a_fake_come_and_go(transport: pybridge.Transport, nothing_left: object) -> None:
+    with pybridge.make(fake.scenario(Shift), transport=transport) as env:
+        env.reset()
+        seen = []
+        for _ in range(5):
+            actions = {agent: env.action_space(agent).sample() for agent in env.agents}
+            truncations = env.step(actions)[3]
+            seen.append(("server_1" in env.agents, truncations.get("server_1")))
+    assert seen == [(True, False), (False, True), (False, None), (True, False), (True, False)]

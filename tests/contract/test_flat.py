@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -17,7 +19,10 @@ def test_gymnasium_accepts_a_flat_environment(nothing_left: object) -> None:
         check_env(env, skip_render_check=True)
 
 
-def test_stable_baselines_trains_in_ten_lines(nothing_left: object) -> None:
+def test_stable_baselines_trains_in_ten_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object
+) -> None:
+    monkeypatch.setenv("SB3_LOGDIR", str(tmp_path))  # else it leaves an empty folder in /tmp
     with FlatEnv("echo", reward="sum", params={"num_steps": 32}) as env:
         model = PPO("MlpPolicy", env, n_steps=128, learning_rate=1e-2, gamma=0.0, ent_coef=0.0, seed=1, device="cpu")
         model.learn(8 * 128)
@@ -53,10 +58,41 @@ def test_zero_means_neutral(nothing_left: object) -> None:
         assert FlatActions(worker).decode(np.zeros(3), np.array([1, 0, 1], np.uint8)) == pytest.approx([0.5, 0, 0.5])
         assert FlatActions(manager).decode(np.zeros(3), np.ones(3, np.uint8)) == [manager.actions[0].default]
         assert FlatActions(manager).decode([0, 0, 1.0], np.array([1, 1, 0], np.uint8)) == [1]
-        with pytest.raises(ValueError, match="NaN"):
+        with pytest.raises(pybridge.ActionError, match="worker: number 1 for link_share_ratio is nan"):
             FlatActions(worker).decode([0, np.nan, 0], np.ones(3, np.uint8))
-        with pytest.raises(ValueError, match="expected 3"):
+        with pytest.raises(pybridge.ActionError, match="expected 3"):
             FlatActions(worker).decode([0, 0], np.ones(3, np.uint8))
+
+
+def test_no_episode_is_thrown_away_between_two_resets(nothing_left: object) -> None:
+    with FlatEnv("tiny", seed=5, params={"num_steps": 2}) as env:
+        seen = []
+        for _ in range(3):
+            _, info = env.reset()
+            seen.append((info["seed"], info["time_s"]))
+            truncated = False
+            while not truncated:
+                *_, truncated, info = env.step(np.zeros(6))
+                seen.append((info["seed"], round(info["time_s"], 1)))
+    assert seen == [(seed, time_s) for seed in (5, 6, 7) for time_s in (0, 0.1, 0.2)]
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (np.zeros(5), r"shape \(5,\), expected \(6,\)"),
+        (np.zeros((1, 6)), r"shape \(1, 6\), expected \(6,\)"),
+        (None, "shape|numbers"),
+        (["fast"] * 6, "no array of numbers"),
+        ([0, 0, 0, 0, np.nan, 0], "worker_0: number 1 for link_share_ratio is nan"),
+    ],
+)
+def test_a_wrong_flat_action_is_refused_before_anything_moves(action: object, words: str, nothing_left: object) -> None:
+    with FlatEnv("tiny") as env:
+        env.reset()
+        with pytest.raises(pybridge.ActionError, match=words):
+            env.step(action)  # type: ignore[arg-type]
+        assert env.step(np.zeros(6))[4]["time_s"] == pytest.approx(0.1)
 
 
 def test_a_role_as_a_vector_of_environments(nothing_left: object) -> None:
@@ -88,6 +124,30 @@ def test_a_managers_step_is_an_epoch(nothing_left: object) -> None:
             expected = sum(plain.step(actions).rewards["manager"][0, 0] for _ in range(length))
             assert rewards[0] == pytest.approx(expected)
             assert truncated[0] == (length == 2)
+
+
+def test_simulators_of_a_role_have_seeds_of_their_own_and_final_infos_name_them(nothing_left: object) -> None:
+    with RoleVectorEnv("tiny", "worker", num_simulators=2, seed=[4, 9], params={"num_steps": 1}) as env:
+        env.reset()
+        for seeds in ([4, 9], [6, 11]):
+            infos = env.step(np.zeros((2, 3), np.float32))[4]
+            assert infos["_final_info"].all()
+            assert infos["final_info"]["seed"].tolist() == seeds
+            assert (infos["final_info"]["metrics"]["carried_bps"] > 0).all()
+        env.reset(seed=[1, 1])
+        infos = env.step(np.zeros((2, 3), np.float32))[4]
+        assert infos["final_info"]["seed"].tolist() == [1, 1]
+        with pytest.raises(ValueError, match="found None, expected a whole number"):
+            env.reset(seed=[1, None])
+
+
+def test_infos_tell_whose_action_counts_when_simulators_are_out_of_step(nothing_left: object) -> None:
+    params = [{"epoch_steps": 4, "num_steps": 8}, {"epoch_steps": 4, "num_steps": 6}]
+    with RoleVectorEnv("tiny", "manager", num_simulators=2, params=params) as env:
+        seen = [env.reset()[1]["acts"].tolist()]
+        for _ in range(3):
+            seen.append(env.step(np.zeros((2, 3), np.float32))[4]["acts"].tolist())
+    assert seen == [[True, True], [True, True], [False, True], [True, False]]
 
 
 def test_an_unknown_role_leaves_nothing(nothing_left: object) -> None:

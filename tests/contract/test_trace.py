@@ -97,3 +97,7 @@ def test_the_command_prints_names_and_units(
         (2, "worker_0", "ratio"),
     ]
     assert "backlog_ratio" in CliRunner().invoke(app, arguments).output
+    for option, word in (("--role", "worker"), ("--field", "queue_bytes")):
+        result = CliRunner().invoke(app, ["trace", str(file), option, word[:-1]])
+        assert isinstance(result.exception, TraceError)
+        assert f"did you mean {word!r}?" in str(result.exception)

@@ -103,6 +103,18 @@ def test_each_environment_has_its_own_seeds(nothing_left: object) -> None:
         pybridge.make_vec("tiny", num_envs=3, seed=[1, 2])
 
 
+@pytest.mark.parametrize("seed", ["a", 1.5, None, [1.5, 2], [1, "b"], [-1, 2], [1, 2**53]])
+def test_a_seed_that_is_no_whole_number_is_refused_by_value(seed: object, nothing_left: object) -> None:
+    with pytest.raises(ValueError, match="seed: found .*, expected a whole number"):
+        pybridge.make_vec("tiny", num_envs=2, seed=seed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
+def test_a_step_deadline_that_is_no_time_is_refused(timeout_s: float, nothing_left: object) -> None:
+    with pytest.raises(ValueError, match="step_timeout_s: found .*, expected a positive number"):
+        pybridge.make("tiny", step_timeout_s=timeout_s)
+
+
 def test_parameters_of_each_environment_and_episode(nothing_left: object) -> None:
     def offered(batch: pybridge.Batch) -> list[float]:
         return batch.observations["manager"][:, 0, 0].tolist()
@@ -121,6 +133,8 @@ def test_parameters_of_each_environment_and_episode(nothing_left: object) -> Non
         assert {(0, 10), (1, 11), (0, 12), (1, 13)} <= set(asked)
     with pytest.raises(ValueError, match="found 1 mappings"):
         pybridge.make_vec("tiny", num_envs=2, params=[{}])
+    with pytest.raises(pybridge.ParameterError, match="params: found None, expected a mapping"):
+        pybridge.make_vec("tiny", num_envs=1, params=lambda environment, seed: None)  # type: ignore[arg-type, return-value]
 
 
 def test_parameters_that_change_the_spaces_are_refused(nothing_left: object) -> None:
@@ -146,6 +160,30 @@ def test_the_next_episode_is_ready_before_it_is_asked_for(nothing_left: object) 
             assert env.reset().seeds.tolist() == [6]
         finally:
             os.kill(waiting.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("transport", ["shm", "zmq"])
+def test_a_seed_that_nobody_foresaw_goes_to_a_simulator_that_runs(transport: str, nothing_left: object) -> None:
+    with pybridge.make_vec("tiny", num_envs=1, seed=5, transport=transport) as env:
+        expected = env.reset(seed=70).observations["worker"].copy()
+        env.reset(seed=5)
+        spare = env._spare
+        assert spare is not None and spare.seed is None
+        batch = env.reset(seed=70)
+        assert env.pids == [spare.pid]
+        assert np.array_equal(batch.observations["worker"], expected)
+        assert env._spare is not None and env._spare is not spare
+
+
+def test_a_spare_that_somebody_killed_is_not_missed(nothing_left: object) -> None:
+    with pybridge.make_vec("tiny", num_envs=1) as env:
+        env.reset()
+        spare = env._spare
+        assert spare is not None
+        os.kill(spare.pid, signal.SIGKILL)
+        spare._process.wait(10)
+        assert env.reset(seed=70).seeds.tolist() == [70]
+        assert env.pids != [spare.pid]
 
 
 def test_eight_vectors_at_once_do_not_see_each_other(nothing_left: object) -> None:
@@ -196,6 +234,23 @@ def test_two_threads_in_one_environment_are_refused(faulty: str, nothing_left: o
         thread.join()
         assert ended == ["timeout"]
         assert refused
+
+
+@pytest.mark.parametrize("transport", ["shm", "zmq"])
+def test_a_signal_handler_that_closes_in_the_middle_of_a_step_is_named(
+    faulty: str, transport: str, nothing_left: object
+) -> None:
+    with pybridge.make_vec(faulty, num_envs=1, params={"fault": "hang"}, transport=transport) as env:
+        env.reset()
+        before = signal.signal(signal.SIGALRM, lambda *_: env.close())
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
+            with pytest.raises(pybridge.QntnError, match="this environment (is|was) closed") as caught:
+                for _ in range(40):
+                    env.step({"agent": np.zeros((1, 2, 3), np.float32)})
+        finally:
+            signal.signal(signal.SIGALRM, before)
+    assert type(caught.value) is pybridge.QntnError
 
 
 def test_a_fork_leaves_the_parents_environment_alone(nothing_left: object) -> None:

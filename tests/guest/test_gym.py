@@ -130,6 +130,7 @@ def test_death_is_noticed(make: Make, wrong: str, returncode: int) -> None:
         with pytest.raises(SimulatorDied, match="about to go wrong") as caught:
             env.step(np.zeros(1, np.float32))
         assert caught.value.returncode == returncode
+        assert "Bridge::Finish" not in str(caught.value), "it has no such thing"
         assert "--simSeed=9" in caught.value.command
         assert env.reset()[0][0] == 10
 
@@ -167,6 +168,22 @@ def test_killed_from_outside_between_steps(make: Make) -> None:
         os.kill(env.process_id, signal.SIGKILL)
         with pytest.raises(SimulatorDied):
             env.step(np.zeros(1, np.float32))
+
+
+def test_a_fork_neither_hangs_nor_ends_the_parents_simulation(make: Make) -> None:
+    with make() as env:
+        run(env, 1)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            try:
+                env.step(np.zeros(1, np.float32))
+            except ProtocolError as error:
+                env.close()
+                os._exit(0 if "parent process" in str(error) else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert env.step(np.zeros(1, np.float32))[0][1] == 2
 
 
 def test_two_side_by_side(make: Make) -> None:

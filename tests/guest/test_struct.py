@@ -96,7 +96,11 @@ def test_messages_that_do_not_fit() -> None:
             channel.send([(0, 0)] * 3)
         with pytest.raises(ActionError, match="shape"):
             channel.send((0, 0))
+        with pytest.raises(ActionError, match="does not fit .*70000"):
+            channel.send([(0, 70_000)])
         channel.send([(0, 0)] * 2)
+    with pytest.raises(ParameterError, match="'struct' is not the layout of a struct"):
+        MessageChannel("struct", IN, names=Names("qntn-test"))
     with pytest.raises(ParameterError, match="do not fit"):
         MessageChannel(np.dtype("V9000"), IN, names=Names("qntn-test"))
 
@@ -122,6 +126,23 @@ def test_a_segment_in_use_is_never_taken_and_a_stale_one_is() -> None:
         MessageChannel(OUT, IN, names=names)
     Path("/dev/shm/qntn-test").write_bytes(b"stale")
     MessageChannel(OUT, IN, names=names).close()
+
+
+def test_a_fork_leaves_the_segment_to_the_parent(peers: Path) -> None:
+    with make(peers) as env:
+        env.reset()
+        segment = Path("/dev/shm") / env.channel.names.segment
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            try:
+                env.channel.receive()
+            except ProtocolError:
+                env.close()
+                os._exit(0 if segment.exists() else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert env.step(2)[0].tolist() == [2.5, 1, 1]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a guest holds does not survive a fork: the child lets go of it, the parent's program goes on."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Protocol
+
+
+class Owner(Protocol):
+    """Holds something that is the parent's alone."""
+
+    def disown(self) -> None:
+        """In the child of a fork: lets go of everything without ending it."""
+
+
+_owners: weakref.WeakSet[Owner] = weakref.WeakSet()
+
+
+def disown_after_fork(owner: Owner) -> None:
+    """Has `owner.disown` called in each child that is forked while `owner` lives."""
+    _owners.add(owner)
+
+
+def _disown_all() -> None:
+    for owner in list(_owners):
+        owner.disown()
+
+
+os.register_at_fork(after_in_child=_disown_all)
