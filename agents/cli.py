@@ -51,7 +51,7 @@ def main() -> None:
 def run(
     name: ScenarioName,
     policy: Annotated[str, typer.Option(help="`qntn policies` lists them.")] = "equal-share",
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the episode.")] = 1,
     param: Params = None,
     csv: Annotated[Path | None, typer.Option(help="Where every step is written.")] = None,
     transport: TransportName = "shm",
@@ -67,7 +67,7 @@ def run(
     console = Console(stderr=as_json)
     file = csv or Path("results") / f"{name}-{policy}-seed{seed}.csv"
     scenario = pybridge.attach(name, tell=Console(stderr=True, soft_wrap=True).print) if attach else name
-    with _make(scenario, 1, parse_params(param), transport) as env:
+    with _make(scenario, 1, parse_params(param), transport, seed) as env:
         recording = single.record(env, make_heuristic(policy, env.schema), seed, console)
         recording.write_csv(file)
         single.write_recipe(file.with_suffix(".json"), env.schema, policy, seed, {"utility": recording.utility})
@@ -473,9 +473,9 @@ def bench_qkd(
 
 
 def _make(
-    name: str | pybridge.Scenario, num_envs: int, params: dict[str, Value], transport: Transport
+    name: str | pybridge.Scenario, num_envs: int, params: dict[str, Value], transport: Transport, seed: int = 1
 ) -> pybridge.VectorEnv:
-    return pybridge.make_vec(name, num_envs=num_envs, params=params, transport=transport)
+    return pybridge.make_vec(name, num_envs=num_envs, params=params, transport=transport, seed=seed)
 
 
 def _bar(console: Console) -> Progress:

@@ -45,7 +45,7 @@ def test_python_waits_for_a_simulator_of_the_user(debugger: str, nothing_left: o
 
 def test_the_command_ends_with_its_episode(tmp_path: Path, nothing_left: object) -> None:
     code = "from agents.cli import main; main()"
-    arguments = ["run", "tiny", "--attach", "--param", "num_steps=3", "--csv", str(tmp_path / "run.csv")]
+    arguments = ["run", "tiny", "--attach", "--seed", "7", "--param", "num_steps=3", "--csv", str(tmp_path / "run.csv")]
     with subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True) as command:
         try:
             assert command.stderr is not None
