@@ -41,9 +41,11 @@ def lines(axes: Axes) -> dict[str, np.ndarray]:
 
 
 def legend(axes: Axes) -> list[str]:
-    """Labels below the picture."""
-    (below,) = axes.get_figure(root=True).legends
-    return [text.get_text() for text in below.get_texts()]
+    """Labels of the picture's one legend, in the axes or below them."""
+    below = axes.get_figure(root=True).legends
+    inside = axes.get_legend()
+    (found,) = [*below, *([inside] if inside is not None else [])]
+    return [text.get_text() for text in found.get_texts()]
 
 
 def test_pools_and_requests_are_those_of_the_episode(drawn: Drawn, tmp_path: Path) -> None:
