@@ -78,8 +78,8 @@ def dots(
             for name, place in (lines or {}).items():
                 axes.axvline(place, color=GREY, linestyle="--", linewidth=1)
                 axes.annotate(
-                    name, (place, -0.9), fontsize=7, color=GREY, ha="right", va="top", rotation=90, xytext=(-2, 0),
-                    textcoords="offset points",
+                    name, (place, len(names) - 0.5), fontsize=7, color=GREY, ha="right", va="bottom", rotation=90,
+                    xytext=(-2, 0), textcoords="offset points",
                 )  # fmt: skip
             axes.set_title(panel, loc="left", fontsize=10)
             axes.set_xlabel(unit)
