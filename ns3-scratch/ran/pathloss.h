@@ -23,6 +23,15 @@ PathlossModel ToPathlossModel(const std::string& name);
 /// Up to where a model is defined. TR 38.901 V17, Table 7.4.1-1, note 4.
 double GreatestFrequencyHz(PathlossModel model);
 
+/// Refuses what Table 7.4.1-1 of TR 38.901 V17 does not cover: 2D distances from 10 m to 5 km (RMa:
+/// 10 km), users up to 22.5 m (RMa: 10 m), base stations of RMa from 10 m to 150 m. A simulation,
+/// whose users stand anywhere, goes beyond it; PathlossDb then extrapolates.
+/// 	hrows std::invalid_argument
+void RequireApplicable(PathlossModel model,
+                       double distance2dM,
+                       double baseHeightM,
+                       double ueHeightM);
+
 /// Mean path loss, dB. TR 38.901 V17, Table 7.4.1-1, with the table's default street width and
 /// building height (20 m, 5 m) and an effective environment height of 1 m.
 /// \throws std::invalid_argument for a distance that is not positive, a height not above the

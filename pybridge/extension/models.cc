@@ -76,8 +76,13 @@ BindRan(nb::module_& module)
     module.def("bler", &Bler, "sinr_db"_a, "mcs"_a, "mcs_table"_a, "code_block_bits"_a);
     module.def(
         "pathloss_db",
-        [](const std::string& model, bool los, double d2d, double hBs, double hUt, double f)
-        { return PathlossDb(ToPathlossModel(model), los, d2d, hBs, hUt, f); },
+        [](const std::string& name, bool los, double d2d, double hBs, double hUt, double f)
+        {
+            const PathlossModel model = ToPathlossModel(name);
+            const double loss = PathlossDb(model, los, d2d, hBs, hUt, f);
+            RequireApplicable(model, d2d, hBs, hUt);
+            return loss;
+        },
         "model"_a,
         "line_of_sight"_a,
         "distance_2d_m"_a,

@@ -74,6 +74,7 @@ def pathloss_db(
     """Mean path loss of "UMa", "UMi" or "RMa". TR 38.901, Table 7.4.1-1.
 
     The environment's effective height is 1 m, streets are 20 m wide and buildings 5 m high. RMa ends at 30 GHz.
+    Distances are 10 m to 5 km (RMa: 10 km), users up to 22.5 m high (RMa: 10 m), base stations of RMa 10 m to 150 m.
     """
     return float(_ran.pathloss_db(model, line_of_sight, distance_2d_m, base_height_m, ue_height_m, frequency_hz))
 
