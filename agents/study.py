@@ -77,9 +77,12 @@ def study(
                 left_out[variant.name] = str(error)
     todo = [variant for variant in plan.variants if variant.name not in left_out]
     units = [(variant, seed) for variant in todo for seed in variant.seeds]
-    do_units = _one_by_one if jobs == 1 else _side_by_side
-    for variant, refusal in do_units(scenario, plan, units, out, console, make_env, jobs):
-        left_out[variant.name] = str(refusal)
+    refused = (
+        _one_by_one(scenario, plan, units, out, console, make_env)
+        if jobs == 1
+        else _side_by_side(scenario, plan, units, out, console, make_env, jobs)
+    )
+    left_out |= {variant.name: str(error) for variant, error in refused}
     (out / LEFT_OUT).write_text(json.dumps(left_out, indent=2) + "\n")
     for name, reason in left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True, highlight=False)
@@ -91,9 +94,7 @@ def study(
     return page
 
 
-def _one_by_one(
-    scenario: str, plan: Plan, units: Units, out: Path, console: Console, make_env: MakeEnv, _: int
-) -> Refused:
+def _one_by_one(scenario: str, plan: Plan, units: Units, out: Path, console: Console, make_env: MakeEnv) -> Refused:
     """Trains in this process; yields what was refused."""
     for number, (variant, seed) in enumerate(units, start=1):
         console.rule(f"[bold]training {number}/{len(units)}: {variant.name}, seed {seed}")

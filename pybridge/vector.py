@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -20,6 +18,7 @@ from pybridge.batch import Batch
 from pybridge.catalogue import Scenario
 from pybridge.errors import ProtocolError, QntnError
 from pybridge.fleet import BLOCKS, Fleet, MessageFleet, ShmFleet
+from pybridge.forks import DISOWNED, disown_after_fork
 from pybridge.hello import check_contract, contract_of
 from pybridge.schema import Schema, Value, schema_from_hello
 from pybridge.simulator import Simulator, Transport
@@ -110,7 +109,7 @@ class VectorEnv:
         except BaseException:
             self.close()
             raise
-        _alive.add(self)
+        disown_after_fork(self)
 
     def __enter__(self) -> Self:
         return self
@@ -205,25 +204,21 @@ class VectorEnv:
         """Ends every simulator. Nothing is left behind; safe to call again."""
         self._closed = self._closed or "this environment is closed"
         self._live = self._posted = False
-        for simulator in (*self._running, *self._waiting, self._spare):
-            if simulator is not None:
-                simulator.close()
-        self._running = [None] * self.num_envs
-        self._waiting = [None] * self.num_envs
-        self._spare = None
-        if self._fleet is not None:
-            self._fleet.close()
+        self._let_go(Simulator.close)
         if self._trace is not None:
             self._trace.close()
 
-    def _disown(self) -> None:
+    def disown(self) -> None:
         """In the child of a fork: lets go of the parent's simulators without ending them."""
-        self._closed = self._closed or "this environment belongs to the parent process; make one after fork()"
+        self._closed = self._closed or DISOWNED
         self._live = self._posted = False
         self._busy = threading.Lock()
+        self._let_go(Simulator.disown)
+
+    def _let_go(self, part_with: Callable[[Simulator], None]) -> None:
         for simulator in (*self._running, *self._waiting, self._spare):
             if simulator is not None:
-                simulator.disown()
+                part_with(simulator)
         self._running = [None] * self.num_envs
         self._waiting = [None] * self.num_envs
         self._spare = None
@@ -433,15 +428,6 @@ class VectorEnv:
 
 
 _BUSY = "another thread is using this environment; give each thread an environment of its own"
-_alive: weakref.WeakSet[VectorEnv] = weakref.WeakSet()
-
-
-def _disown_all() -> None:
-    for env in list(_alive):
-        env._disown()  # noqa: SLF001 - the same module
-
-
-os.register_at_fork(after_in_child=_disown_all)
 
 
 def _each_params(scenario: Scenario, params: EachParams, num_envs: int) -> Callable[[int, int], dict[str, Value]]:

@@ -11,10 +11,8 @@ from typing import Any
 import gymnasium
 
 from pybridge.errors import ParameterError, ProtocolError
-from pybridge.guest.forks import disown_after_fork
+from pybridge.forks import DISOWNED, disown_after_fork
 from pybridge.guest.process import GuestProcess, Setting, arguments
-
-_FORKED = "this environment belongs to the parent process; make one after fork()"
 
 
 class GuestEnv(gymnasium.Env[Any, Any]):
@@ -104,7 +102,7 @@ class GuestEnv(gymnasium.Env[Any, Any]):
 
     def close(self) -> None:
         """Asks the simulation to stop, ends it, and lets go of everything. Safe to call again."""
-        if self._closed == _FORKED:
+        if self._closed == DISOWNED:
             return
         self._closed = "the environment is closed; make a new one"
         self._running = False
@@ -112,7 +110,7 @@ class GuestEnv(gymnasium.Env[Any, Any]):
 
     def disown(self) -> None:
         """In the child of a fork: the environment is the parent's alone."""
-        self._closed = _FORKED
+        self._closed = DISOWNED
         self._running = False
 
     def __enter__(self) -> GuestEnv:

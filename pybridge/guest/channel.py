@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pybridge import _guest
 from pybridge.errors import ActionError, ParameterError, ProtocolError
-from pybridge.guest.forks import disown_after_fork
+from pybridge.forks import disown_after_fork
 from pybridge.guest.process import GuestProcess
 from pybridge.guest.segment import Names, Owned, clear_stale
 

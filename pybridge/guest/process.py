@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from pybridge.catalogue import native_folder
 from pybridge.errors import ParameterError, SimulatorDied, StepTimeout
-from pybridge.guest.forks import disown_after_fork
+from pybridge.forks import disown_after_fork
 
 _WORD = struct.Struct("=ci")
 _LOG_BYTES = 1 << 16

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a guest holds does not survive a fork: the child lets go of it, the parent's program goes on."""
+"""What owns simulators does not survive a fork: the child lets go of them, the parent's go on."""
 
 from __future__ import annotations
 
 import os
 import weakref
 from typing import Protocol
+
+DISOWNED = "this environment belongs to the parent process; make one after fork()"
 
 
 class Owner(Protocol):
