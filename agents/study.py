@@ -195,18 +195,15 @@ def _bounds(scenario: str, env: Any, plan: Plan, out: Path, console: Console) ->
 
     if not utility_bound.fits(env.schema):
         return
-    file = out / "utility-bound.csv"
-    if not file.exists():
-        console.print(f"utility bound of {scenario} on the fluid model")
-        write_rows(file, utility_bound.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
-    file = out / "utility-alone.csv"
-    if not file.exists():
-        console.print(f"utility of {scenario} with each slice alone")
-        write_rows(file, utility_alone.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
-    file = out / "utility-hindsight.csv"
-    if not file.exists():
-        console.print(f"utility of {scenario} with shares chosen in hindsight")
-        write_rows(file, utility_hindsight.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
+    for name, what, ceiling in (
+        ("bound", "on the fluid model", utility_bound),
+        ("alone", "with each slice alone", utility_alone),
+        ("hindsight", "with shares chosen in hindsight", utility_hindsight),
+    ):
+        file = out / f"utility-{name}.csv"
+        if not file.exists():
+            console.print(f"utility of {scenario} {what}")
+            write_rows(file, ceiling.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
 
 
 def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:

@@ -72,15 +72,13 @@ def by_seed(env: VectorEnv, *, seeds_from: int, episodes: int) -> list[dict[str,
     relays = max(ways, key=lambda way: float(np.mean([episode.utility for episode in ways[way]])))
     padded = run(Alone(schema, relays, "xurllc", PAD))
     terms = [term.name for term in role.terms]
-    missed = np.array(
-        [
-            [
-                [episode.terms["cell"][..., terms.index(f"{label}_missed_ratio")] for episode in episodes_of_level]
-                for episodes_of_level in (run(Held(schema, relays, label, share)) for share in LEVELS)
-            ]
-            for label in labels
-        ]
-    )  # [S, levels, N, T, C]
+
+    def missed_with(label: str, share: float) -> Array:
+        """[N, T, C] of that slice."""
+        place = terms.index(f"{label}_missed_ratio")
+        return np.array([episode.terms["cell"][..., place] for episode in run(Held(schema, relays, label, share))])
+
+    missed = np.array([[missed_with(label, share) for share in LEVELS] for label in labels])  # [S, levels, N, T, C]
     weights = np.array([schema.utility[f"quality_ratio.{label}"] for label in labels])
     names = [metric.name for metric in schema.metrics]
     (cost,) = (name for name in schema.utility if name.startswith("deployment_cost"))
