@@ -75,19 +75,37 @@ def compare(
     ours: Array, theirs: Array, statistic: Callable[[Array, Array], float] = improvement, *, seed: int = 0
 ) -> Estimate:
     """A statistic of two policies [R, N] and [S, N] with its interval; a draw of seeds serves both."""
-    _same_seeds(ours, theirs)
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(RESAMPLES):
-        columns = rng.integers(ours.shape[1], size=ours.shape[1])
-        mine, other = (rng.integers(len(scores), size=len(scores)) for scores in (ours, theirs))
-        drawn.append(statistic(ours[mine][:, columns], theirs[other][:, columns]))
+    drawn = [statistic(mine, other) for mine, other, _ in _shared_draws(ours, theirs, seed)]
     return Estimate(statistic(ours, theirs), *_interval(drawn))
 
 
 def gain(ours: Array, theirs: Array) -> float:
     """Difference of the interquartile means; a statistic for `compare`."""
     return interquartile_mean(ours) - interquartile_mean(theirs)
+
+
+def closed_gap(ours: Array, theirs: Array, ceiling: Array, *, seed: int = 0) -> Estimate:
+    """Part of the way from theirs [S, N] to a ceiling [1, N] that ours [R, N] have gone, by means.
+
+    A draw of seeds serves all three; the ceiling has to lie above the mean of theirs.
+    """
+    _same_seeds(ours, ceiling)
+
+    def part(mine: Array, other: Array, best: Array) -> float:
+        return float((mine.mean() - other.mean()) / (best.mean() - other.mean()))
+
+    drawn = [part(mine, other, ceiling[:, columns]) for mine, other, columns in _shared_draws(ours, theirs, seed)]
+    return Estimate(part(ours, theirs, ceiling), *_interval(drawn))
+
+
+def _shared_draws(ours: Array, theirs: Array, seed: int) -> Iterator[tuple[Array, Array, Array]]:
+    """Resamples of both, whose rows are drawn apart and whose columns are the same, and these columns [N]."""
+    _same_seeds(ours, theirs)
+    rng = np.random.default_rng(seed)
+    for _ in range(RESAMPLES):
+        columns: Array = rng.integers(ours.shape[1], size=(ours.shape[1],))
+        mine, other = (rng.integers(len(scores), size=len(scores)) for scores in (ours, theirs))
+        yield ours[mine][:, columns], theirs[other][:, columns], columns
 
 
 def _draws(rng: np.random.Generator, resamples: int, runs: int, seeds: int) -> Iterator[tuple[Array, Array]]:

@@ -7,6 +7,7 @@ Layout of a plan (all keys but `steps` are optional; see quick.toml):
     training_seeds = [1, 2, 3]
     episodes = 20                    # held-out episodes of each policy
     baselines = ["random"]           # all that `qntn policies` lists, if absent
+    ceilings = ["alone"]             # of metaverse-city's utility: bound, alone, hindsight; all, if absent
     settings = ["num_envs=2"]        # of every training run, as for `qntn train --set`
     [params]                         # of the scenario
     [algorithms]                     # name = settings; the first is the reference of all comparisons
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "studies"
 GROUPS = ("algorithms", "ablations", "constraints")
+CEILINGS = ("bound", "alone", "hindsight")
+"""By what follows `utility_` in their modules' names."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Plan:
     seeds_from: int = 10_000
     num_envs: int = 2
     sampled: bool = True
-    bound: bool = True
+    ceilings: tuple[str, ...] = CEILINGS
     baselines: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     params: Mapping[str, Value] = field(default_factory=dict)
@@ -104,9 +107,12 @@ def read_plan(name: str) -> Plan:
     if "steps" not in tree or not tree.get("algorithms"):
         raise ConfigError(f"{file.name}: expected `steps` and at least one entry in [algorithms]")
     values: dict[str, Any] = {key: tree[key] for key in simple if key in tree}
-    for key in ("training_seeds", "baselines", "settings"):
+    for key in ("training_seeds", "baselines", "settings", "ceilings"):
         if key in values:
             values[key] = tuple(values[key])
+    for name in values.get("ceilings", ()):
+        if name not in CEILINGS:
+            raise ConfigError(f"{file.name}: ceilings: {name!r}: no such ceiling{suggest(name, CEILINGS)}")
     plan = Plan(**values)
     return dataclasses.replace(plan, variants=tuple(_variants(tree, plan)))
 

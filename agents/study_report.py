@@ -18,7 +18,7 @@ from agents.normalise import Array
 from agents.report import read_curve
 from agents.statistics import Estimate
 from agents.study import DONE, LEFT_OUT, MODES, write_rows
-from agents.study_plan import INDICATORS, indicator_columns
+from agents.study_plan import CEILINGS, INDICATORS, indicator_columns
 from agents.training import CURVE
 
 Row = dict[str, Any]
@@ -113,15 +113,15 @@ BOUNDS = {
 """What could be reached at best, as `read_bounds` names it."""
 
 
-def read_bounds(out: Path) -> dict[str, float]:
-    """Mean over the held-out seeds of what could be reached at best, by name; empty if the scenario has none.
+def read_bounds(out: Path) -> dict[str, Array]:
+    """What could be reached at best on each held-out seed, [1, N] by name; empty if the scenario has none.
 
     `utility_fixed_relays` and `utility_no_cost` come from `utility_bound`, the others from the modules of their names.
     """
-    files = [out / f"utility-{name}.csv" for name in ("bound", "alone", "hindsight")]
+    files = [out / f"utility-{name}.csv" for name in CEILINGS]
     tables = [read_curve(file) for file in files if file.exists()]
-    means = {name: float(values.mean()) for table in tables for name, values in table.items()}
-    return {name: mean for name, mean in means.items() if name.startswith("utility_")}
+    columns = {name: values[None] for table in tables for name, values in table.items()}
+    return {name: values for name, values in columns.items() if name.startswith("utility_")}
 
 
 def result_rows(scores: dict[str, Scores], ours: str, best: str) -> list[Row]:
@@ -177,7 +177,7 @@ def _head(about: Row, out: Path, plan: Row) -> str:
     return "\n".join(lines)
 
 
-def _verdict(main: dict[str, Scores], ours: str, best: str, bounds: dict[str, float], plan: Row) -> str:
+def _verdict(main: dict[str, Scores], ours: str, best: str, bounds: dict[str, Array], plan: Row) -> str:
     better = statistics.compare(main[ours].utility, main[best].utility)
     gain = statistics.compare(main[ours].utility, main[best].utility, statistics.gain)
     goal = "reached" if better.value >= 0.95 else "not reached"
@@ -192,31 +192,38 @@ def _verdict(main: dict[str, Scores], ours: str, best: str, bounds: dict[str, fl
     for name, what in BOUNDS.items():
         if name not in bounds:
             continue
-        have, start = (statistics.interquartile_mean(main[policy].utility) for policy in (ours, best))
-        if bounds[name] <= start:
-            lines.append(f"<p>{escape(best)} lies above the {what} ({bounds[name]:.3f}): it is no bound here.</p>")
+        have, start, ceiling = main[ours].utility, main[best].utility, bounds[name]
+        if ceiling.mean() <= start.mean():
+            lines.append(f"<p>{escape(best)} lies above the {what} ({ceiling.mean():.3f}): it is no bound here.</p>")
             continue
-        part = max(0.0, (have - start) / (bounds[name] - start))
+        part = statistics.closed_gap(have, start, ceiling)
         lines.append(
-            f"<p>It closes {part:.0%} of the gap between {escape(best)} and the {what} ({bounds[name]:.3f}).</p>"
+            f"<p>By means it closes {part.value:.0%} ({part.low:.0%} .. {part.high:.0%}) of the gap between "
+            f"{escape(best)} ({start.mean():.3f}) and the {what} ({ceiling.mean():.3f}).</p>"
         )
-    for variant in plan["variants"][1:]:
-        name = f"{variant['name']} (greedy)"
-        if variant["group"] == "algorithms" and name in main:
+    reference, *others = (variant["name"] for variant in plan["variants"] if variant["group"] == "algorithms")
+    for name in others:
+        pairs = {mode: (f"{reference} ({mode})", f"{name} ({mode})") for mode in MODES}
+        found = [
+            f"{_text(statistics.compare(main[mine].utility, main[theirs].utility))} {mode}"
+            for mode, (mine, theirs) in pairs.items()
+            if mine in main and theirs in main
+        ]
+        if found:
             lines.append(
-                f"<p>Against {escape(name)} at equal steps: probability of improvement "
-                f"{_text(statistics.compare(main[ours].utility, main[name].utility))}.</p>"
+                f"<p>Against {escape(name)} at equal steps: probability of improvement {', '.join(found)}.</p>"
             )
     return "<h2>Result</h2>" + "\n".join(lines)
 
 
 def _main_part(
-    out: Path, main: dict[str, Scores], results: list[Row], bounds: dict[str, float], ours: str
+    out: Path, main: dict[str, Scores], results: list[Row], bounds: dict[str, Array], ours: str
 ) -> str:  # fmt: skip
     order = [row["policy"] for row in results]
     kinds = {name: _kind(main[name]) for name in order}
     iqm = {row["policy"]: _estimate(row, "utility_iqm") for row in results}
-    lines = {what: bounds[name] for name, what in BOUNDS.items() if name in bounds}
+    at_best = {name: float(values.mean()) for name, values in bounds.items()}
+    lines = {what: at_best[name] for name, what in BOUNDS.items() if name in at_best}
     draw.dots(
         out / "utility.png", "Utility on held-out seeds", {"interquartile mean": iqm}, kinds=kinds, lines=lines
     )  # fmt: skip
@@ -248,23 +255,23 @@ def _main_part(
         for row in results
     ]
     notes = ""
-    if "utility_fixed_relays" in bounds:
+    if "utility_fixed_relays" in at_best:
         notes = (
             "<p class=note>The fluid optimum is that of an analytic model fed with the loads and capacities of the "
-            f"same seeds: {bounds['utility_fixed_relays']:.3f} with relays that are chosen once for an episode, "
-            f"{bounds['utility_no_cost']:.3f} if relays cost nothing. It is no bound on the simulation itself.</p>"
+            f"same seeds: {at_best['utility_fixed_relays']:.3f} with relays that are chosen once for an episode, "
+            f"{at_best['utility_no_cost']:.3f} if relays cost nothing. It is no bound on the simulation itself.</p>"
         )
-    if "utility_alone" in bounds:
+    if "utility_alone" in at_best:
         notes += (
             "<p class=note>Slices alone: the sum of what each slice gets in the simulation when cells and servers give "
-            f"it everything and the others nothing, on the same seeds: {bounds['utility_alone']:.3f}. Nothing is "
+            f"it everything and the others nothing, on the same seeds: {at_best['utility_alone']:.3f}. Nothing is "
             "shared there, so no policy can be expected to reach it; it is measured, not proved (utility-alone.csv "
             "has the parts).</p>"
         )
-    if "utility_hindsight" in bounds:
+    if "utility_hindsight" in at_best:
         notes += (
             "<p class=note>Shares in hindsight: each cell's division of its carrier chosen for each step by what came "
-            f"of it in the simulation, under favourable key and relays: {bounds['utility_hindsight']:.3f} on the same "
+            f"of it in the simulation, under favourable key and relays: {at_best['utility_hindsight']:.3f} on the same "
             "seeds. No policy can be expected to know so much; it is measured, not proved (utility-hindsight.csv has "
             "the parts).</p>"
         )

@@ -68,7 +68,8 @@ ServiceMonitor::ServiceMonitor(uint32_t numProviders, uint32_t numCells, uint32_
       m_current(numProviders * numCells * numSlices),
       m_last(m_current.size()),
       m_currentDelays(numSlices),
-      m_lastDelays(numSlices)
+      m_lastDelays(numSlices),
+      m_users(numSlices)
 {
 }
 
@@ -100,6 +101,7 @@ ServiceMonitor::Satisfied(const Group& group, uint32_t bytes, Time delay, double
     report.padBursts += pad;
     report.quality += quality;
     m_currentDelays[group.slice].Add(delay.GetSeconds());
+    m_users.Count(group.slice, group.user, true);
 }
 
 void
@@ -108,6 +110,7 @@ ServiceMonitor::Lost(const Group& group, LossCause cause)
     auto& report = m_current[GetIndex(group)];
     ++report.endedBursts;
     ++report.lostBursts.at(static_cast<size_t>(cause));
+    m_users.Count(group.slice, group.user, false);
 }
 
 void
@@ -120,6 +123,7 @@ ServiceMonitor::Roll()
     {
         delays.Clear();
     }
+    m_users.Roll();
 }
 
 ServiceReport
@@ -134,7 +138,7 @@ ServiceMonitor::Get(std::optional<uint32_t> provider,
         {
             for (uint32_t s = slice.value_or(0); s < (slice ? *slice + 1 : m_numSlices); ++s)
             {
-                sum += m_last[GetIndex({p, c, s})];
+                sum += m_last[GetIndex({p, c, s, 0})];
             }
         }
     }
@@ -145,6 +149,12 @@ Time
 ServiceMonitor::GetDelayQuantile(uint32_t slice, double ratio) const
 {
     return Seconds(m_lastDelays.at(slice).GetQuantileS(ratio));
+}
+
+double
+ServiceMonitor::GetSatisfiedUsersRatio(uint32_t slice) const
+{
+    return m_users.GetRatio(slice);
 }
 
 } // namespace qntn

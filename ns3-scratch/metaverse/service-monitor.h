@@ -3,6 +3,7 @@
 #define QNTN_METAVERSE_SERVICE_MONITOR_H
 
 #include "metaverse/delay-histogram.h"
+#include "metaverse/satisfied-users.h"
 
 #include "ns3/nstime.h"
 
@@ -49,7 +50,8 @@ struct ServiceReport
     ServiceReport& operator+=(const ServiceReport& other);
 };
 
-/// Keeps the indicators of service by provider, cell and slice, interval by interval.
+/// Keeps the indicators of service by provider, cell and slice, interval by interval, and how many
+/// users are satisfied.
 class ServiceMonitor
 {
   public:
@@ -61,6 +63,7 @@ class ServiceMonitor
         uint32_t provider;
         uint32_t cell;
         uint32_t slice;
+        uint32_t user;
     };
 
     void Offered(const Group& group, uint32_t bytes);
@@ -76,6 +79,8 @@ class ServiceMonitor
     /// Delay that a part \p ratio of the satisfied bursts of a slice stay below; zero if there are
     /// none.
     ns3::Time GetDelayQuantile(uint32_t slice, double ratio) const;
+    /// See SatisfiedUsers::GetRatio.
+    double GetSatisfiedUsersRatio(uint32_t slice) const;
 
   private:
     uint32_t GetIndex(const Group& group) const;
@@ -87,6 +92,7 @@ class ServiceMonitor
     std::vector<ServiceReport> m_last;
     std::vector<DelayHistogram> m_currentDelays; ///< by slice
     std::vector<DelayHistogram> m_lastDelays;
+    SatisfiedUsers m_users;
 };
 
 } // namespace qntn

@@ -140,7 +140,7 @@ ServiceNetwork::Make(uint32_t index, uint32_t bytes)
                            LossCause::NUM_CAUSES});
     flow.account.sent += numPackets;
     flow.account.atServer += numPackets;
-    m_monitor->Offered({config.provider, cell, config.slice}, bytes);
+    m_monitor->Offered({config.provider, cell, config.slice, config.user}, bytes);
     const double megabytes = bytes * 1e-6;
     const Time work =
         config.workPerBurst + NanoSeconds(static_cast<int64_t>(flow.workPerMegabyteNs * megabytes));
@@ -258,7 +258,8 @@ ServiceNetwork::CloseIfEnded(Flow& flow, const Burst& burst)
     {
         return;
     }
-    const ServiceMonitor::Group group{flow.config.provider, burst.cell, flow.config.slice};
+    const auto& config = flow.config;
+    const ServiceMonitor::Group group{config.provider, burst.cell, config.slice, config.user};
     const Time delay = Simulator::Now() - burst.created;
     if (burst.cause == LossCause::NUM_CAUSES)
     {

@@ -36,9 +36,9 @@ TEST_CASE("an empty histogram says zero, and delays off its scale go to its ends
 TEST_CASE("the monitor sums by provider, cell and slice, interval by interval")
 {
     ServiceMonitor monitor(2, 2, 3);
-    monitor.Offered({0, 1, 2}, 100);
-    monitor.Satisfied({0, 1, 2}, 100, ns3::MilliSeconds(4), 0.5, true);
-    monitor.Lost({1, 1, 2}, LossCause::KEY);
+    monitor.Offered({0, 1, 2, 5}, 100);
+    monitor.Satisfied({0, 1, 2, 5}, 100, ns3::MilliSeconds(4), 0.5, true);
+    monitor.Lost({1, 1, 2, 6}, LossCause::KEY);
     CHECK(monitor.Get({}, {}, {}).endedBursts == 0); // the interval has not ended
     monitor.Roll();
     CHECK(monitor.Get({}, {}, {}).endedBursts == 2);
@@ -48,6 +48,7 @@ TEST_CASE("the monitor sums by provider, cell and slice, interval by interval")
     CHECK(monitor.Get({}, 1, 2).GetLostRatio(LossCause::KEY) == 0.5);
     CHECK(monitor.Get({}, 1, 2).GetPadRatio() == 0.5);
     CHECK(monitor.Get({}, 0, {}).GetSatisfiedRatio() == 1); // nothing asked, nothing missed
+    CHECK(monitor.GetSatisfiedUsersRatio(2) == 0.5);
     CHECK(monitor.GetDelayQuantile(2, 0.5).GetSeconds() == doctest::Approx(4e-3).epsilon(0.024));
     monitor.Roll();
     CHECK(monitor.Get({}, {}, {}).endedBursts == 0);

@@ -134,7 +134,7 @@ class DisasterTraffic
         const auto& config = m_flows[flow];
         const uint32_t cell = std::min(m_ran->GetServingCell(config.user), m_numCells);
         const uint32_t numPackets = (bytes + PACKET_BYTES - 1) / PACKET_BYTES;
-        m_bursts[index] = {.group = {0, cell, config.slice},
+        m_bursts[index] = {.group = {0, cell, config.slice, config.user},
                            .created = ns3::Simulator::Now(),
                            .bytes = bytes,
                            .openPackets = numPackets,

@@ -126,6 +126,10 @@ struct SliceMetrics
             quality.push_back(bridge.Metric("quality_ratio." + slice,
                                             "ratio",
                                             "satisfied bursts, each times what it is worth"));
+            users.push_back(bridge.Metric("satisfied_users_ratio." + slice,
+                                          "ratio",
+                                          "users for whom 99 % of the bursts of the last 10 steps "
+                                          "arrived whole and in time"));
             median.push_back(
                 bridge.Metric("delay_p50_ms." + slice, "ms", "median delay of satisfied bursts"));
             tail.push_back(bridge.Metric("delay_p99_ms." + slice, "ms", "99th percentile of it"));
@@ -139,6 +143,7 @@ struct SliceMetrics
             const auto report = monitor.Get({}, {}, slice);
             satisfied[slice]() = report.GetSatisfiedRatio();
             quality[slice]() = report.GetQualityRatio();
+            users[slice]() = monitor.GetSatisfiedUsersRatio(slice);
             median[slice]() = monitor.GetDelayQuantile(slice, 0.5).GetSeconds() * 1e3;
             tail[slice]() = monitor.GetDelayQuantile(slice, 0.99).GetSeconds() * 1e3;
         }
@@ -146,6 +151,7 @@ struct SliceMetrics
 
     std::vector<qntn::Metric> satisfied; ///< by slice
     std::vector<qntn::Metric> quality;
+    std::vector<qntn::Metric> users;
     std::vector<qntn::Metric> median;
     std::vector<qntn::Metric> tail;
 };

@@ -57,6 +57,16 @@ def test_differences_that_pairing_cancels_are_certain():
     assert (found.low, found.value, found.high) == (1, 1, 1)
 
 
+def test_a_closed_gap_by_hand_and_how_sure_it_is():
+    theirs, ceiling = np.array([[1.0, 2, 3]]), np.array([[2.0, 4, 6]])
+    found = statistics.closed_gap(theirs + 0.5, theirs, ceiling)
+    assert found.value == pytest.approx(0.5 / 2)
+    assert found.low == pytest.approx(0.5 / 3)  # the third seed alone, whose gap is 3
+    assert found.high == pytest.approx(0.5 / 1)
+    halfway = statistics.closed_gap((theirs + ceiling) / 2, theirs, ceiling)
+    assert [halfway.low, halfway.value, halfway.high] == pytest.approx([0.5, 0.5, 0.5])
+
+
 def test_jain_by_hand():
     assert statistics.jain(np.array([1.0, 1, 1])) == pytest.approx(1)
     assert statistics.jain(np.array([1.0, 0, 0, 0])) == pytest.approx(0.25)

@@ -153,6 +153,9 @@ def test_a_plan_with_a_mistake_is_refused(tmp_path):
     file.write_text("steps = 10\nepisods = 3\n[algorithms]\nmappo = []\n")
     with pytest.raises(ConfigError, match="did you mean 'episodes'"):
         read_plan(str(file))
+    file.write_text("steps = 10\nceilings = ['hindsite']\n[algorithms]\nmappo = []\n")
+    with pytest.raises(ConfigError, match="no such ceiling; did you mean 'hindsight'"):
+        read_plan(str(file))
     with pytest.raises(ConfigError, match="no study plan 'quik'; did you mean 'quick'"):
         read_plan("quik")
 
