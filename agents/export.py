@@ -9,10 +9,11 @@ The file computes the greedy actions of all roles at once, of N environments. In
 | mask_ROLE | [N, A, M] | 1 where allowed |
 | advice_ROLE | [N, A, S] | actions of the heuristic that a role with `prior_policy` starts from |
 | phases | [N, managers] | elapsed part of each manager's epoch, 0..1, in the order of the scenario's roles |
+| decisions | [N, M] | the managers' last actions, role by role, agent by agent; their least values before the first |
 
-Outputs: action_ROLE, [N, A, S]. A manager's action counts where it acts. Inputs come role by role, then `phases`;
-`advice_ROLE` is there for roles with such a prior only. What was written is read back and compared with the policy
-itself on an episode before it is called done.
+Outputs: action_ROLE, [N, A, S]. A manager's action counts where it acts. Inputs come role by role, then `phases` and
+`decisions`; `advice_ROLE` is there for roles with such a prior only. What was written is read back and compared with
+the policy itself on an episode before it is called done.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from agents.trained import ActorPolicy, TrainedPolicy
 
 if TYPE_CHECKING:
     from agents.networks import Actor
-    from agents.normalise import RunningNormaliser
+    from agents.observer import Observer
     from pybridge import Batch, Role, VectorEnv
 
 Format = Literal["torchscript", "onnx"]
@@ -67,22 +68,33 @@ class RoleModule(nn.Module):
     mean: Tensor
     deviation: Tensor
     ids: Tensor
+    decision_low: Tensor
+    decision_range: Tensor
 
-    def __init__(self, role: Role, actor: Actor, normaliser: RunningNormaliser, weight: float, num_phases: int) -> None:
-        """`weight`: of the prior. `num_phases`: how many managers' phases the role sees."""
+    def __init__(self, role: Role, actor: Actor, observer: Observer, weight: float) -> None:
+        """`weight`: of the prior. `observer`: of the policy; tells what the role sees."""
         super().__init__()
-        self.actor, self.weight, self.clip, self.num_phases = actor, weight, normaliser.clip, num_phases
+        normaliser = observer.normalisers[role.name]
+        self.actor, self.weight, self.clip = actor, weight, normaliser.clip
+        self.phased, self.told = role.name in observer.phased, role.name in observer.told
+        self.register_buffer("decision_low", torch.tensor(observer.decision_low))
+        self.register_buffer("decision_range", torch.tensor(observer.decision_range))
         self.register_buffer("mean", torch.tensor(normaliser.mean))
         self.register_buffer("deviation", torch.tensor(np.sqrt(normaliser.variance + 1e-8)))
         self.register_buffer("ids", torch.eye(role.num_agents))
 
-    def forward(self, observation: Tensor, mask: Tensor, advice: Tensor | None, phases: Tensor) -> Tensor:
-        """Actions [N, A, S] of observations [N, A, D], masks [N, A, M], advice [N, A, S] and phases [N, managers]."""
+    def forward(
+        self, observation: Tensor, mask: Tensor, advice: Tensor | None, phases: Tensor, decisions: Tensor
+    ) -> Tensor:
+        """Actions [N, A, S] of observations [N, A, D], masks [N, A, M], advice [N, A, S] and what managers do."""
         batch, agents = observation.shape[0], self.ids.shape[0]
         normal = ((observation.double() - self.mean) / self.deviation).clamp(-self.clip, self.clip).float()
         parts = [normal]
-        if self.num_phases:
-            parts.append(phases.unsqueeze(1).expand(batch, agents, self.num_phases))
+        if self.phased:
+            parts.append(phases.unsqueeze(1).expand(batch, agents, phases.shape[-1]))
+        if self.told:
+            scaled = (decisions - self.decision_low) / self.decision_range
+            parts.append(scaled.unsqueeze(1).expand(batch, agents, scaled.shape[-1]))
         parts.append(self.ids.unsqueeze(0).expand(batch, agents, agents))
         prior = self._prior(observation) if advice is None else self._towards(advice)
         rows = (self._outputs(torch.cat(parts, dim=-1)) + prior).flatten(0, 1)
@@ -165,18 +177,16 @@ class PolicyModule(nn.Module):
             actor = policy.actors[role.name]
             if getattr(actor, "memory_size", 0):
                 raise ExportError(f"role {role.name} has a memory; only feed-forward policies can be exported")
-            phases = policy.observer.own_size(role) - role.observation_size - role.num_agents
-            weight = policy.config.roles[role.name].prior
-            modules.append(RoleModule(role, actor, policy.observer.normalisers[role.name], weight, phases))
+            modules.append(RoleModule(role, actor, policy.observer, policy.config.roles[role.name].prior))
         self.parts = nn.ModuleList(modules)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Observation and mask of each role, then phases -> action of each role."""
-        left, phases = list(inputs[:-1]), inputs[-1]
+        """Observation and mask of each role, then phases and decisions -> action of each role."""
+        *left, phases, decisions = inputs
         actions = []
         for part, is_advised in zip(self.parts, self.advised, strict=True):
             observation, mask = left.pop(0), left.pop(0)
-            actions.append(part(observation, mask, left.pop(0) if is_advised else None, phases))
+            actions.append(part(observation, mask, left.pop(0) if is_advised else None, phases, decisions))
         return tuple(actions)
 
     @property
@@ -187,7 +197,7 @@ class PolicyModule(nn.Module):
             for name, is_advised in zip(self.names, self.advised, strict=True)
             for what in ("observation", "mask", "advice")[: 3 if is_advised else 2]
         ]
-        return [*of_roles, "phases"]
+        return [*of_roles, "phases", "decisions"]
 
     @property
     def output_names(self) -> list[str]:
@@ -210,13 +220,15 @@ def export(env: VectorEnv, run: Path, file: Path, kind: Format, *, steps: int = 
     policy = TrainedPolicy(env.schema, run, num_envs=env.num_envs)
     module = PolicyModule(policy).eval()
     batch = env.reset(seed=seed)
-    example = _inputs(batch, policy)
+    example = _inputs(batch, policy, policy.observer.decisions)
     file.parent.mkdir(parents=True, exist_ok=True)
     act = _torchscript(module, example, file) if kind == "torchscript" else _onnx(module, example, file)
     greatest, rng = 0.0, np.random.default_rng(seed)
     for step in range(steps):
+        policy.begin(batch)
+        decisions = policy.observer.decisions.copy()  # before it decides
         expected = policy.act(batch, rng)
-        found = dict(zip(module.names, act(_inputs(batch, policy)), strict=True))
+        found = dict(zip(module.names, act(_inputs(batch, policy, decisions)), strict=True))
         for role in policy.roles:
             who = batch.acts[role.name] > 0
             if role.name in expected and who.any():
@@ -230,8 +242,11 @@ def export(env: VectorEnv, run: Path, file: Path, kind: Format, *, steps: int = 
     return Exported(file, steps, greatest)
 
 
-def _inputs(batch: Batch, policy: ActorPolicy) -> list[Array]:
-    """Of a batch that the policy has just seen, so that its phases are those of the batch."""
+def _inputs(batch: Batch, policy: ActorPolicy, decisions: Array) -> list[Array]:
+    """Of a batch that the policy has just seen, so that its phases are those of the batch.
+
+    decisions: that were the last when it saw the batch, [E, M].
+    """
     arrays: list[Array] = []
     for role in policy.roles:
         arrays.append(np.array(batch.observations[role.name], dtype=np.float32))
@@ -241,7 +256,7 @@ def _inputs(batch: Batch, policy: ActorPolicy) -> list[Array]:
     periods = np.array([role.period for role in policy.observer.managers], dtype=np.float64)
     since = policy.observer.since_decision
     phases = np.mod(since, periods) / periods if periods.size else np.zeros((len(since), 0))
-    return [*arrays, phases.astype(np.float32)]
+    return [*arrays, phases.astype(np.float32), decisions]
 
 
 def _difference(role: Role, expected: Array, found: Array) -> float:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What actors and critics see: normalised observations, agent ids, the time within the managers' epoch."""
+"""What actors and critics see: normalised observations, agent ids, the managers' epochs and last decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ class View:
     """Network inputs of one step.
 
     own: by role, [E, A, D'] = normalised observation, then (workers only) the elapsed ratio of each manager's
-        epoch, then the agent's one-hot id.
+        epoch and what the managers' agents decided last, then the agent's one-hot id.
     state: [E, S] = the normalised observations of all roles, side by side: the critics' common input.
     """
 
@@ -38,7 +38,11 @@ class Observer:
         self.roles: tuple[Role, ...] = tuple(schema.roles)
         see = {role.name: settings is None or settings[role.name].phases for role in self.roles}
         self.phased = {role.name for role in self.roles if role.period == 1 and see[role.name]}
+        told = {role.name: settings is None or settings[role.name].decisions for role in self.roles}
+        self.told = {role.name for role in self.roles if role.period == 1 and told[role.name]}
         self.managers = [role for role in self.roles if role.period > 1]
+        self.decision_low, self.decision_range = decision_scale(self.managers)
+        self.decisions = np.tile(self.decision_low, (num_envs, 1))  # the managers' last, [E, M], in their own units
         self.normalisers = {role.name: RunningNormaliser(role.observation_size) for role in self.roles}
         self.since_decision = np.zeros((num_envs, len(self.managers)))  # steps since each manager acted
         self.own_sizes = {role.name: self.own_size(role) for role in self.roles}
@@ -48,7 +52,22 @@ class Observer:
     def own_size(self, role: Role) -> int:
         """D' of a role."""
         phases = len(self.managers) if role.name in self.phased else 0
-        return int(role.observation_size + phases + role.num_agents)
+        decisions = len(self.decision_low) if role.name in self.told else 0
+        return int(role.observation_size + phases + decisions + role.num_agents)
+
+    def begin(self, environments: Array | slice | int) -> None:
+        """Episodes begin there: no manager has decided yet."""
+        self.decisions[environments] = self.decision_low
+
+    def decided(self, actions: Mapping[str, Array], batch: Batch) -> None:
+        """What managers who act in `batch` have decided: `actions` [E, A, action_size] by role."""
+        start = 0
+        for role in self.managers:
+            size = role.num_agents * role.action_size
+            who = batch.acts[role.name].any(axis=1)
+            if who.any():
+                self.decisions[who, start : start + size] = actions[role.name][who].reshape(-1, size)
+            start += size
 
     def observe(self, batch: Batch, *, learn: bool) -> View:
         """View of a batch; call once per step, in order. `learn` adds it to the statistics."""
@@ -58,7 +77,7 @@ class Observer:
         if learn:
             for role in self.roles:
                 self.normalisers[role.name].update(batch.observations[role.name])
-        return self._view(batch.observations, self._phases(self.since_decision))
+        return self._view(batch.observations, self._phases(self.since_decision), self.decisions)
 
     def final(self, batch: Batch, environment: int) -> View:
         """View ([1, ...] arrays) of the last state of the episode that has just ended in `environment`.
@@ -66,21 +85,26 @@ class Observer:
         Call before `observe` moves on to the next episode.
         """
         last = {role.name: np.asarray(batch.final_observations[role.name][environment])[None] for role in self.roles}
-        return self._view(last, self._phases(self.since_decision[environment : environment + 1] + 1))
+        here = slice(environment, environment + 1)
+        return self._view(last, self._phases(self.since_decision[here] + 1), self.decisions[here])
 
     def _phases(self, since_decision: Array) -> Array:
         periods = np.array([role.period for role in self.managers], dtype=np.float64)
         return np.mod(since_decision, periods) / periods
 
-    def _view(self, observations: dict[str, Array], phases: Array) -> View:
+    def _view(self, observations: dict[str, Array], phases: Array, decisions: Array) -> View:
         own, states = {}, []
+        decisions = (decisions - self.decision_low) / self.decision_range
         for role in self.roles:
             normal = self.normalisers[role.name](observations[role.name])
             num_envs, num_agents, size = normal.shape
             features = np.empty((num_envs, num_agents, self.own_sizes[role.name]), dtype=np.float32)
             features[:, :, :size] = normal
             if role.name in self.phased:
-                features[:, :, size:-num_agents] = phases[:, None, :]
+                features[:, :, size : size + phases.shape[1]] = phases[:, None, :]
+                size += phases.shape[1]
+            if role.name in self.told:
+                features[:, :, size:-num_agents] = decisions[:, None, :]
             features[:, :, -num_agents:] = self.ids[role.name]
             own[role.name] = features
             states.append(normal.reshape(num_envs, -1))
@@ -94,3 +118,14 @@ class Observer:
         """Restore a `state_dict`."""
         for name, normaliser in self.normalisers.items():
             normaliser.load_state_dict(state[name])
+
+
+def decision_scale(managers: Sequence[Role]) -> tuple[Array, Array]:
+    """Least value and range of each number that the managers decide, [M] both: role by role, agent by agent."""
+    low, width = [], []
+    for role in managers:
+        for field in role.actions * role.num_agents:
+            ends = (field.low, field.high) if field.kind == "box" else (0.0, max(1.0, field.num_choices - 1.0))
+            low += [ends[0]] * field.size
+            width += [ends[1] - ends[0] or 1.0] * field.size
+    return np.array(low, dtype=np.float32), np.array(width, dtype=np.float32)

@@ -128,6 +128,7 @@ class EnvRunner:
             except SimulatorError as error:
                 self._reopen(error, tally)
         tally.simulate_s += time.perf_counter() - called
+        self.observer.begin(slice(None))
         self.view = self.observer.observe(self.batch, learn=True)
         self.episode_utility[:] = 0.0
         self.episode_steps[:] = 0
@@ -135,6 +136,7 @@ class EnvRunner:
     def _step(self, tally: Tally) -> None:
         """One step of every environment."""
         actions = {name: policy.decide(self.view, self.batch, self.rng) for name, policy in self.policies.items()}
+        self.observer.decided(actions, self.batch)
         called = time.perf_counter()
         batch = self.batch = self.env.step(actions)
         tally.simulate_s += time.perf_counter() - called
@@ -150,6 +152,7 @@ class EnvRunner:
             last = self.observer.final(batch, env)
             for name, policy in self.policies.items():
                 policy.end(env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env]))
+            self.observer.begin(env)
             tally.episode_utilities.append(float(self.episode_utility[env] / self.episode_steps[env]))
             self.episode_utility[env] = self.episode_steps[env] = 0
             self.failures_in_a_row = 0

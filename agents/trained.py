@@ -56,20 +56,27 @@ class ActorPolicy:
         """A copy of what `learner` has learned so far."""
         return cls(learner.schema, learner.config, learner.state_dict(), num_envs=num_envs, greedy=greedy)
 
-    def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
-        """See `Policy.act`."""
-        view = self.observer.observe(batch, learn=False)
+    def begin(self, batch: Batch) -> None:
+        """Forget the episodes that ended before `batch`. `act` does so by itself."""
         begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
+        self.observer.begin(begins)
+        for policy in self.policies.values():
+            policy.memory[begins] = 0.0
+
+    def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
+        """See `Policy.act`."""
+        self.begin(batch)
+        view = self.observer.observe(batch, learn=False)
         actions = {}
         for name, policy in self.policies.items():
-            policy.memory[begins] = 0.0
             who = np.flatnonzero(policy.due(batch))
             if who.size and policy.part == "heuristic":
                 actions[name] = policy.decide(view, batch, rng).copy()
             elif who.size:
                 policy.act(view, batch, who, None if self.greedy else rng)
                 actions[name] = policy.actions.copy()
+        self.observer.decided(actions, batch)
         return actions
 
 

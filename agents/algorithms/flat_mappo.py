@@ -3,8 +3,8 @@
 
 Scenarios take a manager's action once an epoch whatever the algorithm, so a manager still decides then. But it learns
 like everybody else: all settings are those of a worker, of the scenario's and the user's too; one decision is one step,
-whose reward is the plain sum over the epoch and whose future is discounted by gamma once. Workers are not told how much
-of an epoch has passed.
+whose reward is the plain sum over the epoch and whose future is discounted by gamma once. Workers are told neither how
+much of an epoch has passed nor what was decided for it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class FlatMappo(Algorithm):
-    """One set of settings, no semi-Markov discount, no phases."""
+    """One set of settings, no semi-Markov discount, no view of epochs and managers."""
 
-    worker = replace(WORKER, phases=False, semi_markov=False)
+    worker = replace(WORKER, phases=False, decisions=False, semi_markov=False)
 
     def level(self, role: Role) -> Level:
         """There is one."""

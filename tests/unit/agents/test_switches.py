@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
-from fake_env import PERIOD, SliceBudget
+from fake_env import PERIOD, SliceBudget, action_fields
 
 from agents.buffers import DecisionBuffer
 from agents.config import ConfigError, read, resolve
 from agents.fragments import Order, Weights
 from agents.lagrangian import PidLagrangian
 from agents.learner import HierarchicalMappo
+from agents.observer import decision_scale
 from agents.rewards import check_constraints, price_of_anarchy, shaped
 from agents.runner import EnvRunner
 from agents.stages import stage
@@ -178,6 +181,40 @@ def test_centralised_critics():
 def test_phases_of_the_managers():
     sizes = [sampled(f"worker.phases={switch}")[1].own.shape[-1] for switch in ("true", "false")]
     assert sizes[0] - sizes[1] == 1
+
+
+def test_workers_see_what_managers_decided_last():
+    class Recorded(SliceBudget):
+        def step(self, actions):
+            taken.append(actions["planner"].reshape(2, -1).copy())
+            return super().step(actions)
+
+    taken: list[np.ndarray] = []
+    config = configured()
+    run = HierarchicalMappo(SliceBudget(2), config)
+    weights = Weights(0, {name: one.policy_state() for name, one in run.learners.items()}, run.observer.state_dict())
+    fragment = EnvRunner(Recorded(2), config).sample(Order(config, 0, 0, closes=False), weights)
+    planner, cell = ROLES
+    size = planner.num_agents * planner.action_size
+    low, width = decision_scale([planner])
+    told = fragment.decisions["cell"].own[:, :, 0, -cell.num_agents - size : -cell.num_agents]
+    for step in range(46):
+        begins = step % 40 == 0  # nothing has been decided in this episode
+        assert told[step] == pytest.approx(np.zeros((2, size)) if begins else (taken[step - 1] - low) / width)
+    assert np.ptp(told[:, 0, 0]) > 0
+    without = sampled("worker.decisions=false")[1].own.shape[-1]
+    assert without == fragment.decisions["cell"].own.shape[-1] - size
+
+
+def test_decisions_are_told_as_parts_of_their_ranges():
+    decided = action_fields(
+        {"name": "level", "kind": "box", "size": 1, "low": -2.0, "high": 6.0},
+        {"name": "mode", "kind": "categorical", "size": 2, "num_choices": 3},
+        {"name": "share", "kind": "simplex", "size": 2},
+    )
+    low, width = decision_scale([dataclasses.replace(ROLES[0], num_agents=2, actions=decided)])
+    assert low.tolist() == [-2, 0, 0, 0, 0] * 2
+    assert width.tolist() == [8, 2, 2, 1, 1] * 2
 
 
 def test_cooperation_shares_rewards_out():
