@@ -61,7 +61,7 @@ def dots(
     `kinds`: policy -> what decides its colour. `lines`: vertical lines with a name.
     """
     names = list(next(iter(panels.values())))
-    colours = {kind: COLOURS[index] for index, kind in enumerate(dict.fromkeys(kinds[name] for name in names))}
+    colours = {kind: COLOURS[index] for index, kind in enumerate(sorted({kinds[name] for name in names}))}
     with rc_context(STYLE):
         figure = Figure(figsize=(2.4 + 2.9 * max(2, len(panels)), 1.5 + 0.3 * len(names)), layout="constrained")
         FigureCanvasAgg(figure)
