@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.normalise import Array
-from agents.observer import View
 
 if TYPE_CHECKING:
     from pybridge import Role
@@ -173,8 +172,8 @@ class DecisionBuffer:
         """Complete decisions by environment, [E]; `due` [E]: the role decides now, so what is open is complete."""
         return np.asarray(self.count - (self.open & ~due), dtype=np.int64)
 
-    def take(self, view: View, own: Array, due: Array) -> Decisions:
-        """Remove the complete decisions; `view` and the role's `own` [E, A, D'] are the state now."""
+    def take(self, own: Array, state: Array, due: Array) -> Decisions:
+        """Remove the complete decisions; what is seen now is `own` [E, A, D'] and `state` [E, S]."""
         self._note()
         complete = self.num_complete(due)
         size = int(complete.max())
@@ -184,7 +183,7 @@ class DecisionBuffer:
         followers = min(size, len(self.data["own"]) - 1)  # the rows that can have one
         next_own[:followers], next_state[:followers] = (self.data[k][1 : followers + 1] for k in ("own", "state"))
         for env in map(int, np.flatnonzero((complete > 0) & (self.count == complete))):
-            next_own[complete[env] - 1, env], next_state[complete[env] - 1, env] = own[env], view.state[env]
+            next_own[complete[env] - 1, env], next_state[complete[env] - 1, env] = own[env], state[env]
         ended = data["last"]
         next_own[ended], next_state[ended] = final_own[ended], final_state[ended]
         valid = np.arange(size)[:, None] < complete

@@ -219,16 +219,14 @@ def export(env: VectorEnv, run: Path, file: Path, kind: Format, *, steps: int = 
     """
     policy = TrainedPolicy(env.schema, run, num_envs=env.num_envs)
     module = PolicyModule(policy).eval()
-    batch = env.reset(seed=seed)
-    example = _inputs(batch, policy, policy.observer.decisions)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    act = _torchscript(module, example, file) if kind == "torchscript" else _onnx(module, example, file)
     greatest, rng = 0.0, np.random.default_rng(seed)
+    batch = env.reset(seed=seed)
+    expected = policy.act(batch, rng)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write = _torchscript if kind == "torchscript" else _onnx
+    act = write(module, _inputs(batch, policy), file)
     for step in range(steps):
-        policy.begin(batch)
-        decisions = policy.observer.decisions.copy()  # before it decides
-        expected = policy.act(batch, rng)
-        found = dict(zip(module.names, act(_inputs(batch, policy, decisions)), strict=True))
+        found = dict(zip(module.names, act(_inputs(batch, policy)), strict=True))
         for role in policy.roles:
             who = batch.acts[role.name] > 0
             if role.name in expected and who.any():
@@ -239,24 +237,19 @@ def export(env: VectorEnv, run: Path, file: Path, kind: Format, *, steps: int = 
                 f"step {step}: the exported policy acts otherwise, by {greatest:.2g}; at most {TOLERANCE} was expected"
             )
         batch = env.step(expected)
+        expected = policy.act(batch, rng)
     return Exported(file, steps, greatest)
 
 
-def _inputs(batch: Batch, policy: ActorPolicy, decisions: Array) -> list[Array]:
-    """Of a batch that the policy has just seen, so that its phases are those of the batch.
-
-    decisions: that were the last when it saw the batch, [E, M].
-    """
+def _inputs(batch: Batch, policy: ActorPolicy) -> list[Array]:
+    """Of the batch that the policy has just seen."""
     arrays: list[Array] = []
     for role in policy.roles:
         arrays.append(np.array(batch.observations[role.name], dtype=np.float32))
         arrays.append(np.array(batch.action_masks[role.name], dtype=np.float32))
         if advised(policy, role.name):
             arrays.append(policy.policies[role.name].advised.astype(np.float32))
-    periods = np.array([role.period for role in policy.observer.managers], dtype=np.float64)
-    since = policy.observer.since_decision
-    phases = np.mod(since, periods) / periods if periods.size else np.zeros((len(since), 0))
-    return [*arrays, phases.astype(np.float32), decisions]
+    return [*arrays, policy.view.phases.astype(np.float32), policy.view.decisions]
 
 
 def _difference(role: Role, expected: Array, found: Array) -> float:

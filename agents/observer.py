@@ -23,10 +23,14 @@ class View:
     own: by role, [E, A, D'] = normalised observation, then (workers only) the elapsed ratio of each manager's
         epoch and what the managers' agents decided last, then the agent's one-hot id.
     state: [E, S] = the normalised observations of all roles, side by side: the critics' common input.
+    phases: [E, managers] elapsed ratio of each manager's epoch.
+    decisions: [E, M] what the managers' agents decided last, as they decided it.
     """
 
     own: dict[str, Array]
     state: Array
+    phases: Array
+    decisions: Array
 
 
 class Observer:
@@ -36,15 +40,16 @@ class Observer:
         """For `num_envs` environments of `schema`; `settings` by role tell which of them see the managers' phases."""
         self.schema = schema
         self.roles: tuple[Role, ...] = tuple(schema.roles)
-        see = {role.name: settings is None or settings[role.name].phases for role in self.roles}
-        self.phased = {role.name for role in self.roles if role.period == 1 and see[role.name]}
-        told = {role.name: settings is None or settings[role.name].decisions for role in self.roles}
-        self.told = {role.name for role in self.roles if role.period == 1 and told[role.name]}
+        workers = [role.name for role in self.roles if role.period == 1]
+        self.phased = {name for name in workers if settings is None or settings[name].phases}
+        self.told = {name for name in workers if settings is None or settings[name].decisions}
         self.managers = [role for role in self.roles if role.period > 1]
         self.decision_low, self.decision_range = decision_scale(self.managers)
         self.decisions = np.tile(self.decision_low, (num_envs, 1))  # the managers' last, [E, M], in their own units
         self.normalisers = {role.name: RunningNormaliser(role.observation_size) for role in self.roles}
         self.since_decision = np.zeros((num_envs, len(self.managers)))  # steps since each manager acted
+        self.seeds = np.full(num_envs, -1)  # of the episodes
+        self.begins = np.ones(num_envs, dtype=bool)  # where the batch that was last observed begins an episode
         self.own_sizes = {role.name: self.own_size(role) for role in self.roles}
         self.ids = {role.name: np.eye(role.num_agents, dtype=np.float32) for role in self.roles}
         self.state_size = sum(role.num_agents * role.observation_size for role in self.roles)
@@ -54,10 +59,6 @@ class Observer:
         phases = len(self.managers) if role.name in self.phased else 0
         decisions = len(self.decision_low) if role.name in self.told else 0
         return int(role.observation_size + phases + decisions + role.num_agents)
-
-    def begin(self, environments: Array | slice | int) -> None:
-        """Episodes begin there: no manager has decided yet."""
-        self.decisions[environments] = self.decision_low
 
     def decided(self, actions: Mapping[str, Array], batch: Batch) -> None:
         """What managers who act in `batch` have decided: `actions` [E, A, action_size] by role."""
@@ -71,6 +72,9 @@ class Observer:
 
     def observe(self, batch: Batch, *, learn: bool) -> View:
         """View of a batch; call once per step, in order. `learn` adds it to the statistics."""
+        self.begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
+        self.seeds = batch.seeds.copy()
+        self.decisions[self.begins] = self.decision_low
         for index, role in enumerate(self.managers):
             acts = batch.acts[role.name].any(axis=1)
             self.since_decision[:, index] = np.where(acts, 0, self.since_decision[:, index] + 1)
@@ -94,7 +98,7 @@ class Observer:
 
     def _view(self, observations: dict[str, Array], phases: Array, decisions: Array) -> View:
         own, states = {}, []
-        decisions = (decisions - self.decision_low) / self.decision_range
+        scaled = (decisions - self.decision_low) / self.decision_range
         for role in self.roles:
             normal = self.normalisers[role.name](observations[role.name])
             num_envs, num_agents, size = normal.shape
@@ -104,11 +108,11 @@ class Observer:
                 features[:, :, size : size + phases.shape[1]] = phases[:, None, :]
                 size += phases.shape[1]
             if role.name in self.told:
-                features[:, :, size:-num_agents] = decisions[:, None, :]
+                features[:, :, size:-num_agents] = scaled[:, None, :]
             features[:, :, -num_agents:] = self.ids[role.name]
             own[role.name] = features
             states.append(normal.reshape(num_envs, -1))
-        return View(own, np.concatenate(states, axis=1))
+        return View(own, np.concatenate(states, axis=1), phases, decisions.copy())
 
     def state_dict(self) -> dict[str, Any]:
         """Statistics by role."""

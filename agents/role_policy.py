@@ -133,7 +133,7 @@ class RolePolicy:
             )
             outputs = self.actor.body(own, memory[..., : self.actor.memory_size])[0] + prior
             stored["log_probs"][new] = self.actor.score(outputs, masks, latents)[0].numpy()
-        return self.buffer.take(view, view.own[self.role.name], self.due(batch))
+        return self.buffer.take(view.own[self.role.name], view.state, self.due(batch))
 
     def _begin_prior(self) -> None:
         """A heuristic may keep what it has seen, so it begins anew with a segment; its own draws repeat themselves."""

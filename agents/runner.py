@@ -128,7 +128,6 @@ class EnvRunner:
             except SimulatorError as error:
                 self._reopen(error, tally)
         tally.simulate_s += time.perf_counter() - called
-        self.observer.begin(slice(None))
         self.view = self.observer.observe(self.batch, learn=True)
         self.episode_utility[:] = 0.0
         self.episode_steps[:] = 0
@@ -152,7 +151,6 @@ class EnvRunner:
             last = self.observer.final(batch, env)
             for name, policy in self.policies.items():
                 policy.end(env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env]))
-            self.observer.begin(env)
             tally.episode_utilities.append(float(self.episode_utility[env] / self.episode_steps[env]))
             self.episode_utility[env] = self.episode_steps[env] = 0
             self.failures_in_a_row = 0

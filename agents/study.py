@@ -186,10 +186,10 @@ def evaluate_all(
                 _episodes_file(out, name),
                 [figures(env.schema, episode) | {"wall_s": round(wall_s, 3)} for episode in episodes],
             )
-        _measure_ceilings(env.schema.scenario, env, plan, out, console)
+        _measure_ceilings(env, plan, out, console)
 
 
-def _measure_ceilings(scenario: str, env: Any, plan: Plan, out: Path, console: Console) -> None:
+def _measure_ceilings(env: Any, plan: Plan, out: Path, console: Console) -> None:
     from agents import utility_alone, utility_bound, utility_hindsight
 
     if not utility_bound.fits(env.schema):
@@ -201,7 +201,7 @@ def _measure_ceilings(scenario: str, env: Any, plan: Plan, out: Path, console: C
     ):
         file = out / f"utility-{name}.csv"
         if name in plan.ceilings and not file.exists():
-            console.print(f"utility of {scenario} {what}")
+            console.print(f"utility of {env.schema.scenario} {what}")
             write_rows(file, ceiling.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ActorPolicy:
-    """Actors and observation statistics, without critics. Give it every step, in order."""
+    """Actors and observation statistics, without critics. Give it every step, in order; `view` is what it saw last."""
 
     def __init__(
         self, schema: Schema, config: TrainConfig, state: Mapping[str, Any], *, num_envs: int, greedy: bool = True
@@ -44,7 +44,6 @@ class ActorPolicy:
             policy.load(state["roles"][role.name])
             policy.clear(parts[role.name])
             self.policies[role.name] = policy
-        self.seeds = np.full(num_envs, -1)
 
     @property
     def actors(self) -> dict[str, Actor]:
@@ -56,20 +55,12 @@ class ActorPolicy:
         """A copy of what `learner` has learned so far."""
         return cls(learner.schema, learner.config, learner.state_dict(), num_envs=num_envs, greedy=greedy)
 
-    def begin(self, batch: Batch) -> None:
-        """Forget the episodes that ended before `batch`. `act` does so by itself."""
-        begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
-        self.seeds = batch.seeds.copy()
-        self.observer.begin(begins)
-        for policy in self.policies.values():
-            policy.memory[begins] = 0.0
-
     def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
         """See `Policy.act`."""
-        self.begin(batch)
-        view = self.observer.observe(batch, learn=False)
+        view = self.view = self.observer.observe(batch, learn=False)
         actions = {}
         for name, policy in self.policies.items():
+            policy.memory[self.observer.begins] = 0.0
             who = np.flatnonzero(policy.due(batch))
             if who.size and policy.part == "heuristic":
                 actions[name] = policy.decide(view, batch, rng).copy()

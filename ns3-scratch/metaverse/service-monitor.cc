@@ -74,19 +74,18 @@ ServiceMonitor::ServiceMonitor(uint32_t numProviders, uint32_t numCells, uint32_
 }
 
 uint32_t
-ServiceMonitor::GetIndex(const Group& group) const
+ServiceMonitor::GetIndex(uint32_t provider, uint32_t cell, uint32_t slice) const
 {
-    NS_ASSERT_MSG(group.provider < m_numProviders && group.cell < m_numCells &&
-                      group.slice < m_numSlices,
-                  "no such group: provider " << group.provider << ", cell " << group.cell
-                                             << ", slice " << group.slice);
-    return (group.provider * m_numCells + group.cell) * m_numSlices + group.slice;
+    NS_ASSERT_MSG(provider < m_numProviders && cell < m_numCells && slice < m_numSlices,
+                  "no such group: provider " << provider << ", cell " << cell << ", slice "
+                                             << slice);
+    return (provider * m_numCells + cell) * m_numSlices + slice;
 }
 
 void
 ServiceMonitor::Offered(const Group& group, uint32_t bytes)
 {
-    auto& report = m_current[GetIndex(group)];
+    auto& report = m_current[GetIndex(group.provider, group.cell, group.slice)];
     ++report.offeredBursts;
     report.offeredBytes += bytes;
 }
@@ -94,7 +93,7 @@ ServiceMonitor::Offered(const Group& group, uint32_t bytes)
 void
 ServiceMonitor::Satisfied(const Group& group, uint32_t bytes, Time delay, double quality, bool pad)
 {
-    auto& report = m_current[GetIndex(group)];
+    auto& report = m_current[GetIndex(group.provider, group.cell, group.slice)];
     ++report.endedBursts;
     ++report.satisfiedBursts;
     report.satisfiedBytes += bytes;
@@ -107,7 +106,7 @@ ServiceMonitor::Satisfied(const Group& group, uint32_t bytes, Time delay, double
 void
 ServiceMonitor::Lost(const Group& group, LossCause cause)
 {
-    auto& report = m_current[GetIndex(group)];
+    auto& report = m_current[GetIndex(group.provider, group.cell, group.slice)];
     ++report.endedBursts;
     ++report.lostBursts.at(static_cast<size_t>(cause));
     m_users.Count(group.slice, group.user, false);
@@ -138,7 +137,7 @@ ServiceMonitor::Get(std::optional<uint32_t> provider,
         {
             for (uint32_t s = slice.value_or(0); s < (slice ? *slice + 1 : m_numSlices); ++s)
             {
-                sum += m_last[GetIndex({p, c, s, 0})];
+                sum += m_last[GetIndex(p, c, s)];
             }
         }
     }

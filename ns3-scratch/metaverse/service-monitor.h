@@ -83,7 +83,7 @@ class ServiceMonitor
     double GetSatisfiedUsersRatio(uint32_t slice) const;
 
   private:
-    uint32_t GetIndex(const Group& group) const;
+    uint32_t GetIndex(uint32_t provider, uint32_t cell, uint32_t slice) const;
 
     uint32_t m_numProviders;
     uint32_t m_numCells;

@@ -26,7 +26,7 @@ double GreatestFrequencyHz(PathlossModel model);
 /// Refuses what Table 7.4.1-1 of TR 38.901 V17 does not cover: 2D distances from 10 m to 5 km (RMa:
 /// 10 km), users up to 22.5 m (RMa: 10 m), base stations of RMa from 10 m to 150 m. A simulation,
 /// whose users stand anywhere, goes beyond it; PathlossDb then extrapolates.
-/// 	hrows std::invalid_argument
+/// \throws std::invalid_argument
 void RequireApplicable(PathlossModel model,
                        double distance2dM,
                        double baseHeightM,

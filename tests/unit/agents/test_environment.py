@@ -12,7 +12,6 @@ from agents.config import read, resolve
 from agents.environment import ParallelVector, deaths
 from agents.episodes import run_episodes
 from agents.learner import HierarchicalMappo
-from agents.observer import View
 from agents.trained import ActorPolicy
 
 DO = {
@@ -83,7 +82,7 @@ def test_the_dead_bootstrap_from_nothing_and_what_comes_later_does_not_reach_the
         buffer.decide(np.array([0]), own=own, state=own[0, :1], active=np.ones((1, 2)), log_probs=0.0)
         buffer.reward(np.array([rewards], float), np.array([died]))
     own = np.full((1, 2, 1), 8, np.float32)
-    _, advantages = learner._advantages(buffer.take(View({}, own[:, 0]), own, np.array([True])))
+    _, advantages = learner._advantages(buffer.take(own, own[:, 0], np.array([True])))
     # survivor: delta_1 = 3 + 0.5 * 8 - 2 = 5; delta_0 = 1 + 0.5 * 2 - 4 = -2; gamma lambda = 0.5 * 0.95
     assert advantages[0, 0].tolist() == pytest.approx([1 - 4, -2 + 0.475 * 5])
     assert advantages[1, 0, 1] == pytest.approx(5)

@@ -8,7 +8,6 @@ from fake_env import SliceBudget
 from agents.buffers import DecisionBuffer, gae
 from agents.config import read, resolve
 from agents.learner import HierarchicalMappo
-from agents.observer import View
 
 
 def column(*values):
@@ -54,7 +53,7 @@ def step(buffer, *rewards):
 
 def take(buffer, number, due):
     own = np.full((1, 1, 1), number, np.float32)
-    return buffer.take(View({}, own[0]), own, np.array([due]))
+    return buffer.take(own, own[0], np.array([due]))
 
 
 def test_a_manager_collects_the_discounted_rewards_of_its_epoch(manager):
@@ -113,7 +112,7 @@ def test_environments_that_decide_at_different_times_do_not_mix():
     decide_in(1, 3)
     buffer.reward(np.array([[1.0], [10.0]]))
     own = np.array([[[4.0]], [[5.0]]], np.float32)
-    data = buffer.take(View({}, own[:, 0]), own, np.array([True, False]))
+    data = buffer.take(own, own[:, 0], np.array([True, False]))
     assert data.valid.tolist() == [[True, True]]
     assert data.rewards[0].ravel().tolist() == [2, 10]
     assert data.next_own[0].ravel().tolist() == [4, 3]

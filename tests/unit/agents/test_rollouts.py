@@ -19,7 +19,6 @@ from agents.config import ConfigError, read, resolve
 from agents.fragments import merge_statistics
 from agents.learner import HierarchicalMappo
 from agents.normalise import RunningNormaliser
-from agents.observer import View
 from agents.rollouts import RunnerError, start
 from pybridge import SimulatorDied
 
@@ -216,7 +215,7 @@ def decide(buffer, number, reward):
 
 def take(buffer, number, due=True):
     own = np.full((1, 1, 1), number, np.float32)
-    return buffer.take(View({}, own[0]), own, np.array([due]))
+    return buffer.take(own, own[0], np.array([due]))
 
 
 def test_a_batch_never_mixes_an_episode_that_broke_off_with_the_next(buffer):
