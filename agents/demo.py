@@ -138,7 +138,8 @@ def draw(
             }
             for policy, episodes in results.items()
         }
-        report.grouped_bars(pictures["Delay"], "Delay", f"{what.removesuffix('_ms')} [ms]", means)
+        title = "Median delay of what arrived in time" if what == "delay_p50_ms" else "Delay"
+        report.grouped_bars(pictures["Delay"], title, f"{what.removesuffix('_ms')} [ms]", means)
     _, pools = of_each(env.schema, POOLS)
     if pools:
         pictures["Key pools under the trained policy"] = out / "pools.png"

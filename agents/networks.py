@@ -116,13 +116,13 @@ class Actor(nn.Module):
 
 
 class Critic(nn.Module):
-    """Value function of one role: sees its agent's own view and, where centralised, the state of all roles.
+    """Value function of one role: sees its agent's own view and, where centralised, the state, or as much as it takes.
 
     The first layer is the sum of two, so that the state, which all agents share, goes through it once.
     """
 
     def __init__(self, own_size: int, state_size: int, config: RoleConfig, generator: torch.Generator) -> None:
-        """Own views [..., A, own_size] and states [..., state_size]."""
+        """Own views [..., A, own_size] and the first `state_size` numbers of states."""
         super().__init__()
         width = config.critic_hidden[0]
         gain = 1.0 if config.centralised else math.sqrt(2)  # gains 1 and 1 make sqrt 2 together
@@ -133,7 +133,7 @@ class Critic(nn.Module):
 
     def features(self, own: Tensor, state: Tensor) -> Tensor:
         """What the body sees, [..., A, width]."""
-        common = 0.0 if self.state is None else self.state(state).unsqueeze(-2)
+        common = 0.0 if self.state is None else self.state(state[..., : self.state.in_features]).unsqueeze(-2)
         return torch.tanh(self.own(own) + common)
 
     def forward(self, own: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:

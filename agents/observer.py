@@ -22,7 +22,7 @@ class View:
 
     own: by role, [E, A, D'] = normalised observation, then (workers only) the elapsed ratio of each manager's
         epoch and what the managers' agents decided last, then the agent's one-hot id.
-    state: [E, S] = the normalised observations of all roles, side by side: the critics' common input.
+    state: [E, S] = the normalised observations of all roles and watchers, side by side: the critics' common input.
     phases: [E, managers] elapsed ratio of each manager's epoch.
     decisions: [E, M] what the managers' agents decided last, as they decided it.
     """
@@ -46,19 +46,24 @@ class Observer:
         self.managers = [role for role in self.roles if role.period > 1]
         self.decision_low, self.decision_range = decision_scale(self.managers)
         self.decisions = np.tile(self.decision_low, (num_envs, 1))  # the managers' last, [E, M], in their own units
-        self.normalisers = {role.name: RunningNormaliser(role.observation_size) for role in self.roles}
+        self.normalisers = {role.name: RunningNormaliser(role.observation_size) for role in schema.everyone}
         self.since_decision = np.zeros((num_envs, len(self.managers)))  # steps since each manager acted
         self.seeds = np.full(num_envs, -1)  # of the episodes
         self.begins = np.ones(num_envs, dtype=bool)  # where the batch that was last observed begins an episode
         self.own_sizes = {role.name: self.own_size(role) for role in self.roles}
         self.ids = {role.name: np.eye(role.num_agents, dtype=np.float32) for role in self.roles}
-        self.state_size = sum(role.num_agents * role.observation_size for role in self.roles)
+        self.state_size = sum(role.num_agents * role.observation_size for role in schema.everyone)
 
     def own_size(self, role: Role) -> int:
         """D' of a role."""
         phases = len(self.managers) if role.name in self.phased else 0
         decisions = len(self.decision_low) if role.name in self.told else 0
         return int(role.observation_size + phases + decisions + role.num_agents)
+
+    def seen_by_critic(self, config: RoleConfig) -> int:
+        """How much of the state, from its beginning, a centralised critic with that configuration takes."""
+        watched = sum(role.num_agents * role.observation_size for role in self.schema.watchers)
+        return self.state_size if config.watchers else self.state_size - watched
 
     def decided(self, actions: Mapping[str, Array], batch: Batch) -> None:
         """What managers who act in `batch` have decided: `actions` [E, A, action_size] by role."""
@@ -79,8 +84,8 @@ class Observer:
             acts = batch.acts[role.name].any(axis=1)
             self.since_decision[:, index] = np.where(acts, 0, self.since_decision[:, index] + 1)
         if learn:
-            for role in self.roles:
-                self.normalisers[role.name].update(batch.observations[role.name])
+            for name, normaliser in self.normalisers.items():
+                normaliser.update(batch.observations[name])
         return self._view(batch.observations, self._phases(self.since_decision), self.decisions)
 
     def final(self, batch: Batch, environment: int) -> View:
@@ -88,7 +93,7 @@ class Observer:
 
         Call before `observe` moves on to the next episode.
         """
-        last = {role.name: np.asarray(batch.final_observations[role.name][environment])[None] for role in self.roles}
+        last = {name: np.asarray(batch.final_observations[name][environment])[None] for name in self.normalisers}
         here = slice(environment, environment + 1)
         return self._view(last, self._phases(self.since_decision[here] + 1), self.decisions[here])
 
@@ -97,10 +102,11 @@ class Observer:
         return np.mod(since_decision, periods) / periods
 
     def _view(self, observations: dict[str, Array], phases: Array, decisions: Array) -> View:
-        own, states = {}, []
+        own = {}
         scaled = (decisions - self.decision_low) / self.decision_range
+        seen = {name: normaliser(observations[name]) for name, normaliser in self.normalisers.items()}
         for role in self.roles:
-            normal = self.normalisers[role.name](observations[role.name])
+            normal = seen[role.name]
             num_envs, num_agents, size = normal.shape
             features = np.empty((num_envs, num_agents, self.own_sizes[role.name]), dtype=np.float32)
             features[:, :, :size] = normal
@@ -111,8 +117,8 @@ class Observer:
                 features[:, :, size:-num_agents] = scaled[:, None, :]
             features[:, :, -num_agents:] = self.ids[role.name]
             own[role.name] = features
-            states.append(normal.reshape(num_envs, -1))
-        return View(own, np.concatenate(states, axis=1), phases, decisions.copy())
+        state = np.concatenate([normal.reshape(len(normal), -1) for normal in seen.values()], axis=1)
+        return View(own, state, phases, decisions.copy())
 
     def state_dict(self) -> dict[str, Any]:
         """Statistics by role."""

@@ -40,7 +40,7 @@ class RoleLearner:
         self.role, self.config, self.generator = role, config, generator
         own_size = observer.own_size(role)
         self.actor = Actor(role, own_size, config, generator)
-        self.critic = Critic(own_size, observer.state_size, config, generator)
+        self.critic = Critic(own_size, observer.seen_by_critic(config), config, generator)
         self.parameters = [*self.actor.parameters(), *self.critic.parameters()]
         self.optimiser = torch.optim.Adam(self.parameters, lr=config.lr, eps=1e-5, fused=True)
         self.values = ValueNormaliser()

@@ -63,13 +63,13 @@ def trace(env: VectorEnv, policy: Policy, seed: int) -> Trace:
     schema = env.schema
     rng = np.random.default_rng(seed)
     batch = env.reset(seed=seed)
-    decided = {role.name: np.zeros((role.num_agents, role.action_size)) for role in schema.roles}
+    decided = {role.name: np.zeros((role.num_agents, role.action_size)) for role in schema.everyone}
     rows: list[Array] = []
     utilities: list[float] = []
     ended = False
     step_s = schema.step_ns * 1e-9
     while not ended:
-        seen = {role.name: batch.observations[role.name][0].copy() for role in schema.roles}
+        seen = {role.name: batch.observations[role.name][0].copy() for role in schema.everyone}
         actions = policy.act(batch, rng)
         for name, action in actions.items():
             acts = batch.acts[name][0] > 0
@@ -84,22 +84,24 @@ def trace(env: VectorEnv, policy: Policy, seed: int) -> Trace:
 
 def _columns(schema: Schema) -> Iterator[str]:
     yield from ("time_s", "utility", *(metric.name for metric in schema.metrics))
-    for role in schema.roles:
+    for role in schema.everyone:
         for agent in role.agent_ids:
             for kind, fields in (("observation", role.observations), ("action", role.actions), ("term", role.terms)):
                 for field in fields:
                     names = [""] if field.size == 1 else [f"[{index}]" for index in range(field.size)]
                     yield from (f"{agent}.{kind}.{field.name}{name}" for name in names)
-            yield f"{agent}.reward"
+            if role.actions:
+                yield f"{agent}.reward"
 
 
 def _values(schema: Schema, batch: Batch, seen: dict[str, Array], decided: dict[str, Array]) -> Iterator[Array]:
-    for role in schema.roles:
+    for role in schema.everyone:
         for agent in range(role.num_agents):
             yield seen[role.name][agent]
             yield decided[role.name][agent]
             yield batch.terms[role.name][0][agent]
-            yield batch.rewards[role.name][0][agent : agent + 1]
+            if role.actions:
+                yield batch.rewards[role.name][0][agent : agent + 1]
 
 
 def animate(file: Path, schema: Schema, episode: Trace, title: str) -> None:

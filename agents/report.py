@@ -15,6 +15,7 @@ from cycler import cycler
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,8 +78,9 @@ def learning_curve(
         axes.scatter(env_steps, utility, s=8, alpha=0.35, linewidths=0, label="one rollout")
         axes.plot(env_steps, mean, linewidth=2, color=COLOURS[0], label=f"mean of {width} ± deviation")
         axes.fill_between(env_steps, mean - deviation, mean + deviation, alpha=0.2, color=COLOURS[0], linewidth=0)
-        for colour, (name, level) in zip(COLOURS[1:], (references or {}).items(), strict=False):
-            axes.axhline(level, color=colour, linestyle="--", linewidth=1.2, label=name)
+        for index, (name, level) in enumerate((references or {}).items()):
+            dashes = (5 * (index % 2), (5, 5))  # of two that lie on each other both are seen
+            axes.axhline(level, color=COLOURS[1:][index % 8], linestyle=dashes, linewidth=1.2, label=name)
         axes.set_xlabel("environment steps")
         axes.set_ylabel("utility per step")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
@@ -134,6 +136,7 @@ def levels_over_time(
         legend_below(axes)
 
 
+HALO = [withStroke(linewidth=2.5, foreground="white")]
 MARKERS = {"gnb": ("^", 110), "ue": ("o", 22), "endpoint": ("s", 60), "relay": ("D", 60)}
 
 
@@ -172,7 +175,13 @@ def _draw_town(axes: Axes, scene: Scene) -> None:
         )
     for place in towers:
         axes.annotate(
-            place.name, (place.x_m / 1e3, place.y_m / 1e3), textcoords="offset points", xytext=(8, 6), fontsize=8
+            place.name,
+            (place.x_m / 1e3, place.y_m / 1e3),
+            textcoords="offset points",
+            xytext=(8, 6),
+            fontsize=8,
+            zorder=4,
+            path_effects=HALO,
         )
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
@@ -228,7 +237,9 @@ def _draw_keys(axes: Axes, scene: Scene) -> None:
             places[:, 0], places[:, 1], marker=marker, s=size, color=COLOURS[index], label=f"{kind} site", zorder=2
         )
         for name, place in zip(names, places, strict=True):
-            axes.annotate(name, place, textcoords="offset points", xytext=(6, 6), fontsize=8, zorder=3)
+            axes.annotate(
+                name, place, textcoords="offset points", xytext=(6, 6), fontsize=8, zorder=4, path_effects=HALO
+            )
     axes.set_title("quantum links, laid out by the roots of their lengths", loc="left")
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.15)

@@ -39,7 +39,9 @@ class RolePolicy:
         own_size = observer.own_size(role)
         self.actor = Actor(role, own_size, config, torch.Generator())
         self.acting = ActingActor(self.actor)
-        self.critic = Critic(own_size, observer.state_size, config, torch.Generator()) if recurrent(config) else None
+        self.critic = None
+        if recurrent(config):
+            self.critic = Critic(own_size, observer.seen_by_critic(config), config, torch.Generator())
         memory_size = self.actor.memory_size + (self.critic.memory_size if self.critic is not None else 0)
         self.memory = np.zeros((num_envs, role.num_agents, memory_size), dtype=np.float32)
         self.buffer = DecisionBuffer(

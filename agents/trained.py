@@ -95,7 +95,7 @@ def fingerprint(schema: Schema) -> dict[str, Any]:
             "observations": {field.name: field.size for field in role.observations},
             "actions": {field.name: f"{field.kind} {field.size} {field.num_choices}" for field in role.actions},
         }
-        for role in schema.roles
+        for role in schema.everyone
     }
 
 

@@ -52,7 +52,7 @@ def review_names(schema: Schema) -> Iterator[Sentence]:
         elif ending not in _MEASURES and not unit:
             clean = False
             yield "look", "units", place, "it has no unit.", "Write '1' for a mere number."
-    for role in schema.roles:
+    for role in schema.everyone:
         if not role.help.strip():
             clean = False
             yield "look", "help", role.name, "the role has no help text.", "Say in one line what it decides."
@@ -61,7 +61,7 @@ def review_names(schema: Schema) -> Iterator[Sentence]:
 
 
 def _all_fields(schema: Schema) -> Iterator[tuple[str, str, str, str]]:
-    for role in schema.roles:
+    for role in schema.everyone:
         of_role: Iterable[Field | ActionField] = (*role.observations, *role.actions, *role.terms)
         for told in of_role:
             choice = isinstance(told, ActionField) and told.kind != "box"
@@ -111,13 +111,13 @@ class Watch:
         self._schema = schema
         self._states = 0
         self._seen: dict[tuple[str, str, str], _Seen] = {}
-        self._ever_allowed = {r.name: np.zeros((r.num_agents, r.mask_size), bool) for r in schema.roles}
-        self._ever_masked = {r.name: np.zeros((r.num_agents, r.mask_size), bool) for r in schema.roles}
+        self._ever_allowed = {r.name: np.zeros((r.num_agents, r.mask_size), bool) for r in schema.everyone}
+        self._ever_masked = {r.name: np.zeros((r.num_agents, r.mask_size), bool) for r in schema.everyone}
 
     def see(self, batch: Batch, step: int) -> None:
         """One state of environment 0."""
         self._states += 1
-        for role in self._schema.roles:
+        for role in self._schema.everyone:
             for told in role.observations:
                 value = batch.observations[role.name][0, :, told.span]
                 self._take(role.name, "observation", told, value, step)
@@ -162,7 +162,7 @@ class Watch:
     def _bounds(self) -> Iterator[Sentence]:
         within = True
         still = 0
-        for role in self._schema.roles:
+        for role in self._schema.everyone:
             for told in role.observations:
                 place = f"{role.name}.{told.name}"
                 seen = self._seen[role.name, "observation", told.name]
@@ -194,7 +194,7 @@ class Watch:
 
     def _masks(self) -> Iterator[Sentence]:
         masked = False
-        for role in self._schema.roles:
+        for role in self._schema.everyone:
             for action in role.actions:
                 span = action.mask_span
                 never = ~self._ever_allowed[role.name][:, span].any(axis=0)

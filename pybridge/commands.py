@@ -218,9 +218,12 @@ def _rows(schema: Schema) -> list[dict[str, Any]]:
     def add(of: str, kind: str, name: str, size: int, span: str, unit: str, text: str) -> None:
         rows.append({"of": of, "kind": kind, "name": name, "size": size, "range": span, "unit": unit, "help": text})
 
-    for role in schema.roles:
+    for role in schema.everyone:
         agents = "1 agent" if role.num_agents == 1 else f"{role.num_agents} agents, each"
-        of = f"role {role.name}: {agents} {_period(role.period)}; {role.help}"
+        does = (
+            f"{agents} {_period(role.period)}" if role.actions else "decides nothing, seen by critics in training only"
+        )
+        of = f"role {role.name}: {does}; {role.help}"
         for field in role.observations:
             add(of, "observation", field.name, field.size, f"{field.low:g} .. {field.high:g}", field.unit, field.help)
         for action in role.actions:

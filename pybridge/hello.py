@@ -46,6 +46,9 @@ def check_hello(hello: wire.Hello) -> None:
     _check_unique(hello.roles, f"{who}: roles")
     for role in hello.roles:
         _check_role(role)
+    decides = [len(role.actions) > 0 for role in hello.roles]
+    _require(decides[0], who, "roles with actions", 0, "at least 1, before those without")
+    _require(decides == sorted(decides, reverse=True), who, "order of roles", "mixed", "those without actions last")
     _check_fields(hello.metrics, f"{who}: metrics")
     _check_unique(hello.parameters, f"{who}: parameters")
     for parameter in hello.parameters:
@@ -98,6 +101,9 @@ def _check_role(role: wire.Role) -> None:
     _require(len(role.observations) > 0, who, "number of observations", 0, "at least 1")
     _check_fields(role.observations, f"{who}: observations")
     _check_fields(role.terms, f"{who}: terms", single=True)
+    if not role.actions:
+        _require(not role.terms, who, "number of terms without an action", len(role.terms), "0")
+        _require(role.period == 1, who, "period without an action", role.period, "1 step")
     _check_unique(role.actions, f"{who}: actions")
     for action in role.actions:
         _check_action(role, action)

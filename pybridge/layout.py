@@ -65,7 +65,7 @@ class Layout:
         self.num_envs = num_envs
         self._offsets: dict[tuple[str, str], int] = {}
         self._end = 0
-        for role in schema.roles:
+        for role in schema.everyone:
             agents = num_envs * role.num_agents
             self._place(role.name, "observations", agents * role.observation_size * 4)
             self._place(role.name, "masks", agents * role.mask_size)
@@ -75,7 +75,7 @@ class Layout:
         self._place("", "metrics", num_envs * len(schema.metrics) * 8)
         self.state_bytes = self._align()
         self._end = 0
-        for role in schema.roles:
+        for role in schema.everyone:
             self._place(role.name, "actions", num_envs * role.num_agents * role.action_size * 4)
         self.action_bytes = self._align()
 
@@ -109,7 +109,7 @@ class Layout:
                     view(self._offsets[role.name, "present"], np.uint8, (envs, role.num_agents)),
                     view(self._offsets[role.name, "terms"], np.float64, (envs, role.num_agents, len(role.terms))),
                 )
-                for role in self.schema.roles
+                for role in self.schema.everyone
             },
             metrics=view(self._offsets["", "metrics"], np.float64, (envs, len(self.schema.metrics))),
         )
@@ -121,7 +121,7 @@ class Layout:
             role.name: view(
                 self._offsets[role.name, "actions"], np.float32, (self.num_envs, role.num_agents, role.action_size)
             )
-            for role in self.schema.roles
+            for role in self.schema.everyone
         }
 
     def start(self, env: int, *, control: int | None = None, spin_ns: int = 0, yield_ns: int = 0) -> wire.Start:
@@ -143,7 +143,7 @@ class Layout:
             spin_ns=spin_ns,
             yield_ns=yield_ns,
         )
-        for role in self.schema.roles:
+        for role in self.schema.everyone:
             row = env * role.num_agents
             start.roles.add(
                 observations=self._offsets[role.name, "observations"] + row * role.observation_size * 4,

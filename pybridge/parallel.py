@@ -8,6 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
@@ -35,6 +36,9 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
     An action is a dict by field name. Agents that do not act in a step are left out, or given `{}`.
     Infos hold `acts` (whether the agent decides now), `terms` [T], and for the whole environment, in
     each of them, `metrics` [metrics], `time_s` and `seed`. Masks and metrics are shared: read them only.
+
+    `state()` is what centralised critics see: all agents' observations, and those of the scenario's watchers, which
+    decide nothing and are no agents.
 
     `agents` are those that are present. One that disappears in mid-episode is told so once, by a
     truncation of its own, with its last observation; it may come back, with an observation of its own.
@@ -68,6 +72,9 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
             role.name: {field.name: np.zeros(mask_shape(field), np.int8) for field in role.actions}
             for role in self.schema.roles
         }
+        self._batch: Batch | None = None
+        size = sum(role.num_agents * role.observation_size for role in self.schema.everyone)
+        self.state_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
         self._masks: dict[str, Mask] = {}
         self._acting: dict[str, frozenset[str]] = {}  # role -> its agents that act
         self._mask_bytes: dict[str, bytes] = {}
@@ -146,6 +153,17 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         self.agents = []
         self._vector.close()
 
+    def state(self) -> npt.NDArray[np.float32]:
+        """[S] all observations side by side: of the roles, then of the watchers, agent by agent.
+
+        Raises:
+            gymnasium.error.ResetNeeded: no episode has begun.
+        """
+        if self._batch is None:
+            raise gymnasium.error.ResetNeeded("reset() must come before state()")
+        observations = self._batch.observations
+        return np.concatenate([observations[role.name][0].ravel() for role in self.schema.everyone])
+
     def render(self) -> None:
         """There is no picture of a running episode; see `qntn run`."""
 
@@ -200,6 +218,7 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
                 raise ActionError(f"{agent}: {name} is {value!r}, expected numbers: {error}") from None
 
     def _observations(self, batch: Batch) -> dict[str, Observation]:
+        self._batch = batch
         observations = {}
         for role, agents in self._roles:
             self._update_masks(role, batch)

@@ -164,6 +164,8 @@ class Schema:
     Attributes:
         version: of the protocol.
         step_ns: simulated time of a step.
+        roles: those that decide something.
+        watchers: those that decide nothing: what they see, no agent sees, but critics in training may.
         utility: what each metric counts for in the utility of a step; the utility of an episode is the
             mean over its steps.
         scene: where things are, for pictures; of the first episode's seed.
@@ -177,6 +179,12 @@ class Schema:
     parameters: tuple[Parameter, ...]
     utility: Mapping[str, float]
     scene: Scene = dataclasses.field(default_factory=Scene)
+    watchers: tuple[Role, ...] = ()
+
+    @property
+    def everyone(self) -> tuple[Role, ...]:
+        """All roles, in the order in which the simulator lists them."""
+        return self.roles + self.watchers
 
     @property
     def params(self) -> dict[str, Value]:
@@ -194,14 +202,14 @@ class Schema:
         Raises:
             KeyError: there is none.
         """
-        for role in self.roles:
+        for role in self.everyone:
             if role.name == name:
                 return role
-        raise KeyError(f"{self.scenario} has no role {name!r}{suggest(name, (r.name for r in self.roles))}")
+        raise KeyError(f"{self.scenario} has no role {name!r}{suggest(name, (r.name for r in self.everyone))}")
 
     @property
     def agent_ids(self) -> tuple[str, ...]:
-        """Every agent, role by role."""
+        """Every agent that decides, role by role."""
         return tuple(agent for role in self.roles for agent in role.agent_ids)
 
 
@@ -231,11 +239,13 @@ def schema_from_hello(
     for name in rewards:
         if name not in {role.name for role in hello.roles}:
             raise ParameterError(f"[reward.{name}]: no such role{suggest(name, (r.name for r in hello.roles))}")
+    roles = tuple(_role(role, rewards.get(role.name, {})) for role in hello.roles)
     return Schema(
         scenario=hello.scenario,
         version=hello.protocol,
         step_ns=hello.step_ns,
-        roles=tuple(_role(role, rewards.get(role.name, {})) for role in hello.roles),
+        roles=tuple(role for role in roles if role.actions),
+        watchers=tuple(role for role in roles if not role.actions),
         metrics=metrics,
         parameters=tuple(_parameter(parameter) for parameter in hello.parameters),
         utility=MappingProxyType(dict(utility)),

@@ -92,11 +92,11 @@ class Trace:
         Raises:
             TraceError: no such role or field.
         """
-        roles = [each.name for each in self.schema.roles]
+        roles = [each.name for each in self.schema.everyone]
         if role is not None and role not in roles:
             raise TraceError(f"no role {role!r}{suggest(role, roles)}")
         names = {metric.name for metric in self.schema.metrics}
-        for each in self.schema.roles:
+        for each in self.schema.everyone:
             names |= {seen.name for seen in (*each.observations, *each.terms)} | {a.name for a in each.actions}
         if fieldname is not None and fieldname not in names:
             raise TraceError(f"no field {fieldname!r}{suggest(fieldname, names)}")
@@ -124,7 +124,7 @@ class Trace:
         def row(agent: str, kind: str, name: str, value: npt.NDArray[Any], unit: str) -> dict[str, Any]:
             return {**head, "agent": agent, "kind": kind, "field": name, "value": value.tolist(), "unit": unit}
 
-        for role in self.schema.roles:
+        for role in self.schema.everyone:
             if only is not None and role.name != only:
                 continue
             for index, agent in enumerate(role.agent_ids):
@@ -175,7 +175,7 @@ class TraceWriter:
 
     def step(self, actions: Mapping[str, npt.NDArray[np.float32]], batch: Batch) -> None:
         """After a step."""
-        names = [role.name for role in self._schema.roles]
+        names = [role.name for role in self._schema.everyone]
         for role, finals in batch.final_observations.items():
             for env, rows in finals.items():
                 data = np.ascontiguousarray(rows, np.float32).tobytes()
@@ -264,7 +264,7 @@ def read_trace(path: Path) -> Trace:
         at += 5 + size
         if kind == "F":
             number, env = struct.unpack_from("<II", payload)
-            role = schema.roles[number]
+            role = schema.everyone[number]
             rows = np.frombuffer(payload, np.float32, offset=8)
             final[role.name, env] = rows.reshape(role.num_agents, role.observation_size)
         elif kind in "RS":
@@ -332,7 +332,7 @@ def _name(schema: Schema, key: tuple[str, str], index: tuple[int, ...]) -> dict[
 
 def _shapes(schema: Schema, num_envs: int) -> dict[tuple[str, str], tuple[tuple[int, ...], str]]:
     shapes: dict[tuple[str, str], tuple[tuple[int, ...], str]] = {}
-    for role in schema.roles:
+    for role in schema.everyone:
         rows = (num_envs, role.num_agents)
         shapes[role.name, "actions"] = (*rows, role.action_size), "<f4"
         shapes[role.name, "observations"] = (*rows, role.observation_size), "<f4"

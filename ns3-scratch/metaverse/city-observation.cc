@@ -192,6 +192,18 @@ City::GetNumHandovers() const
     return m_numHandovers;
 }
 
+Time
+City::GetRushStart() const
+{
+    return m_rushStart;
+}
+
+Time
+City::GetPassStart() const
+{
+    return m_passStart;
+}
+
 double
 City::ForecastVisibility(Time from, Time to) const
 {

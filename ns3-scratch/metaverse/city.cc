@@ -117,13 +117,13 @@ City::BuildRadio(const CityConfig& config)
                         .antennaGainDbi = GNB_ANTENNA_GAIN_DBI});
     }
     const double duration_s = config.duration.GetSeconds();
-    const Time rise = Seconds(m_times->GetValue(PASS_BEGINS[0], PASS_BEGINS[1]) * duration_s);
+    m_passStart = Seconds(m_times->GetValue(PASS_BEGINS[0], PASS_BEGINS[1]) * duration_s);
     m_frame = std::make_unique<GroundFrame>(LATITUDE_DEG, LONGITUDE_DEG);
     m_orbit = std::make_shared<CircularOrbit>(OrbitForPass(LATITUDE_DEG,
                                                            LONGITUDE_DEG,
                                                            SATELLITE_ALTITUDE_M,
                                                            config.minElevationDeg,
-                                                           rise.GetSeconds(),
+                                                           m_passStart.GetSeconds(),
                                                            config.passDuration.GetSeconds()));
     const NtnCellConfig satellite{.name = CELL_NAMES[SATELLITE],
                                   .trajectory = m_orbit,
@@ -294,10 +294,10 @@ City::BuildServices(const CityConfig& config)
             AddPose(user);
         }
     }
-    const double begins_s =
-        m_times->GetValue(RUSH_BEGINS[0], RUSH_BEGINS[1]) * config.duration.GetSeconds();
-    Simulator::Schedule(Seconds(begins_s), &City::SetRush, this, config.rushRatio);
-    Simulator::Schedule(Seconds(begins_s) + config.rushDuration, &City::SetRush, this, 1.0);
+    m_rushStart =
+        Seconds(m_times->GetValue(RUSH_BEGINS[0], RUSH_BEGINS[1]) * config.duration.GetSeconds());
+    Simulator::Schedule(m_rushStart, &City::SetRush, this, config.rushRatio);
+    Simulator::Schedule(m_rushStart + config.rushDuration, &City::SetRush, this, 1.0);
 }
 
 void

@@ -173,6 +173,10 @@ class City : public ns3::Object
     static const ns3::Vector& GetGnbPosition(uint32_t cell);
     /// The point below the satellite, metres east and north of the first gNB.
     ns3::Vector GetGroundPoint(ns3::Time time) const;
+    /// When msp_1's rush hour begins.
+    ns3::Time GetRushStart() const;
+    /// When the satellite begins to serve.
+    ns3::Time GetPassStart() const;
     /// Part of a stretch of time ahead in which the satellite serves.
     double ForecastVisibility(ns3::Time from, ns3::Time to) const;
 
@@ -212,6 +216,8 @@ class City : public ns3::Object
     std::vector<ns3::Ptr<TrafficSource>> m_poseSources;
     std::vector<std::vector<std::vector<ns3::Ptr<Sae>>>> m_saes; ///< [relation][slice]
     ns3::Ptr<ns3::UniformRandomVariable> m_times;
+    ns3::Time m_rushStart;
+    ns3::Time m_passStart;
     std::shared_ptr<const CircularOrbit> m_orbit;
     ns3::Ptr<SatelliteDownlink> m_downlink; ///< none: the satellite makes no key
     std::vector<uint32_t> m_stationLinks;

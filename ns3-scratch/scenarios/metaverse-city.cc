@@ -7,6 +7,7 @@
 #include "metaverse/city.h"
 #include "qkd/kme-network.h"
 #include "scenarios/metaverse-city/cell-role.h"
+#include "scenarios/metaverse-city/city-events.h"
 #include "scenarios/metaverse-city/city-metrics.h"
 #include "scenarios/metaverse-city/city-scene.h"
 #include "scenarios/metaverse-city/key-router.h"
@@ -218,6 +219,10 @@ main(int argc, char* argv[])
                        City::NUM_RELATIONS,
                        1,
                        "routes the key of a provider and cell and chooses how it is used")};
+    CityEvents events{*city,
+                      config.rushDuration,
+                      config.passDuration,
+                      bridge.AddRole("events", 1, 1, "what comes when")};
     CityMetrics metrics(bridge, *city);
     bridge.SetStep(step);
     bridge.Open();
@@ -234,6 +239,7 @@ main(int argc, char* argv[])
         provider.Observe(epoch, step);
         cell.Observe();
         keyRouter.Observe();
+        events.Observe();
         metrics.Write(*city, cell, provider);
     };
     city->Start();

@@ -60,21 +60,23 @@ class State:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self.step = 0
-        self.observation_rows = {r.name: np.zeros((r.num_agents, r.observation_size), np.float32) for r in schema.roles}
-        self.mask_rows = {r.name: np.ones((r.num_agents, r.mask_size), np.uint8) for r in schema.roles}
-        self.term_rows = {r.name: np.zeros((r.num_agents, len(r.terms)), np.float64) for r in schema.roles}
-        self.present = {r.name: np.ones(r.num_agents, np.uint8) for r in schema.roles}
-        self.acts = {r.name: True for r in schema.roles}
-        self.acted = {r.name: False for r in schema.roles}
+        self.observation_rows = {
+            r.name: np.zeros((r.num_agents, r.observation_size), np.float32) for r in schema.everyone
+        }
+        self.mask_rows = {r.name: np.ones((r.num_agents, r.mask_size), np.uint8) for r in schema.everyone}
+        self.term_rows = {r.name: np.zeros((r.num_agents, len(r.terms)), np.float64) for r in schema.everyone}
+        self.present = {r.name: np.ones(r.num_agents, np.uint8) for r in schema.everyone}
+        self.acts = {r.name: True for r in schema.everyone}
+        self.acted = {r.name: False for r in schema.everyone}
         self.metrics = {metric.name: 0.0 for metric in schema.metrics}
         self.observations = {
-            r.name: {f.name: self.observation_rows[r.name][:, f.span] for f in r.observations} for r in schema.roles
+            r.name: {f.name: self.observation_rows[r.name][:, f.span] for f in r.observations} for r in schema.everyone
         }
         self.terms = {
-            r.name: {t.name: self.term_rows[r.name][:, i] for i, t in enumerate(r.terms)} for r in schema.roles
+            r.name: {t.name: self.term_rows[r.name][:, i] for i, t in enumerate(r.terms)} for r in schema.everyone
         }
         self.masks: dict[str, dict[str, npt.NDArray[np.uint8]]] = {}
-        for role in schema.roles:
+        for role in schema.everyone:
             masks = self.masks[role.name] = {}
             for action in role.actions:
                 mask = self.mask_rows[role.name][:, action.mask_span]
@@ -89,7 +91,7 @@ class State:
     def advance(self) -> None:
         """The next step begins."""
         self.step += 1
-        for role in self._schema.roles:
+        for role in self._schema.everyone:
             self.term_rows[role.name][:] = 0.0
             self.acted[role.name] = self.acts[role.name]
             self.acts[role.name] = self.step % role.period == 0

@@ -248,7 +248,7 @@ def _in_memory(start: wire.Start, file: int | None, connection: socket.socket) -
 
 
 def _write(schema: Schema, start: wire.Start, state: State, block: npt.NDArray[np.uint8]) -> None:
-    for role, at in zip(schema.roles, start.roles, strict=True):
+    for role, at in zip(schema.everyone, start.roles, strict=True):
         present = np.not_equal(state.present[role.name], 0).view(np.uint8)
         acts = present * np.uint8(state.acts[role.name])
         for offset, rows in (
@@ -271,5 +271,5 @@ def _read(schema: Schema, start: wire.Start, block: npt.NDArray[np.uint8]) -> Ac
         numbers = block[offset : offset + num_bytes].copy().view(np.float32)
         return numbers.reshape(role.num_agents, role.action_size)
 
-    found = {role.name: rows(role, at.actions) for role, at in zip(schema.roles, start.roles, strict=True)}
-    return {r.name: {f.name: found[r.name][:, f.span] for f in r.actions} for r in schema.roles}
+    found = {role.name: rows(role, at.actions) for role, at in zip(schema.everyone, start.roles, strict=True)}
+    return {r.name: {f.name: found[r.name][:, f.span] for f in r.actions} for r in schema.everyone}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pybridge.wire.qntn_pb2 as wire
 import pytest
@@ -123,6 +124,42 @@ def test_episodes_may_terminate_and_pettingzoo_works(nothing_left: object) -> No
             steps += 1
         assert steps == 2
         assert all(terminations.values())
+
+
+class Watched(Buffers):
+    """What decides nothing tells how long the episode still is."""
+
+    def describe(self, params: Mapping[str, pybridge.Value]) -> Sequence[wire.Role]:
+        left = fake.field("left_steps", high=100_000, unit="steps")
+        return (*super().describe(params), fake.role("clock", observations=[left]))
+
+    def _show(self, state: fake.State) -> None:
+        super()._show(state)
+        state.observations["clock"]["left_steps"][:] = self.params["num_steps"] - state.step
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_what_decides_nothing_is_seen_by_no_agent(transport: Any, nothing_left: object) -> None:
+    with pybridge.make_vec(fake.scenario(Watched), num_envs=2, transport=transport) as env:
+        assert [role.name for role in env.schema.roles] == ["manager", "server"]
+        assert [role.name for role in env.schema.watchers] == ["clock"]
+        batch = env.reset()
+        for left in range(12, 0, -1):
+            assert batch.observations["clock"].tolist() == [[[left]]] * 2
+            batch = env.step(actions_of(env))
+        assert batch.final_observations["clock"][1].tolist() == [[0]]
+        assert batch.observations["clock"].tolist() == [[[12]]] * 2
+        assert "clock" not in batch.rewards
+
+
+def test_the_state_of_pettingzoo_holds_what_watchers_see(nothing_left: object) -> None:
+    with pybridge.make(fake.scenario(Watched)) as env:
+        with pytest.raises(gymnasium.error.ResetNeeded):
+            env.state()
+        observations, _ = env.reset()
+        assert list(observations) == env.possible_agents == ["manager_0", "server_0", "server_1"]
+        assert env.state().tolist() == [0.5, 0, 0, 0, 0, 12]
+        assert env.state_space.contains(env.state())
 
 
 def test_actions_are_checked_before_anything_moves(nothing_left: object) -> None:

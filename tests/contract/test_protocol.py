@@ -255,6 +255,10 @@ def wrong(edit: Callable[[wire.Hello], object]) -> wire.Hello:
     return hello
 
 
+def watcher(hello: wire.Hello) -> wire.Role:
+    return wire.Role(name="watcher", num_agents=1, period=1, observations=hello.roles[0].observations)
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
@@ -277,6 +281,10 @@ def wrong(edit: Callable[[wire.Hello], object]) -> wire.Hello:
         (lambda h: setattr(h.roles[1].actions[0], "kind", 9), "kind is 9"),
         (lambda h: setattr(h.roles[1].actions[0], "demand", "nothing"), "demand is 'nothing'"),
         (lambda h: h.roles[1].actions[0].labels.append("one"), "number of labels is 1, expected 0 or 3"),
+        (lambda h: h.roles[1].ClearField("actions"), "number of terms without an action is 2, expected 0"),
+        (lambda h: h.roles.insert(0, watcher(h)), "before those without"),
+        (lambda h: h.roles.insert(1, watcher(h)), "those without actions last"),
+        (lambda h: (h.roles.append(watcher(h)), setattr(h.roles[2], "period", 2)), "period without an action is 2"),
         (
             lambda h: (
                 setattr(h.roles[0], "num_agents", 1 << 20),

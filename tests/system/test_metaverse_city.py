@@ -54,6 +54,32 @@ def test_roles_fields_and_bounds_are_as_described(nothing_left: object) -> None:
 
 
 @pytest.mark.slow
+def test_critics_are_told_what_comes_when(nothing_left: object) -> None:
+    params = {"episode_s": 12, "rush_s": 3, "leo_pass_s": 5, "rush_ratio": 5}
+    with pybridge.make_vec("metaverse-city", num_envs=1, params=params) as env:
+        (events,) = env.schema.watchers
+        visible = env.schema.role("cell").observation("num_ues").span
+        embb = env.schema.role("provider").observation("offered_bps").offset + 2
+        told, served, offered = [], [], []
+        policy, rng = EqualShare(env.schema), np.random.default_rng(1)
+        batch = env.reset(seed=4)
+        while not told or not batch.truncated.any():
+            told.append(batch.observations[events.name][0, 0].copy())
+            served.append(batch.observations["cell"][0, 3, visible].sum())  # users of the satellite
+            offered.append(batch.observations["provider"][0, 1, embb : embb + 12 : 3].sum())
+            batch = env.step(policy.act(batch, rng))
+    column = {field.name: np.array(told)[:, field.offset] for field in events.observations}
+    assert np.allclose(np.diff(column["rush_begins_s"]), -0.1, atol=1e-3)
+    assert np.allclose(column["rush_ends_s"] - column["rush_begins_s"], 3, atol=1e-3)
+    up = (column["pass_begins_s"] < -0.2) & (column["pass_ends_s"] > 0.2)
+    assert 40 <= up.sum() <= 50
+    assert np.array(served)[up].all()
+    assert not np.array(served)[(column["pass_begins_s"] > 0.2) | (column["pass_ends_s"] < -0.2)].any()
+    busy = (column["rush_begins_s"] < -1) & (column["rush_ends_s"] > 0)
+    assert np.array(offered)[busy].mean() > 2 * np.array(offered)[column["rush_begins_s"] > 0].mean()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("num_ues", [3, 60])
 def test_it_runs_from_few_to_many_users(num_ues: int, nothing_left: object) -> None:
     with pybridge.make_vec("metaverse-city", num_envs=1, params={**SHORT, "num_ues": num_ues}) as env:

@@ -9,6 +9,7 @@ shape and no meaning: it measures the learner.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -241,6 +242,19 @@ class SliceBudget(VectorBase):
         for env in range(self.num_envs):
             self._draw(env, new_epoch=(self.steps[env] + 1) % PERIOD == 0)
         return terms, metrics
+
+
+class Foretold(SliceBudget):
+    """A watcher tells how long ago the planner acted."""
+
+    def __init__(self, num_envs: int, episode_steps: int = 40, terminates: bool = False) -> None:
+        super().__init__(num_envs, episode_steps, terminates)
+        clock = Role("clock", 1, 1, "", fields(("since_decision", 1)), (), (), np.zeros(0))
+        self.schema = replace(self.schema, watchers=(clock,))
+
+    def observe(self) -> dict[str, np.ndarray]:
+        since = (self.steps % PERIOD).astype(np.float32)
+        return super().observe() | {"clock": since[:, None, None]}
 
 
 class RandomVector(VectorBase):

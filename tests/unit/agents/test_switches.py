@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from fake_env import PERIOD, SliceBudget, action_fields
+from fake_env import PERIOD, Foretold, SliceBudget, action_fields
 
 from agents.buffers import DecisionBuffer
 from agents.config import ConfigError, read, resolve
@@ -35,12 +35,12 @@ def configured(*settings, algorithm="mappo"):
     return resolve(read(None, [*BASE, *settings], algorithm=algorithm), ROLES)
 
 
-def sampled(*settings, role="cell"):
+def sampled(*settings, role="cell", env=SliceBudget):
     """A learner of one role and the decisions of its first fragment."""
     config = configured(*settings)
-    run = HierarchicalMappo(SliceBudget(2), config)
+    run = HierarchicalMappo(env(2), config)
     weights = Weights(0, {name: one.policy_state() for name, one in run.learners.items()}, run.observer.state_dict())
-    fragment = EnvRunner(SliceBudget(2), config).sample(Order(config, 0, 0, closes=False), weights)
+    fragment = EnvRunner(env(2), config).sample(Order(config, 0, 0, closes=False), weights)
     run.pools[role].add(0, fragment.decisions[role])
     return run.learners[role], run.pools[role].take()
 
@@ -176,6 +176,18 @@ def test_centralised_critics():
         learner, data = sampled(f"worker.centralised={switch}")
         values = [learner._values(data.own, state, data.memory)[0] for state in (data.state, data.state + 1)]
         assert np.array_equal(values[0], values[1]) == (switch == "false")
+
+
+def test_critics_see_what_watchers_do_and_actors_do_not():
+    for settings, sees in (([], True), (["worker.watchers=false"], False), (["worker.centralised=false"], False)):
+        learner, data = sampled(*settings, env=Foretold)
+        assert data.own.shape[-1] == sampled(*settings)[1].own.shape[-1]
+        ticks = data.state[..., -1]  # the watcher's number comes last
+        assert len(np.unique(ticks)) >= PERIOD
+        other = data.state.copy()
+        other[..., -1] += 1
+        values = [learner._values(data.own, state, data.memory)[0] for state in (data.state, other)]
+        assert np.array_equal(values[0], values[1]) != sees
 
 
 def test_phases_of_the_managers():
