@@ -37,6 +37,7 @@ from agents.policies import Policy, heuristics, make_heuristic
 from agents.study_plan import Plan, Variant, figures
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
+from pybridge.forks import end_with_parent
 
 if TYPE_CHECKING:
     from agents.training import MakeEnv
@@ -108,7 +109,7 @@ def _side_by_side(
     scenario: str, plan: Plan, units: Units, out: Path, console: Console, make_env: MakeEnv, jobs: int
 ) -> Refused:
     """Trains in `jobs` processes at a time; yields what was refused. `qntn watch` shows how far a run is."""
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
         begun = {}
         for variant, seed in units:
             run = run_folder(out, variant, seed)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What owns simulators does not survive a fork: the child lets go of them, the parent's go on."""
+"""Parents and children: what owns simulators does not survive a fork, and no child outlives who started it."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import weakref
 from typing import Protocol
 
@@ -23,6 +25,13 @@ _owners: weakref.WeakSet[Owner] = weakref.WeakSet()
 def disown_after_fork(owner: Owner) -> None:
     """Has `owner.disown` called in each child that is forked while `owner` lives."""
     _owners.add(owner)
+
+
+def end_with_parent(parent: int) -> None:
+    """From now on Linux ends this process when the thread ends that started it, in process `parent`."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it ended before
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _disown_all() -> None:

@@ -23,12 +23,12 @@ import contextlib
 import itertools
 import json
 import os
-import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,6 +39,7 @@ import pybridge.wire.qntn_pb2 as wire
 from pybridge.catalogue import Scenario, scenario
 from pybridge.channel import ZmqChannel
 from pybridge.errors import LinkError, QntnError
+from pybridge.forks import end_with_parent
 from pybridge.link import Keys, host_of, load_keys, secure, secure_client, stop_letting_in
 from pybridge.schema import Value
 from pybridge.simulator import Simulator, Transport
@@ -295,19 +296,17 @@ def _start(name: str, endpoint: str, keys: Path) -> tuple[subprocess.Popen[bytes
     command = [str(scenario(name).program), f"--qntn-connect={endpoint}", f"--qntn-keys={keys}"]
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0, preexec_fn=_end_with_parent
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            process_group=0,
+            preexec_fn=partial(end_with_parent, os.getpid()),
         )
     except BaseException:
         os.close(log)
         raise
     return process, log
-
-
-def _end_with_parent() -> None:
-    """Linux ends this process when the one that started it ends."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _ended(number: int, process: subprocess.Popen[bytes], log: int) -> dict[str, Any]:

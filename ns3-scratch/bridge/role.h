@@ -136,7 +136,8 @@ class Box
 /// A kind of agent: what each of them sees, decides and is judged by.
 ///
 /// Declared by Bridge::AddRole before Bridge::Open; its handles are used after. All handles check
-/// their indices with NS_ASSERT.
+/// their indices with NS_ASSERT. A role without actions is a watcher: what it observes reaches
+/// centralised critics in training and no agent; it comes after the roles that decide.
 class Role
 {
   public:

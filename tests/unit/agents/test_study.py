@@ -4,6 +4,9 @@
 import csv
 import json
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +123,39 @@ def test_runs_side_by_side_learn_what_they_learn_one_by_one(tmp_path):
         one, two = (rows(tmp_path / jobs / "episodes" / f"mappo-seed{seed}-greedy.csv") for jobs in "12")
         assert [row["utility"] for row in one] == [row["utility"] for row in two]
         assert (tmp_path / "2" / "runs" / f"mappo-seed{seed}" / "done.json").exists()
+
+
+def test_runs_side_by_side_end_with_the_study(tmp_path, nothing_left):
+    file = tmp_path / "plan.toml"
+    file.write_text(
+        'steps = 10_000_000\ntraining_seeds = [1, 2]\nsettings = ["backend=inline", "rollout_steps=50"]\n'
+        "[algorithms]\nmappo = []\n"
+    )
+    command = [sys.executable, "-c", "from agents.cli import main; main()", "study", "tiny", "--plan", str(file)]
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "out"), "--jobs", "2"], stdout=subprocess.DEVNULL)
+    runs = [tmp_path / "out" / "runs" / f"mappo-seed{seed}" / "rollouts.csv" for seed in (1, 2)]
+    try:
+        for _ in range(600):
+            if all(run.exists() for run in runs):
+                break
+            time.sleep(0.1)
+        assert all(run.exists() for run in runs)
+        workers = children_of(process.pid)
+        assert len(workers) >= 2
+    finally:
+        process.kill()
+        process.wait()
+    for _ in range(100):
+        if not any(Path(f"/proc/{worker}").exists() for worker in workers):
+            break
+        time.sleep(0.1)
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+
+
+def children_of(pid):
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
 
 
 @pytest.mark.parametrize("name", [file.stem for file in study_plan.FOLDER.glob("*.toml")])
