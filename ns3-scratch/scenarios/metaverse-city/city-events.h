@@ -40,8 +40,12 @@ struct CityEvents
     Observation Until(const char* name, const std::string& what)
     {
         constexpr double LONGEST_S = 7200; // an episode and a rush hour
-        return role.Observe(
-            name, 1, -LONGEST_S, LONGEST_S, "s", "until " + what + "; negative: since then");
+        return role.Observe(name,
+                            1,
+                            -LONGEST_S,
+                            LONGEST_S,
+                            "s",
+                            "until " + what + "; negative: since then");
     }
 };
 
