@@ -138,7 +138,8 @@ def draw(
             }
             for policy, episodes in results.items()
         }
-        title = "Median delay of what arrived in time" if what == "delay_p50_ms" else "Delay"
+        meaning = env.schema.metrics[next(iter(delays.values()))].help
+        title = meaning[:1].upper() + meaning[1:]
         report.grouped_bars(pictures["Delay"], title, f"{what.removesuffix('_ms')} [ms]", means)
     _, pools = of_each(env.schema, POOLS)
     if pools:

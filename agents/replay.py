@@ -90,8 +90,7 @@ def _columns(schema: Schema) -> Iterator[str]:
                 for field in fields:
                     names = [""] if field.size == 1 else [f"[{index}]" for index in range(field.size)]
                     yield from (f"{agent}.{kind}.{field.name}{name}" for name in names)
-            if role.actions:
-                yield f"{agent}.reward"
+    yield from (f"{agent}.reward" for agent in schema.agent_ids)
 
 
 def _values(schema: Schema, batch: Batch, seen: dict[str, Array], decided: dict[str, Array]) -> Iterator[Array]:
@@ -100,8 +99,7 @@ def _values(schema: Schema, batch: Batch, seen: dict[str, Array], decided: dict[
             yield seen[role.name][agent]
             yield decided[role.name][agent]
             yield batch.terms[role.name][0][agent]
-            if role.actions:
-                yield batch.rewards[role.name][0][agent : agent + 1]
+    yield from (batch.rewards[role.name][0] for role in schema.roles)
 
 
 def animate(file: Path, schema: Schema, episode: Trace, title: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +79,9 @@ def learning_curve(
         axes.scatter(env_steps, utility, s=8, alpha=0.35, linewidths=0, label="one rollout")
         axes.plot(env_steps, mean, linewidth=2, color=COLOURS[0], label=f"mean of {width} ± deviation")
         axes.fill_between(env_steps, mean - deviation, mean + deviation, alpha=0.2, color=COLOURS[0], linewidth=0)
-        for index, (name, level) in enumerate((references or {}).items()):
-            dashes = (5 * (index % 2), (5, 5))  # of two that lie on each other both are seen
-            axes.axhline(level, color=COLOURS[1:][index % 8], linestyle=dashes, linewidth=1.2, label=name)
+        shifts = cycle((0, 5))  # of the dashes: of two levels that lie on each other both are seen
+        for colour, shift, (name, level) in zip(cycle(COLOURS[1:]), shifts, (references or {}).items(), strict=False):
+            axes.axhline(level, color=colour, linestyle=(shift, (5, 5)), linewidth=1.2, label=name)
         axes.set_xlabel("environment steps")
         axes.set_ylabel("utility per step")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
@@ -136,7 +137,6 @@ def levels_over_time(
         legend_below(axes)
 
 
-HALO = [withStroke(linewidth=2.5, foreground="white")]
 MARKERS = {"gnb": ("^", 110), "ue": ("o", 22), "endpoint": ("s", 60), "relay": ("D", 60)}
 
 
@@ -152,6 +152,12 @@ def scene_picture(file: Path, title: str, scene: Scene) -> None:
         _draw_region(region, scene)
         _draw_keys(keys, scene)
         figure.savefig(file)
+
+
+def _name(axes: Axes, name: str, x: float, y: float) -> None:
+    """Beside a place, legible over whatever lies there."""
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    axes.annotate(name, (x, y), textcoords="offset points", xytext=(7, 6), fontsize=8, zorder=4, path_effects=halo)
 
 
 def _draw_town(axes: Axes, scene: Scene) -> None:
@@ -174,15 +180,7 @@ def _draw_town(axes: Axes, scene: Scene) -> None:
             zorder=2,
         )
     for place in towers:
-        axes.annotate(
-            place.name,
-            (place.x_m / 1e3, place.y_m / 1e3),
-            textcoords="offset points",
-            xytext=(8, 6),
-            fontsize=8,
-            zorder=4,
-            path_effects=HALO,
-        )
+        _name(axes, place.name, place.x_m / 1e3, place.y_m / 1e3)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.set_box_aspect((high[1] - low[1]) / (high[0] - low[0]))
@@ -237,9 +235,7 @@ def _draw_keys(axes: Axes, scene: Scene) -> None:
             places[:, 0], places[:, 1], marker=marker, s=size, color=COLOURS[index], label=f"{kind} site", zorder=2
         )
         for name, place in zip(names, places, strict=True):
-            axes.annotate(
-                name, place, textcoords="offset points", xytext=(6, 6), fontsize=8, zorder=4, path_effects=HALO
-            )
+            _name(axes, name, *place)
     axes.set_title("quantum links, laid out by the roots of their lengths", loc="left")
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.15)

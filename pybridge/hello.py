@@ -47,8 +47,9 @@ def check_hello(hello: wire.Hello) -> None:
     for role in hello.roles:
         _check_role(role)
     decides = [len(role.actions) > 0 for role in hello.roles]
-    _require(decides[0], who, "roles with actions", 0, "at least 1, before those without")
-    _require(decides == sorted(decides, reverse=True), who, "order of roles", "mixed", "those without actions last")
+    silent = ", ".join(role.name for role in hello.roles if not role.actions)
+    in_order = decides[0] and decides == sorted(decides, reverse=True)
+    _require(in_order, who, "place of roles without actions", silent, "after those with actions, at least one")
     _check_fields(hello.metrics, f"{who}: metrics")
     _check_unique(hello.parameters, f"{who}: parameters")
     for parameter in hello.parameters:

@@ -62,7 +62,8 @@ class MaddpgLearner:
         self.role, self.config, self.generator = role, config, generator
         self.actor = Actor(role, observer.own_size(role), config, generator)
         self.action_size = sum(_relaxed_size(head) for head, _ in self.actor.parts)
-        joint = observer.state_size + role.num_agents * (self.action_size + 1)
+        self.state_size = observer.seen_by_critic(config)
+        joint = self.state_size + role.num_agents * (self.action_size + 1)
         self.critic = Body([joint, *config.critic_hidden, 1], 1.0, config, generator)
         self.actor_target, self.critic_target = copy.deepcopy(self.actor), copy.deepcopy(self.critic)
         self.actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=config.lr, fused=True)
@@ -141,7 +142,7 @@ class MaddpgLearner:
     def _q(self, critic: Body, state: Tensor, actions: Tensor) -> Tensor:
         """Normalised values [N, A] of joint actions [N, A, R]."""
         num_agents = actions.shape[1]
-        joint = torch.cat([state, actions.flatten(1)], -1)[:, None].expand(-1, num_agents, -1)
+        joint = torch.cat([state[..., : self.state_size], actions.flatten(1)], -1)[:, None].expand(-1, num_agents, -1)
         ids = torch.eye(num_agents).expand(len(state), -1, -1)
         inputs = torch.cat([joint, ids], -1)
         values: Tensor = critic(inputs, inputs[..., :0])[0]

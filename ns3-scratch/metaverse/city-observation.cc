@@ -199,9 +199,21 @@ City::GetRushStart() const
 }
 
 Time
+City::GetRushEnd() const
+{
+    return m_rushStart + m_config.rushDuration;
+}
+
+Time
 City::GetPassStart() const
 {
     return m_passStart;
+}
+
+Time
+City::GetPassEnd() const
+{
+    return m_passStart + m_config.passDuration;
 }
 
 double

@@ -173,10 +173,12 @@ class City : public ns3::Object
     static const ns3::Vector& GetGnbPosition(uint32_t cell);
     /// The point below the satellite, metres east and north of the first gNB.
     ns3::Vector GetGroundPoint(ns3::Time time) const;
-    /// When msp_1's rush hour begins.
+    /// When msp_1's rush hour begins and ends.
     ns3::Time GetRushStart() const;
-    /// When the satellite begins to serve.
+    ns3::Time GetRushEnd() const;
+    /// When the satellite begins to serve and ceases to.
     ns3::Time GetPassStart() const;
+    ns3::Time GetPassEnd() const;
     /// Part of a stretch of time ahead in which the satellite serves.
     double ForecastVisibility(ns3::Time from, ns3::Time to) const;
 

@@ -219,10 +219,7 @@ main(int argc, char* argv[])
                        City::NUM_RELATIONS,
                        1,
                        "routes the key of a provider and cell and chooses how it is used")};
-    CityEvents events{*city,
-                      config.rushDuration,
-                      config.passDuration,
-                      bridge.AddRole("events", 1, 1, "what comes when")};
+    CityEvents events{*city, bridge.AddRole("events", 1, 1, "what comes when")};
     CityMetrics metrics(bridge, *city);
     bridge.SetStep(step);
     bridge.Open();

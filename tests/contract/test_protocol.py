@@ -282,8 +282,8 @@ def watcher(hello: wire.Hello) -> wire.Role:
         (lambda h: setattr(h.roles[1].actions[0], "demand", "nothing"), "demand is 'nothing'"),
         (lambda h: h.roles[1].actions[0].labels.append("one"), "number of labels is 1, expected 0 or 3"),
         (lambda h: h.roles[1].ClearField("actions"), "number of terms without an action is 2, expected 0"),
-        (lambda h: h.roles.insert(0, watcher(h)), "before those without"),
-        (lambda h: h.roles.insert(1, watcher(h)), "those without actions last"),
+        (lambda h: h.roles.insert(0, watcher(h)), "place of roles without actions is watcher, expected after those"),
+        (lambda h: h.roles.insert(1, watcher(h)), "place of roles without actions is watcher, expected after those"),
         (lambda h: (h.roles.append(watcher(h)), setattr(h.roles[2], "period", 2)), "period without an action is 2"),
         (
             lambda h: (

@@ -14,8 +14,6 @@ namespace qntn
 struct CityEvents
 {
     City& city;
-    ns3::Time rush;
-    ns3::Time pass;
     Role& role;
 
     Observation rushBegins = Until("rush_begins_s", "the rush hour begins");
@@ -30,10 +28,10 @@ struct CityEvents
         auto write = [now](const Observation& observation, ns3::Time at)
         { observation(0) = static_cast<float>((at - now).GetSeconds()); };
         write(rushBegins, city.GetRushStart());
-        write(rushEnds, city.GetRushStart() + rush);
+        write(rushEnds, city.GetRushEnd());
         write(rideBegins, city.GetUsers().GetRideStart());
         write(passBegins, city.GetPassStart());
-        write(passEnds, city.GetPassStart() + pass);
+        write(passEnds, city.GetPassEnd());
     }
 
   private:

@@ -3,10 +3,11 @@
 
 import csv
 import json
+import os
 import re
+import select
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -125,37 +126,40 @@ def test_runs_side_by_side_learn_what_they_learn_one_by_one(tmp_path):
         assert (tmp_path / "2" / "runs" / f"mappo-seed{seed}" / "done.json").exists()
 
 
+KILLED_STUDY = """
+import multiprocessing, os, pathlib, signal, sys
+from rich.console import Console
+from agents.study import study
+from agents.study_plan import read_plan
+from agents.training import make_vec
+
+def make_env(*args):
+    if multiprocessing.parent_process() is None:
+        return make_vec(*args)
+    print(os.getpid(), flush=True)
+    signal.pause()
+
+if __name__ == "__main__":
+    study("tiny", read_plan(sys.argv[1]), pathlib.Path(sys.argv[2]), Console(quiet=True), jobs=2, make_env=make_env)
+"""
+
+
 def test_runs_side_by_side_end_with_the_study(tmp_path, nothing_left):
-    file = tmp_path / "plan.toml"
-    file.write_text(
-        'steps = 10_000_000\ntraining_seeds = [1, 2]\nsettings = ["backend=inline", "rollout_steps=50"]\n'
-        "[algorithms]\nmappo = []\n"
-    )
-    command = [sys.executable, "-c", "from agents.cli import main; main()", "study", "tiny", "--plan", str(file)]
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "out"), "--jobs", "2"], stdout=subprocess.DEVNULL)
-    runs = [tmp_path / "out" / "runs" / f"mappo-seed{seed}" / "rollouts.csv" for seed in (1, 2)]
-    try:
-        for _ in range(600):
-            if all(run.exists() for run in runs):
-                break
-            time.sleep(0.1)
-        assert all(run.exists() for run in runs)
-        workers = children_of(process.pid)
-        assert len(workers) >= 2
-    finally:
-        process.kill()
-        process.wait()
-    for _ in range(100):
-        if not any(Path(f"/proc/{worker}").exists() for worker in workers):
-            break
-        time.sleep(0.1)
-    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
-
-
-def children_of(pid):
-    return [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
+    plan, script = tmp_path / "plan.toml", tmp_path / "killed.py"
+    plan.write_text("steps = 400\ntraining_seeds = [1, 2]\n[algorithms]\nmappo = []\n")
+    script.write_text(KILLED_STUDY)
+    command = [sys.executable, str(script), str(plan), str(tmp_path / "out")]
+    workers = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:
+        try:
+            while len(workers) < 2:
+                assert select.select([process.stdout], [], [], 60)[0]
+                workers.append(os.pidfd_open(int(process.stdout.readline())))
+        finally:
+            process.kill()
+    for worker in workers:  # a descriptor of a process is readable once it has ended
+        assert select.select([worker], [], [], 10)[0]
+        os.close(worker)
 
 
 @pytest.mark.parametrize("name", [file.stem for file in study_plan.FOLDER.glob("*.toml")])
