@@ -290,13 +290,16 @@ def kpis(
     policy: Annotated[str, typer.Option(help="A baseline; see `qntn policies`.")] = "equal-share",
     seed: int = 1,
     param: Params = None,
+    as_json: Json = False,
 ) -> None:
     """Run an episode and show the radio's key figures by slice, provider and cell; by user too in kpis.csv."""
     from agents import kpi_pictures
 
     file = kpi_pictures.record(name, out, policy, seed, parse_params(param))
     rows = kpi_pictures.read(file)
-    console = Console()
+    if as_json:
+        print_json([{"of": row.of, "name": row.name, "direction": row.direction, **row.figures} for row in rows])
+    console = Console(stderr=as_json)
     table = Table(title=f"{name}, {policy}, seed {seed}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.caption = "late: of packets; satisfied: of users; gap: without a cell, sum over users"
     for column in ("", "Mb/s", "p50 ms", "p99 ms", "p99.9", "late", "satisfied", "BLER", "PRBs", "gap s"):

@@ -72,8 +72,8 @@ def record(scenario: str, out: Path, policy: str, seed: int, params: dict[str, V
     if "kpi_csv" not in chosen.parameters:
         raise ParameterError(f"{scenario} has no radio whose key figures it could write: no parameter kpi_csv")
     out.mkdir(parents=True, exist_ok=True)
-    file = (out / KPI_FILE).resolve()
-    with pybridge.make_vec(scenario, num_envs=1, params={**params, "kpi_csv": str(file)}) as env:
+    file = out / KPI_FILE
+    with pybridge.make_vec(scenario, num_envs=1, params={**params, "kpi_csv": str(file.resolve())}) as env:
         batch = env.reset(seed=seed)
         actor, rng = make_heuristic(policy, env.schema), np.random.default_rng(0)
         while not (batch.terminated[0] or batch.truncated[0]):

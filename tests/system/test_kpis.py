@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -104,3 +105,11 @@ def test_the_command_prints_a_table_and_draws(tmp_path: Path) -> None:
 def test_a_scenario_without_a_radio_is_told(tmp_path: Path) -> None:
     with pytest.raises(pybridge.QntnError, match="secoqc has no radio"):
         record("secoqc", tmp_path, "equal-share", 1, {})
+
+
+def test_the_command_prints_rows_for_programs(tmp_path: Path) -> None:
+    command = ["kpis", "disaster", "--out", str(tmp_path), "--param", "episode_s=2", "--json"]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    rows = json.loads(result.stdout)
+    assert {row["of"] for row in rows} == {"slice", "cell", "ue"}
+    assert [row["delay_p50_s"] for row in rows] == [kpi.figures["delay_p50_s"] for kpi in read(tmp_path / "kpis.csv")]
