@@ -81,7 +81,7 @@ class RoleConfig:
 
 
 WORKER = RoleConfig()
-MANAGER = RoleConfig(lr=1e-3, gamma=0.995, epochs=8, minibatches=1, min_decisions=16, entropy=0.005)
+MANAGER = RoleConfig(lr=3e-4, gamma=0.995, epochs=3, minibatches=1, min_decisions=16, entropy=0.005)
 
 
 @dataclass(frozen=True)
