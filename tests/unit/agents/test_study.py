@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -136,7 +137,6 @@ from agents.training import make_vec
 def make_env(*args):
     if multiprocessing.parent_process() is None:
         return make_vec(*args)
-    signal.alarm(60)  # should nothing else end it
     print("a run", flush=True)
     signal.pause()
 
@@ -150,16 +150,17 @@ def test_runs_side_by_side_end_with_the_study(tmp_path, nothing_left):
     plan.write_text("steps = 400\ntraining_seeds = [1, 2]\n[algorithms]\nmappo = []\n")
     script.write_text(KILLED_STUDY)
     command = [sys.executable, str(script), str(plan), str(tmp_path / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0, start_new_session=True) as process:
         try:
             for _ in range(2):  # two runs have started
                 assert select.select([process.stdout], [], [], 60)[0]
                 assert process.stdout.readline()
-        finally:
             process.kill()
-        # its output ends with the last process that has it: the runs, and Python's keeper of their semaphores
-        assert select.select([process.stdout], [], [], 10)[0]
-        assert process.stdout.read(1) == b""
+            # its output ends with the last process that has it: the runs, and Python's keeper of their semaphores
+            assert select.select([process.stdout], [], [], 10)[0]
+            assert process.stdout.read(1) == b""
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("name", [file.stem for file in study_plan.FOLDER.glob("*.toml")])
