@@ -3,7 +3,8 @@
 
 Actors are those of PPO, so exploration is their own noise, whose width stays as it began. The critic is learned from
 a replay of past decisions, semi-Markov ones too; the actor climbs it through actions that have a gradient:
-straight-through Gumbel-softmax for choices, shares and clipped means elsewhere. Decisions whose successor is unknown
+straight-through Gumbel-softmax for choices, shares and clipped means elsewhere. It climbs slowly and not far from the
+prior: a critic knows little of actions that nobody has taken, and praises some. Decisions whose successor is unknown
 (the last of a fragment, or where the clock ended an episode) are left out.
 """
 
@@ -32,7 +33,8 @@ REPLAY_BYTES = 64 * 2**20  # of one role
 MOST_ROWS = 100_000
 BATCH = 256  # decisions of a gradient step
 TRACKING = 0.01  # how far targets move towards the networks in a gradient step
-OUTPUT_PENALTY = 1e-3  # of the actor's squared outputs
+OUTPUT_PENALTY = 0.1  # of the actor's squared outputs, before the prior is added
+ACTOR_RATE = 0.1  # the actor's step size, in parts of the critic's, which is `lr`
 
 
 class Maddpg(Algorithm):
@@ -66,7 +68,7 @@ class MaddpgLearner:
         joint = self.state_size + role.num_agents * (self.action_size + 1)
         self.critic = Body([joint, *config.critic_hidden, 1], 1.0, config, generator)
         self.actor_target, self.critic_target = copy.deepcopy(self.actor), copy.deepcopy(self.critic)
-        self.actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=config.lr, fused=True)
+        self.actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=ACTOR_RATE * config.lr, fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=config.lr, fused=True)
         self.values = ValueNormaliser()
         self.replay: dict[str, Array] = {}
@@ -81,8 +83,8 @@ class MaddpgLearner:
         num_rows = len(self.replay["rewards"]) if self.replay else 0
         if not num_rows:
             return {}
-        for optimiser in (self.actor_optimiser, self.critic_optimiser):
-            optimiser.param_groups[0]["lr"] = self.config.lr * lr_ratio
+        for optimiser, rate in ((self.actor_optimiser, ACTOR_RATE), (self.critic_optimiser, 1.0)):
+            optimiser.param_groups[0]["lr"] = rate * self.config.lr * lr_ratio
         log: dict[str, list[float]] = {}
         for _ in range(self.config.epochs * self.config.minibatches):
             rows = torch.randint(num_rows, (min(BATCH, num_rows),), generator=self.generator).numpy()
@@ -103,7 +105,7 @@ class MaddpgLearner:
             ahead = self._q(self.critic_target, batch["next_state"], joint)
             after = ahead * self.values.deviation + self.values.mean
             returns = batch["rewards"] + batch["discounts"][:, None] * after * (1 - batch["over"])
-            self.values.update(returns.numpy()[batch["active"].numpy() > 0])
+            self._rescale(returns.numpy()[batch["active"].numpy() > 0])
             target = (returns - self.values.mean) / self.values.deviation
         value = self._q(self.critic, batch["state"], batch["actions"])
         value_loss = (nn.functional.huber_loss(value, target, reduction="none") * weight).sum()
@@ -120,6 +122,19 @@ class MaddpgLearner:
                 for now, slow in zip(network.parameters(), target_network.parameters(), strict=True):
                     slow.lerp_(now, TRACKING)
         return {"policy_loss": policy_loss.item(), "value_loss": value_loss.item(), "q_mean": returns.mean().item()}
+
+    def _rescale(self, returns: Array) -> None:
+        """Move the statistics of values, and the critics' last layers so that they say what they said (PopArt).
+
+        Returns are bootstrapped from the target critic, which would else follow each move later than the critic does:
+        values of a long horizon would swing ever further.
+        """
+        mean, deviation = self.values.mean, self.values.deviation
+        self.values.update(returns)
+        ratio, shift = deviation / self.values.deviation, (mean - self.values.mean) / self.values.deviation
+        for critic in (self.critic, self.critic_target):
+            critic.out.weight.mul_(ratio)
+            critic.out.bias.mul_(ratio).add_(shift)
 
     def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor) -> None:
         optimiser.zero_grad()

@@ -104,6 +104,24 @@ def test_happo_weighs_who_follows_by_what_those_before_have_become(monkeypatch):
     assert np.ptp(second) > 0.05
 
 
+def test_maddpgs_critics_keep_their_word_when_the_statistics_of_values_move():
+    run, _ = trained(algorithm="maddpg")
+    learner = run.learners["cell"]
+    state = torch.ones(3, learner.state_size)
+    actions = torch.rand(3, learner.role.num_agents, learner.action_size)
+
+    def values():
+        with torch.no_grad():
+            of_both = [learner._q(critic, state, actions).numpy() for critic in (learner.critic, learner.critic_target)]
+        return learner.values.denormalise(np.array(of_both))
+
+    before, deviation = values(), learner.values.deviation
+    with torch.no_grad():
+        learner._rescale(np.array([-40.0, 60.0]))
+    assert learner.values.deviation > 2 * deviation
+    assert values() == pytest.approx(before, rel=1e-4, abs=1e-4)
+
+
 @pytest.mark.parametrize(("role", "level"), [("cell", "worker"), ("planner", "manager")])
 def test_sequences_begin_where_their_memories_were_stored(role, level):
     """Before anything is learned, the update sees the very probabilities that were sampled from."""

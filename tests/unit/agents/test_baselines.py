@@ -112,7 +112,8 @@ class Provider:
 
     def __init__(self, full):
         self.full, self.admitted = np.array(full), np.ones((1, 2, 3))
-        (self.field,) = action_fields(
+        self.share, self.level = action_fields(
+            {"name": "cpu_share_ratio", "kind": "simplex", "size": 3, "demand": "cpu_demand_ratio"},
             {
                 "name": "admission_level",
                 "kind": "categorical",
@@ -120,10 +121,10 @@ class Provider:
                 "num_choices": 3,
                 "default": 2,
                 "labels": ("0.4", "0.7", "1.0"),
-            }
+            },
         )
         seen = fields(("cpu_demand_ratio", 3))
-        self.role = Role("provider", 2, 50, "", seen, (self.field,), fields(("term", 1)), np.ones(1))
+        self.role = Role("provider", 2, 50, "", seen, (self.share, self.level), fields(("term", 1)), np.ones(1))
         self.policy = make_heuristic("fitting-admission", SliceBudget(1).schema)
         self.policy.schema = SimpleNamespace(utility={"quality_ratio.xr": 0.35, "quality_ratio.embb": 0.15})
 
@@ -133,27 +134,31 @@ class Provider:
             acts={"provider": np.array([acts])},
             seeds=np.array([seed]),
         )
-        choice = self.policy.wish(self.role, self.field, batch, RNG)
+        share, choice = (self.policy.wish(self.role, field, batch, RNG) for field in (self.share, self.level))
         level = np.array([0.4, 0.7, 1.0])[choice]
         self.admitted = np.stack([level[..., 0], np.ones((1, 2)), level[..., 1]], axis=-1)
-        return choice[0].tolist()
+        return choice[0].tolist(), share[0]
 
 
-def test_what_fits_a_server_is_admitted():
-    provider = Provider([[[0.8, 0.01, 0.3], [0.5, 0.01, 0.3]]])
-    assert provider.decide() == [[1, 2], [2, 2]]  # sqrt(0.7) of XR and all of eMBB are worth 0.443, (1, 0.4) 0.410
-    assert provider.decide() == [[1, 2], [2, 2]]  # though what arrives is less now: the estimate is of all work
+def test_what_fits_a_server_is_admitted_and_the_cores_are_for_it():
+    provider = Provider([[[0.8, 0.02, 0.5], [0.5, 0.01, 0.3]]])
+    for _ in range(2):  # what arrives is less the second time, but the estimate is of all work
+        choice, share = provider.decide()
+        # of what fits, sqrt(0.7) of XR, 0.7 of eMBB are worth 0.398, all of XR and 0.4 of eMBB, 1.02 cores, 0.410
+        assert choice == [[2, 0], [2, 2]]
+        assert share[0] == pytest.approx([0.78, 0.02, 0.2], abs=0.03)
+        assert share[1] == pytest.approx(np.array([0.5, 0.01, 0.3]) / 0.81)
 
 
 def test_where_nothing_fits_least_is_admitted():
-    assert Provider([[[3.0, 0.01, 3.0], [0.1, 0.01, 0.1]]]).decide() == [[0, 0], [2, 2]]
+    assert Provider([[[3.0, 0.01, 3.0], [0.1, 0.01, 0.1]]]).decide()[0] == [[0, 0], [2, 2]]
 
 
 def test_a_new_episode_begins_with_all_admitted():
-    provider = Provider([[[0.8, 0.01, 0.3], [0.5, 0.01, 0.3]]])
+    provider = Provider([[[0.8, 0.02, 0.5], [0.5, 0.01, 0.3]]])
     provider.decide(seed=1)
     provider.admitted = np.ones((1, 2, 3))
-    assert provider.decide(seed=2) == [[1, 2], [2, 2]]
+    assert provider.decide(seed=2)[0] == [[2, 0], [2, 2]]
 
 
 def test_the_best_open_path_is_chosen():
