@@ -83,8 +83,8 @@ class MaddpgLearner:
         num_rows = len(self.replay["rewards"]) if self.replay else 0
         if not num_rows:
             return {}
-        for optimiser, rate in ((self.actor_optimiser, ACTOR_RATE), (self.critic_optimiser, 1.0)):
-            optimiser.param_groups[0]["lr"] = rate * self.config.lr * lr_ratio
+        for optimiser in (self.actor_optimiser, self.critic_optimiser):
+            optimiser.param_groups[0]["lr"] = optimiser.defaults["lr"] * lr_ratio
         log: dict[str, list[float]] = {}
         for _ in range(self.config.epochs * self.config.minibatches):
             rows = torch.randint(num_rows, (min(BATCH, num_rows),), generator=self.generator).numpy()

@@ -43,23 +43,31 @@ class FittingAdmission(ProportionalFair):
         self.admitted = np.ones((0, 0, 2))  # [E, A, 2] parts of the rates, in the episodes with these seeds:
         self.seeds = np.zeros(0, dtype=np.int64)
 
+    def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
+        """See `Policy.act`; what was admitted is remembered."""
+        actions = super().act(batch, rng)
+        for role in self.roles:
+            admission = _admission(role)
+            if admission is not None and role.name in actions:
+                choice = actions[role.name][..., admission.span].astype(np.int64)
+                acts = batch.acts[role.name][..., None] > 0
+                self.admitted = np.where(acts, _levels(admission)[choice], self.admitted)
+        return actions
+
     def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
         """See `Heuristic.wish`."""
-        admission = next((action for action in role.actions if action.name == ADMISSION), None)
-        sees = any(observation.name == CPU_DEMAND for observation in role.observations)
-        if admission is None or not sees or field.name not in (ADMISSION, CPU_SHARE):
+        admission = _admission(role)
+        if admission is None or field.name not in (ADMISSION, CPU_SHARE):
             return super().wish(role, field, batch, rng)
         demand = batch.observations[role.name][..., role.observation(CPU_DEMAND).span].astype(np.float64)
         self._forget_ended(batch.seeds, demand.shape[:-1])
         full = demand[..., [XR, EMBB]] / self.admitted
-        levels = np.array([float(label) for label in admission.labels])
-        choice = self._fitting(full, demand[..., XURLLC], levels)
-        if field.name == CPU_SHARE:  # a role lists it before the levels
-            need = demand.copy()
-            need[..., [XR, EMBB]] = full * levels[choice]
-            return fair_shares(need)
-        self.admitted = np.where(batch.acts[role.name][..., None] > 0, levels[choice], self.admitted)
-        return choice
+        choice = self._fitting(full, demand[..., XURLLC], _levels(admission))
+        if field.name == ADMISSION:
+            return choice
+        need = demand.copy()
+        need[..., [XR, EMBB]] = full * _levels(admission)[choice]
+        return fair_shares(need)
 
     def _fitting(self, full: Array, rest: Array, levels: Array) -> Array:
         """Choices [E, A, 2] for the work of XR and eMBB at their full rates [E, A, 2] beside the rest [E, A]."""
@@ -78,3 +86,15 @@ class FittingAdmission(ProportionalFair):
         else:
             self.admitted[self.seeds != seeds] = 1.0
         self.seeds = seeds.copy()
+
+
+def _admission(role: Role) -> ActionField | None:
+    """The field of a role that admits and sees what it needs to know for that."""
+    if all(observation.name != CPU_DEMAND for observation in role.observations):
+        return None
+    return next((field for field in role.actions if field.name == ADMISSION), None)
+
+
+def _levels(admission: ActionField) -> Array:
+    """Parts of the rate that can be let through, by choice."""
+    return np.array([float(label) for label in admission.labels])

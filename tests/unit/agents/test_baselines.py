@@ -127,14 +127,17 @@ class Provider:
         self.role = Role("provider", 2, 50, "", seen, (self.share, self.level), fields(("term", 1)), np.ones(1))
         self.policy = make_heuristic("fitting-admission", SliceBudget(1).schema)
         self.policy.schema = SimpleNamespace(utility={"quality_ratio.xr": 0.35, "quality_ratio.embb": 0.15})
+        self.policy.roles = (self.role,)
 
     def decide(self, seed=1, acts=(1, 1)):
         batch = SimpleNamespace(
             observations={"provider": (self.full * self.admitted).astype(np.float32)},
+            action_masks={"provider": np.ones((1, 2, self.role.mask_size), np.uint8)},
             acts={"provider": np.array([acts])},
             seeds=np.array([seed]),
         )
-        share, choice = (self.policy.wish(self.role, field, batch, RNG) for field in (self.share, self.level))
+        action = self.policy.act(batch, RNG)["provider"]
+        share, choice = action[..., self.share.span], action[..., self.level.span].astype(int)
         level = np.array([0.4, 0.7, 1.0])[choice]
         self.admitted = np.stack([level[..., 0], np.ones((1, 2)), level[..., 1]], axis=-1)
         return choice[0].tolist(), share[0]
