@@ -73,7 +73,7 @@ class RoleConfig:
     burn_in: int = 4  # decisions before it that only warm the memory
     head_simplex: Literal["gaussian-softmax", "dirichlet"] = "gaussian-softmax"
     initial_std: float = 0.5  # of the Gaussian latents
-    prior: float = 1.0  # weight of the heuristic prior in the policy's outputs; 0 = none (see heads.py)
+    prior: float = 1.0  # weight of the heuristic prior: 0 = none; above 1, choices are surer of it (see heads.py)
     prior_policy: str = ""  # heuristic whose actions the prior is made of; empty = demands and default choices
     actor_hidden: tuple[int, ...] = (64, 64)
     critic_hidden: tuple[int, ...] = (64, 64)

@@ -117,32 +117,34 @@ class RoleModule(nn.Module):
 
     def _prior(self, observation: Tensor) -> Tensor:
         """What `Actor.prior` computes, in torch."""
-        offsets = []
+        offsets: list[Tensor] = []
         for (head, field), demand in zip(self.actor.parts, self.actor.demands, strict=True):
             seen = None if demand is None else observation[..., demand]
             if field.kind == "categorical":
-                offsets.append(_default_prior(field.default, head.num_outputs // field.size, field.size, seen))
+                offset = _default_prior(field.default, head.num_outputs // field.size, field.size, seen)
             elif field.kind == "simplex" and seen is not None:
-                offsets.append(_share_prior(seen))
+                offset = _share_prior(seen)
             else:
-                offsets.append(torch.zeros(head.num_outputs))
+                offset = torch.zeros(head.num_outputs)
+            offsets.append(min(self.weight, head.most_prior) * offset)
         shape = (observation.shape[0], observation.shape[1], -1)
-        return self.weight * torch.cat([offset.expand(*shape) for offset in offsets], dim=-1)
+        return torch.cat([offset.expand(*shape) for offset in offsets], dim=-1)
 
     def _towards(self, advice: Tensor) -> Tensor:
         """What `Actor.towards` computes, in torch."""
-        offsets = []
+        offsets: list[Tensor] = []
         for head, field in self.actor.parts:
             action = advice[..., field.span]
             if isinstance(head, BernoulliHead):
-                offsets.append(ADVICE * (2.0 * action - 1.0))
+                offset = ADVICE * (2.0 * action - 1.0)
             elif field.kind == "categorical":
-                offsets.append(ADVICE * torch.eye(field.num_choices)[action.long()].flatten(-2))
+                offset = ADVICE * torch.eye(field.num_choices)[action.long()].flatten(-2)
             elif isinstance(head, BoxHead):
-                offsets.append(torch.where(head.reach > 0, (action - head.middle) / head.reach.clamp(min=1e-30), 0.0))
+                offset = torch.where(head.reach > 0, (action - head.middle) / head.reach.clamp(min=1e-30), 0.0)
             else:
-                offsets.append(_share_prior(action, LEAST_ADVICE))
-        return self.weight * torch.cat(offsets, dim=-1)
+                offset = _share_prior(action, LEAST_ADVICE)
+            offsets.append(min(self.weight, head.most_prior) * offset)
+        return torch.cat(offsets, dim=-1)
 
 
 def _default_prior(default: int, outputs_each: int, size: int, demand: Tensor | None) -> Tensor:

@@ -18,7 +18,8 @@ simulator cannot mean it, and the mask is ignored.
 The *prior* is an offset of the outputs, computed from raw observations: the logarithm of the demand's shares for a
 simplex that names its demand, and one unit in favour of the default choice for a categorical; or else what makes the
 action of a heuristic the likeliest one (`towards`). A new network outputs almost nothing, so a new policy is a noisy
-version of the heuristic, and what it learns is the difference.
+version of the heuristic, and what it learns is the difference. A weight above 1 makes choices surer; shares and
+numbers, which it would carry beyond the heuristic's (twice a logarithm squares a share), take no more than 1.
 
 `draw` is what acts, on arrays, because numpy takes a quarter of torch's time for the few rows of a step; all else is
 of the update and the export, on tensors.
@@ -53,6 +54,7 @@ class Head(nn.Module, ABC):
     """
 
     num_outputs: int
+    most_prior = math.inf  # largest weight of the prior
 
     def __init__(self, field: ActionField) -> None:
         """For one action field."""
@@ -192,6 +194,8 @@ class BernoulliHead(Head):
 class GaussianHead(Head):
     """Independent Gaussians whose deviation is learned but does not depend on the observation."""
 
+    most_prior = 1.0
+
     def __init__(self, field: ActionField, initial_std: float) -> None:
         """For one action field."""
         super().__init__(field)
@@ -260,6 +264,7 @@ class DirichletHead(Head):
     `SimplexHead`: with equal shares, a total concentration of size / std^2 - 1 gives the same variance to first order.
     """
 
+    most_prior = 1.0
     LEAST = 0.05  # concentration of a part; below it, samples underflow
     SMALLEST = 1e-6  # share whose logarithm is taken
 

@@ -87,12 +87,14 @@ class Actor(nn.Module):
         start = 0
         for (head, _), demand in zip(self.parts, self.demands, strict=True):
             slot = slice(start, start := start + head.num_outputs)
-            offset[..., slot] = weight * np.asarray(head.prior(None if demand is None else observations[..., demand]))
+            wanted = head.prior(None if demand is None else observations[..., demand])
+            offset[..., slot] = min(weight, head.most_prior) * np.asarray(wanted)
         return offset
 
     def towards(self, actions: Array, weight: float) -> Array:
         """Offset [..., num_outputs] of the outputs by which the likeliest actions are `actions` [..., action_size]."""
-        return weight * np.concatenate([head.towards(actions[..., field.span]) for head, field in self.parts], axis=-1)
+        offsets = [min(weight, head.most_prior) * head.towards(actions[..., field.span]) for head, field in self.parts]
+        return np.concatenate(offsets, axis=-1)
 
     def split(self, outputs: Tensor, masks: Tensor) -> list[tuple[Head, slice, Tensor, Tensor]]:
         """By action field: its head, its place in latents and actions, the head's outputs and mask."""

@@ -2,14 +2,7 @@
 """`qntn study`: trains every variant of a plan, evaluates them and all baselines on the same seeds, and reports.
 
 The unit of work is one training run or one evaluation; each leaves a file when it is done, and a study that is stopped
-goes on with the first that is missing. Folder:
-
-| file | what |
-|---|---|
-| plan.json | the plan, the scenario and the machine |
-| runs/VARIANT-seedN/ | a training run, as of `qntn train` |
-| episodes/POLICY.csv | figures of each held-out episode; POLICY is a baseline, or VARIANT-seedN-greedy or -sampled |
-| index.html, *.png, *.csv | the report |
+goes on with the first that is missing. `study_folder.py` tells which files these are.
 """
 
 from __future__ import annotations
@@ -34,7 +27,19 @@ from agents import checkpoint
 from agents.config import ConfigError, read, resolve
 from agents.episodes import run_episodes
 from agents.policies import Policy, heuristics, make_heuristic
+from agents.study_folder import (
+    DONE,
+    LEFT_OUT,
+    MODES,
+    PLAN,
+    episodes_file,
+    run_folder,
+    trained_name,
+    write_rows,
+    write_whole,
+)
 from agents.study_plan import Plan, Variant, figures
+from agents.study_report import write_report
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
 from pybridge.forks import end_with_parent
@@ -42,9 +47,6 @@ from pybridge.forks import end_with_parent
 if TYPE_CHECKING:
     from agents.training import MakeEnv
 
-DONE = "done.json"
-LEFT_OUT = "left-out.json"
-MODES = ("greedy", "sampled")
 Units = list[tuple[Variant, int]]  # a variant and the seed of a training run
 Refused = Iterator[tuple[Variant, ConfigError]]
 
@@ -65,7 +67,8 @@ def study(
     training runs go on at a time, each in a process of its own; what they learn does not depend on it.
 
     Raises:
-        ConfigError: `out` holds a study and `resume` is not set, or it is one of another plan.
+        ConfigError: `out` holds a study and `resume` is not set, or its files do not fit this plan, which may have
+            more seeds and variants.
     """
     torch.set_num_threads(1)  # the simulators need the cores
     _claim(scenario, plan, out, resume)
@@ -88,8 +91,6 @@ def study(
     for name, reason in left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True, highlight=False)
     evaluate_all(scenario, plan, [variant for variant in todo if variant.name not in left_out], out, console, make_env)
-    from agents.study_report import write_report
-
     page = write_report(out)
     console.print(f"report: {page}", soft_wrap=True)
     return page
@@ -100,7 +101,7 @@ def _one_by_one(scenario: str, plan: Plan, units: Units, out: Path, console: Con
     for number, (variant, seed) in enumerate(units, start=1):
         console.rule(f"[bold]training {number}/{len(units)}: {variant.name}, seed {seed}")
         try:
-            train_unit(scenario, plan, variant, seed, run_folder(out, variant, seed), console, make_env)
+            train_unit(scenario, plan, variant, seed, run_folder(out, variant.name, seed), console, make_env)
         except ConfigError as error:
             yield variant, error
 
@@ -112,7 +113,7 @@ def _side_by_side(
     with ProcessPoolExecutor(jobs, get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
         begun = {}
         for variant, seed in units:
-            run = run_folder(out, variant, seed)
+            run = run_folder(out, variant.name, seed)
             begun[pool.submit(_train_quietly, scenario, plan, variant, seed, run, make_env)] = variant, seed
         for number, unit in enumerate(as_completed(begun), start=1):
             variant, seed = begun[unit]
@@ -128,11 +129,6 @@ def _side_by_side(
 
 def _train_quietly(scenario: str, plan: Plan, variant: Variant, seed: int, run: Path, make_env: MakeEnv) -> None:
     train_unit(scenario, plan, variant, seed, run, Console(quiet=True), make_env)
-
-
-def run_folder(out: Path, variant: Variant, seed: int) -> Path:
-    """Where a training run is kept."""
-    return out / "runs" / f"{variant.name}-seed{seed}"
 
 
 def train_unit(
@@ -151,7 +147,7 @@ def train_unit(
     with (run / CURVE).open(newline="") as stream:
         last = list(csv.DictReader(stream))[-1]
     done = {"env_steps": int(last["env_steps"]), "wall_s": float(last["wall_s"])}
-    _write_whole(run / DONE, json.dumps(done) + "\n")
+    write_whole(run / DONE, json.dumps(done) + "\n")
 
 
 def evaluate_all(
@@ -174,17 +170,17 @@ def evaluate_all(
         units: dict[str, Callable[[], Policy]] = {name: heuristic(name) for name in plan.baselines or heuristics()}
         for variant in variants:
             for seed in variant.seeds:
-                run = run_folder(out, variant, seed)
+                run = run_folder(out, variant.name, seed)
                 for mode in MODES if plan.sampled else MODES[:1]:
-                    units[f"{run.name}-{mode}"] = trained(run, mode)
-        missing = {name: make for name, make in units.items() if not _episodes_file(out, name).exists()}
+                    units[trained_name(variant.name, seed, mode)] = trained(run, mode)
+        missing = {name: make for name, make in units.items() if not episodes_file(out, name).exists()}
         for number, (name, make) in enumerate(missing.items(), start=1):
             console.print(f"evaluating {number}/{len(missing)}: {name}", highlight=False, soft_wrap=True)
             began = time.perf_counter()
             episodes = run_episodes(env, make(), seeds_from=plan.seeds_from, episodes=plan.episodes)
             wall_s = (time.perf_counter() - began) / plan.episodes
             write_rows(
-                _episodes_file(out, name),
+                episodes_file(out, name),
                 [figures(env.schema, episode) | {"wall_s": round(wall_s, 3)} for episode in episodes],
             )
         _measure_ceilings(env, plan, out, console)
@@ -206,17 +202,6 @@ def _measure_ceilings(env: Any, plan: Plan, out: Path, console: Console) -> None
             write_rows(file, ceiling.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
 
 
-def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:
-    """A CSV that is there as a whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".writing")
-    with temporary.open("w", newline="") as stream:
-        table = csv.DictWriter(stream, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
-    temporary.replace(file)
-
-
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     model = platform.processor() or platform.machine()
@@ -229,26 +214,35 @@ def machine() -> dict[str, Any]:
 
 
 def _claim(scenario: str, plan: Plan, out: Path, resume: bool) -> None:
-    file = out / "plan.json"
-    now: Mapping[str, Any] = json.loads(json.dumps({"scenario": scenario, "plan": asdict(plan)}))
+    """Make `out` the folder of this plan, which may have more seeds and variants than it has so far."""
+    file = out / PLAN
+    now: dict[str, Any] = json.loads(json.dumps({"scenario": scenario, "plan": asdict(plan)}))
+    about = {"machine": machine(), "git_revision": checkpoint.git_revision()}
     if file.exists():
         if not resume:
             raise ConfigError(f"{out} holds a study; go on with --resume, or name another --out")
         then = json.loads(file.read_text())
-        for key in ("scenario", "plan"):
-            if then[key] != now[key]:
-                raise ConfigError(f"{out} holds a study of another {key}; name another --out")
-        return
+        if changed := _changed(then, now):
+            raise ConfigError(f"{out} holds another study: {changed}; name another --out")
+        about = {key: then[key] for key in about}
     out.mkdir(parents=True, exist_ok=True)
-    about = {**now, "machine": machine(), "git_revision": checkpoint.git_revision()}
-    _write_whole(file, json.dumps(about, indent=2) + "\n")
+    write_whole(file, json.dumps({**now, **about}, indent=2) + "\n")
 
 
-def _write_whole(file: Path, text: str) -> None:
-    temporary = file.with_suffix(".writing")
-    temporary.write_text(text)
-    temporary.replace(file)
-
-
-def _episodes_file(out: Path, name: str) -> Path:
-    return out / "episodes" / f"{name}.csv"
+def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What makes the files of one study useless for another, in words; empty if nothing does."""
+    if then["scenario"] != now["scenario"]:
+        return f"it is of the scenario {then['scenario']}, and not {now['scenario']}"
+    for key in ("steps", "episodes", "seeds_from", "num_envs", "params"):
+        if then["plan"][key] != now["plan"][key]:
+            return f"{key} = {then['plan'][key]} in its plan, and not {now['plan'][key]}"
+    variants = {variant["name"]: variant for variant in now["plan"]["variants"]}
+    for old in then["plan"]["variants"]:
+        new = variants.get(old["name"])
+        if new is None:
+            return f"its plan has a variant {old['name']}"
+        if old["settings"] != new["settings"]:
+            return f"{old['name']} has the settings {old['settings']} in its plan, and not {new['settings']}"
+        if not set(old["seeds"]) <= set(new["seeds"]):
+            return f"{old['name']} has the seeds {old['seeds']} in its plan, and not {new['seeds']}"
+    return ""

@@ -42,7 +42,7 @@ def study(
     full: Annotated[bool, typer.Option("--full", help="For a cluster.")] = False,
     plan: Annotated[str, typer.Option(help="A plan of agents/studies/, or a TOML file of your own.")] = "",
     out: Annotated[Path | None, typer.Option(help="Folder. [default: results/study-SCENARIO-PLAN]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that was stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that was stopped, or grew.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Training runs at a time, each in a process of its own.")] = 1,
     report_only: Annotated[bool, typer.Option("--report", help="Only write the report of what there is.")] = False,
 ) -> None:

@@ -17,7 +17,17 @@ from agents import study_pictures as draw
 from agents.normalise import Array
 from agents.report import read_curve
 from agents.statistics import Estimate
-from agents.study import DONE, LEFT_OUT, MODES, write_rows
+from agents.study_folder import (
+    DONE,
+    LEFT_OUT,
+    MODES,
+    PLAN,
+    episodes_file,
+    episodes_folder,
+    run_folder,
+    trained_name,
+    write_rows,
+)
 from agents.study_plan import CEILINGS, INDICATORS, indicator_columns
 from agents.training import CURVE
 
@@ -47,7 +57,7 @@ class Scores:
 
 def write_report(out: Path) -> Path:
     """Everything of the report that the folder's evaluations allow; returns the page."""
-    about = json.loads((out / "plan.json").read_text())
+    about = json.loads((out / PLAN).read_text())
     plan = about["plan"]
     scores = read_scores(out, plan)
     reference = plan["variants"][0]["name"]
@@ -89,12 +99,12 @@ def read_scores(out: Path, plan: Row) -> dict[str, Scores]:
     found = {}
     for variant in plan["variants"]:
         for mode in MODES:
-            files = [out / "episodes" / f"{variant['name']}-seed{seed}-{mode}.csv" for seed in variant["seeds"]]
+            files = [episodes_file(out, trained_name(variant["name"], seed, mode)) for seed in variant["seeds"]]
             files = [file for file in files if file.exists()]
             if files and variant["name"] not in left_out:
                 found[f"{variant['name']} ({mode})"] = Scores(mode, variant["name"], _stack(files))
-    trained = {f"{v['name']}-seed{seed}-{mode}" for v in plan["variants"] for seed in v["seeds"] for mode in MODES}
-    for file in sorted((out / "episodes").glob("*.csv")):
+    trained = {trained_name(v["name"], seed, mode) for v in plan["variants"] for seed in v["seeds"] for mode in MODES}
+    for file in sorted(episodes_folder(out).glob("*.csv")):
         if file.stem not in trained:
             found[file.stem] = Scores(BASELINE, file.stem, _stack([file]))
     return found
@@ -306,7 +316,7 @@ def _training_part(out: Path, plan: Row, main: dict[str, Scores], best: str) -> 
     runs: list[Row] = []
     for variant in plan["variants"]:
         for seed in variant["seeds"]:
-            run = out / "runs" / f"{variant['name']}-seed{seed}"
+            run = run_folder(out, variant["name"], seed)
             if not (run / DONE).exists():
                 continue
             curve = read_curve(run / CURVE)
@@ -433,7 +443,7 @@ def _files(about: Row, out: Path) -> str:
     except ValueError as error:
         bound = f"<h2>Deployment bound</h2><p>{escape(str(error))}</p>"
     tables = "".join(f"<li><a href='{file.name}'>{file.name}</a></li>" for file in sorted(out.glob("*.csv")))
-    return f"{bound}<h2>Tables</h2><ul>{tables}<li><a href='plan.json'>plan.json</a></li></ul>"
+    return f"{bound}<h2>Tables</h2><ul>{tables}<li><a href='{PLAN}'>{PLAN}</a></li></ul>"
 
 
 def _kind(one: Scores) -> str:

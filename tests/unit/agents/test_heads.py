@@ -117,6 +117,18 @@ def test_advice_makes_an_action_the_likeliest(head, action):
     assert head.action(head.mode(outputs, mask), mask).detach().numpy() == pytest.approx(action, abs=0.005)
 
 
+def test_a_heavy_prior_makes_choices_surer_and_leaves_shares_where_the_heuristic_has_them():
+    shares = {"name": "share", "kind": "simplex", "size": 3}
+    choice = {"name": "level", "kind": "categorical", "size": 1, "num_choices": 3}
+    role = dataclasses.replace(SliceBudget(1).schema.role("cell"), actions=action_fields(shares, choice))
+    actor = Actor(role, 7, RoleConfig(actor_hidden=(8,)), generator())
+    actions = np.array([[[0.6, 0.3, 0.1, 2.0]]], np.float32)
+    light, heavy = actor.towards(actions, 1.0), actor.towards(actions, 3.0)
+    assert heavy[..., :3] == pytest.approx(light[..., :3])
+    assert heavy[..., 3:] == pytest.approx(3.0 * light[..., 3:])
+    assert actor.towards(actions, 0.5) == pytest.approx(0.5 * light)
+
+
 def test_shares_that_a_heuristic_does_not_give_are_advised_against_but_possible():
     outputs = torch.from_numpy(SimplexHead(field(kind="simplex", size=2), 0.5).towards(np.array([[1.0, 0.0]])))
     assert torch.softmax(outputs, -1)[0, 1].item() == pytest.approx(0.001, rel=0.01)

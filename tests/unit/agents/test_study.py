@@ -91,8 +91,37 @@ def test_a_study_is_not_overwritten_nor_mixed_with_another(folder, tmp_path):
         invoke("study", "tiny", "--plan", "smoke", "--out", folder)
     other = tmp_path / "other.toml"
     other.write_text("steps = 10\n[algorithms]\nmappo = []\n")
-    with pytest.raises(ConfigError, match="another plan"):
+    with pytest.raises(ConfigError, match="another study: steps = 800 in its plan, and not 10"):
         invoke("study", "tiny", "--plan", other, "--out", folder, "--resume")
+    with pytest.raises(ConfigError, match="of the scenario tiny, and not echo"):
+        invoke("study", "echo", "--plan", "smoke", "--out", folder, "--resume")
+    smoke = (study_plan.FOLDER / "smoke.toml").read_text()
+    other.write_text(smoke.replace("mappo = []", 'mappo = ["worker.gamma=0.5"]'))
+    with pytest.raises(ConfigError, match=r"mappo has the settings .*, and not .*worker\.gamma=0\.5"):
+        invoke("study", "tiny", "--plan", other, "--out", folder, "--resume")
+
+
+def test_a_study_grows_by_seeds_and_variants(tmp_path):
+    plan = tmp_path / "plan.toml"
+    text = (
+        'steps = 100\ntraining_seeds = [1]\nepisodes = 2\nbaselines = ["random"]\nsampled = false\n'
+        'settings = ["rollout_steps=50", "segment_rollouts=1"]\n[algorithms]\nmappo = []\n'
+    )
+    plan.write_text(text)
+    invoke("study", "tiny", "--plan", plan, "--out", tmp_path / "out")
+    first = (tmp_path / "out" / "episodes" / "mappo-seed1-greedy.csv").read_bytes()
+    plan.write_text(text.replace("[1]", "[1, 2]") + 'ippo = ["algorithm=ippo"]\n')
+    output = invoke("study", "tiny", "--plan", plan, "--out", tmp_path / "out", "--resume")
+    assert "mappo-seed1 is done" in output
+    assert (tmp_path / "out" / "episodes" / "mappo-seed1-greedy.csv").read_bytes() == first
+    results = {row["policy"]: row["runs"] for row in rows(tmp_path / "out" / "results.csv")}
+    assert results["mappo (greedy)"] == results["ippo (greedy)"] == "2"
+    plan.write_text(text + 'ippo = ["algorithm=ippo"]\n')
+    with pytest.raises(ConfigError, match=r"mappo has the seeds \[1, 2\] in its plan, and not \[1\]"):
+        invoke("study", "tiny", "--plan", plan, "--out", tmp_path / "out", "--resume")
+    plan.write_text(text.replace("[1]", "[1, 2]"))
+    with pytest.raises(ConfigError, match="its plan has a variant ippo"):
+        invoke("study", "tiny", "--plan", plan, "--out", tmp_path / "out", "--resume")
 
 
 def test_a_variant_that_this_version_does_not_know_is_left_out_and_named(tmp_path):
@@ -267,6 +296,7 @@ def test_what_starts_from_a_heuristic_is_exported_with_its_advice_as_an_input(ki
         pytest.importorskip("onnxscript")
     settings = ["rollout_steps=50", "segment_rollouts=1", "num_envs=1", "backend=inline", "manager.min_decisions=1"]
     settings += ["worker.prior_policy=equal-share", "manager.prior_policy=equal-share"]
+    settings += ["worker.prior=2", "manager.prior=2"]
     words = [word for setting in settings for word in ("--set", setting)]
     invoke("train", "tiny", "--steps", 50, "--run", tmp_path / "run", *words)
     output = invoke("export", tmp_path / "run", "--format", kind, "--out", tmp_path / "policy", "--steps", 60)
