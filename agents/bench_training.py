@@ -24,11 +24,11 @@ import numpy as np
 from rich.table import Table
 
 import pybridge
+from agents.backends import start
 from agents.config import read, resolve, run_settings
 from agents.learner import HierarchicalMappo, RolloutReport
 from agents.normalise import Array
 from agents.policies import EqualShare
-from agents.rollouts import start
 
 Row = dict[str, Any]
 ECHO_STEPS = 3000

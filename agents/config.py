@@ -93,7 +93,7 @@ class TrainConfig:
     num_envs: int = 2
     rollout_steps: int = 200  # steps per environment between updates
     segment_rollouts: int = 12  # rollouts between checkpoints; episodes restart there
-    backend: str = "local"  # where runners are: inline (the learner's process), local (processes), ray (rollouts.py)
+    backend: str = "local"  # where runners are: inline (the learner's process), local (processes), ray (backends.py)
     num_runners: int = 1  # that share the environments
     ray_address: str = ""  # of a running cluster; empty = one of its own on this machine
     fragment_timeout_s: float = 600.0  # a round goes on without the runners that take longer

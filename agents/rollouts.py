@@ -7,22 +7,20 @@
 | `Processes` | processes of this machine | `processes.py` |
 | `RayRunners` | Ray actors, on this machine or on a cluster | `ray_runners.py` |
 
-The last two only carry messages. What happens to fragments that are late and to runners that die is decided once, in
-`Apart`: fragments of a round are taken in the order of the runners' numbers, so that the result does not depend on
-which of them was faster; one that misses its round is dropped and counted; a runner that died or was late begins new
-episodes.
+`backends.py` starts one of them. The last two only carry messages. What happens to fragments that are late and to
+runners that die is decided once, in `Apart`: fragments of a round are taken in the order of the runners' numbers, so
+that the result does not depend on which of them was faster; one that misses its round is dropped and counted; a runner
+that died or was late begins new episodes.
 """
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from agents.config import ConfigError, TrainConfig
 from agents.fragments import Fragment, Order, Weights
 from agents.runner import EnvRunner, close_envs
 
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from agents.environment import Environments
     from pybridge import Schema
 
-    MakeEnvs = Callable[[int], Environments]  # given their number
-
-BACKENDS = ("inline", "local", "ray")
 DEATHS_IN_A_ROW = 3  # of one runner without a fragment between them, and the run stops
 START_TIMEOUT_S = 120.0  # of a runner, until it has told its schema
 
@@ -191,46 +186,3 @@ class Apart(Rollouts):
             raise RunnerError(f"runner {index} died {DEATHS_IN_A_ROW} times without a fragment; last: {death.text}")
         self.revive(index)
         self._submit(index)
-
-
-def shares(config: TrainConfig) -> list[int]:
-    """Environments of each runner.
-
-    Raises:
-        ConfigError: there are fewer environments than runners.
-    """
-    if not 1 <= config.num_runners <= config.num_envs:
-        raise ConfigError(f"num_runners = {config.num_runners}: expected 1 to num_envs = {config.num_envs}")
-    each, more = divmod(config.num_envs, config.num_runners)
-    return [each + (index < more) for index in range(config.num_runners)]
-
-
-@contextmanager
-def start(make: MakeEnvs, config: TrainConfig) -> Iterator[Rollouts]:
-    """The runners of a run, which open their environments by `make`; ended on the way out.
-
-    Raises:
-        ConfigError: the back end does not exist, or the runners do not fit it.
-        RunnerError: a runner does not come up.
-    """
-    rollouts = _open(make, shares(config), config)
-    try:
-        yield rollouts
-    finally:
-        rollouts.close()
-
-
-def _open(make: MakeEnvs, numbers: list[int], config: TrainConfig) -> Rollouts:
-    if config.backend == "inline":
-        if len(numbers) > 1:
-            raise ConfigError(f"num_runners = {len(numbers)}: the back end inline has one; choose local or ray")
-        return Here(make(numbers[0]), lambda: make(numbers[0]))
-    if config.backend == "local":
-        from agents.processes import Processes
-
-        return Processes(make, numbers, config.fragment_timeout_s)
-    if config.backend == "ray":
-        from agents.ray_runners import RayRunners
-
-        return RayRunners(make, numbers, config.fragment_timeout_s, config.ray_address)
-    raise ConfigError(f"backend = {config.backend!r}: expected one of {', '.join(BACKENDS)}")

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from torch.utils.tensorboard import SummaryWriter
 
 import pybridge
-from agents import checkpoint, rollouts
+from agents import backends, checkpoint
 from agents.config import PLACES, ConfigError, Toml, TrainConfig, from_dict, resolve, run_settings, to_dict
 from agents.learner import HierarchicalMappo, RolloutReport
 from agents.trained import check_shapes, fingerprint
@@ -91,7 +91,7 @@ def train(
         raise checkpoint.CheckpointError(f"{run} has a checkpoint; go on with --resume, or name another --run")
     else:
         config = run_settings(settings)
-    with rollouts.start(partial(_open, make_env, scenario, dict(params), transport), config) as runners:
+    with backends.start(partial(_open, make_env, scenario, dict(params), transport), config) as runners:
         schema = runners.schema
         if not resume:
             config = resolve(settings, schema.roles, schema.scenario)
