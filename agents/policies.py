@@ -51,6 +51,12 @@ class Heuristic(ABC):
             actions[role.name] = action
         return actions
 
+    def departed(self, batch: Batch, actions: Mapping[str, Array]) -> None:
+        """Whoever asked for advice took these `actions` [E, A, action_size] by role, and not those of `act`.
+
+        `batch` is what `act` was asked about. Those that conclude something from what they did need to know.
+        """
+
     @abstractmethod
     def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
         """Values that broadcast to [E, A, size]; shares need not sum to 1 and may ignore the mask."""

@@ -102,6 +102,8 @@ class RolePolicy:
         prior = self._prior(batch, who)
         size = self.actor.memory_size
         latents, self.actions[who], after = self.acting.act(own, prior, masks, memory[..., :size], rng)
+        if self.advice is not None:
+            self.advice.departed(batch, {name: self.actions})
         if self.critic is not None:
             with torch.inference_mode():
                 inputs = (torch.from_numpy(array) for array in (own, view.state[who], memory[..., size:]))
@@ -139,13 +141,14 @@ class RolePolicy:
 
     def _begin_prior(self) -> None:
         """A heuristic may keep what it has seen, so it begins anew with a segment; its own draws repeat themselves."""
-        self.advice = make_heuristic(self.config.prior_policy, self.alone) if self.config.prior_policy else None
+        advised = self.config.prior_policy and self.config.prior
+        self.advice = make_heuristic(self.config.prior_policy, self.alone) if advised else None
         self.advice_rng = np.random.default_rng(0)
         self.advised = np.zeros_like(self.actions)  # by that heuristic, when the role last acted
 
     def _prior(self, batch: Batch, who: Array) -> Array:
         """Offset [W, A, O] of the network's outputs."""
-        if self.advice is None or self.config.prior == 0:
+        if self.advice is None:
             return self.actor.prior(batch.observations[self.role.name][who], self.config.prior)
         self.advised[who] = self.advice.act(batch, self.advice_rng)[self.role.name][who]
         return self.actor.towards(self.advised[who], self.config.prior)

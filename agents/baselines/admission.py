@@ -8,6 +8,7 @@ decides as proportional-fair.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -46,13 +47,21 @@ class FittingAdmission(ProportionalFair):
     def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
         """See `Policy.act`; what was admitted is remembered."""
         actions = super().act(batch, rng)
+        self._remember(batch, actions)
+        return actions
+
+    def departed(self, batch: Batch, actions: Mapping[str, Array]) -> None:
+        """See `Heuristic.departed`."""
+        super().departed(batch, actions)
+        self._remember(batch, actions)
+
+    def _remember(self, batch: Batch, actions: Mapping[str, Array]) -> None:
         for role in self.roles:
             admission = _admission(role)
             if admission is not None and role.name in actions:
                 choice = actions[role.name][..., admission.span].astype(np.int64)
                 acts = batch.acts[role.name][..., None] > 0
                 self.admitted = np.where(acts, _levels(admission)[choice], self.admitted)
-        return actions
 
     def wish(self, role: Role, field: ActionField, batch: Batch, rng: np.random.Generator) -> Array:
         """See `Heuristic.wish`."""

@@ -118,6 +118,13 @@ class ShareByModel(LargestResidualKey):
             return self.deploy(role, field, batch)
         return super().wish(role, field, batch, rng)
 
+    def departed(self, batch: Batch, actions: Mapping[str, Array]) -> None:
+        """See `Heuristic.departed`."""
+        super().departed(batch, actions)
+        for (role, _), model in self.models.items():
+            if role in actions:
+                model.remember(actions[role][..., model.field.span])
+
     @abstractmethod
     def divide(
         self, field: ActionField, offered: Array, queue: Array, capacity: Array, rng: np.random.Generator
