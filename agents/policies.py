@@ -51,7 +51,7 @@ class Heuristic(ABC):
             actions[role.name] = action
         return actions
 
-    def departed(self, batch: Batch, actions: Mapping[str, Array]) -> None:
+    def departed(self, batch: Batch, actions: Mapping[str, Array]) -> None:  # noqa: B027 - not every one remembers
         """Whoever asked for advice took these `actions` [E, A, action_size] by role, and not those of `act`.
 
         `batch` is what `act` was asked about. Those that conclude something from what they did need to know.

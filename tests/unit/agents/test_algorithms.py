@@ -9,11 +9,12 @@ import torch
 from fake_env import SliceBudget
 from test_switches import ROLES, configured, sampled
 
+from agents import policies
 from agents.algorithms import load, names
 from agents.algorithms.happo import Happo
 from agents.config import ConfigError, read, resolve
 from agents.learner import HierarchicalMappo
-from agents.policies import make_heuristic
+from agents.policies import EqualShare, make_heuristic
 from agents.trained import ActorPolicy
 
 LEARNS = {"manager-only": {"planner"}, "worker-only": {"cell"}}
@@ -159,3 +160,23 @@ def test_a_recurrent_run_goes_on_exactly_and_forgets_between_episodes():
         env.reset(seed=99)
         policy.act(env.reset(seed=99), rng)
     assert actions[0] == pytest.approx(actions[1])
+
+
+def test_the_heuristic_of_a_prior_is_told_what_was_done_in_place_of_its_advice(monkeypatch):
+    told = []
+
+    class Adviser(EqualShare):
+        def departed(self, batch, actions):
+            told.append(actions["cell"].copy())
+
+    monkeypatch.setitem(policies.HEURISTICS, "adviser", Adviser)
+    env = SliceBudget(2)
+    run = HierarchicalMappo(env, configured("worker.prior_policy=adviser"))
+    policy, rng = ActorPolicy.of(run, num_envs=2, greedy=False), np.random.default_rng(0)
+    batch, done = env.reset(seed=1), []
+    for _ in range(3):
+        actions = policy.act(batch, rng)
+        done.append(actions["cell"])
+        batch = env.step(actions)
+    assert np.array_equal(told, done)
+    assert np.std(done) > 0

@@ -80,6 +80,28 @@ def test_the_load_model_finds_what_a_cell_carries():
     assert not queue.any()
 
 
+def test_a_cell_that_departs_from_its_shares_says_so_and_the_model_goes_on_from_there():
+    role = cell_role()
+    policy = make_heuristic("proportional-fair", SliceBudget(1).schema)
+    policy.roles, policy.models = (role,), {("cell", "prb_share_ratio"): shares.LoadModel(role, role.actions[0], 0.1)}
+    truth_bps, offered_bps = np.array([20e6, 50e6]), np.array([5e6, 10e6])
+    done = np.array([[[0.9, 0.1]]], np.float32)  # half of what it would take for the second slice
+    carried_bps = np.minimum(offered_bps, truth_bps * done[0, 0])
+    queue = np.zeros(2)
+    for _ in range(80):
+        queue += (offered_bps - carried_bps) * 0.1 / 8
+        batch = SimpleNamespace(
+            observations={
+                "cell": np.concatenate([offered_bps, queue, carried_bps / truth_bps / done[0, 0]])[None, None]
+            },
+            action_masks={"cell": np.ones((1, 1, 2))},
+            acts={"cell": np.ones((1, 1))},
+        )
+        policy.act(batch, RNG)
+        policy.departed(batch, {"cell": done})
+    assert policy.models["cell", "prb_share_ratio"].capacity_bps[0, 0] == pytest.approx(truth_bps, rel=0.02)
+
+
 def test_prediction_drops_what_starves_a_slice():
     env = SliceBudget(1)
     policy = make_heuristic("model-predictive", env.schema)
@@ -155,6 +177,16 @@ def test_what_fits_a_server_is_admitted_and_the_cores_are_for_it():
 
 def test_where_nothing_fits_least_is_admitted():
     assert Provider([[[3.0, 0.01, 3.0], [0.1, 0.01, 0.1]]]).decide()[0] == [[0, 0], [2, 2]]
+
+
+def test_who_admits_less_than_advised_says_so_and_the_estimate_is_of_all_work_still():
+    provider = Provider([[[0.8, 0.02, 0.5], [0.5, 0.01, 0.3]]])
+    choice, _ = provider.decide()
+    least = np.zeros((1, 2, provider.role.action_size), np.float32)
+    batch = SimpleNamespace(acts={"provider": np.array([[1, 0]])})
+    provider.policy.departed(batch, {"provider": least})  # the second does not act: what it does stays
+    provider.admitted[0, 0] = [0.4, 1.0, 0.4]
+    assert provider.decide()[0] == choice
 
 
 def test_a_new_episode_begins_with_all_admitted():
