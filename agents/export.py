@@ -12,8 +12,9 @@ The file computes the greedy actions of all roles at once, of N environments. In
 | decisions | [N, M] | the managers' last actions, role by role, agent by agent; their least values before the first |
 
 Outputs: action_ROLE, [N, A, S]. A manager's action counts where it acts. Inputs come role by role, then `phases` and
-`decisions`; `advice_ROLE` is there for roles with such a prior only. What was written is read back and compared with
-the policy itself on an episode before it is called done.
+`decisions`; `advice_ROLE` is there for roles with such a prior only, whose heuristic is to be told of each action
+(`Heuristic.departed`). What was written is read back and compared with the policy itself on an episode before it is
+called done.
 """
 
 from __future__ import annotations
