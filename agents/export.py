@@ -13,7 +13,7 @@ The file computes the greedy actions of all roles at once, of N environments. In
 
 Outputs: action_ROLE, [N, A, S]. A manager's action counts where it acts. Inputs come role by role, then `phases` and
 `decisions`; `advice_ROLE` is there for roles with such a prior only, whose heuristic is to be told of each action
-(`Heuristic.departed`). What was written is read back and compared with the policy itself on an episode before it is
+(`Heuristic.did`). What was written is read back and compared with the policy itself on an episode before it is
 called done.
 """
 

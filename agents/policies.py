@@ -43,18 +43,19 @@ class Heuristic(ABC):
             acts = batch.acts[role.name]
             if not acts.any():
                 continue
-            action = np.zeros((*acts.shape, role.action_size), dtype=np.float32)
+            action = np.zeros((*acts.shape, role.action_size))
             for field in role.actions:
                 mask = batch.action_masks[role.name][..., field.mask_span]
                 wish = self.wish(role, field, batch, rng)
                 action[..., field.span] = repair(field, np.broadcast_to(wish, (*acts.shape, field.size)), mask)
             actions[role.name] = action
-        return actions
+        self.did(batch, actions)
+        return {name: action.astype(np.float32) for name, action in actions.items()}
 
-    def departed(self, batch: Batch, actions: Mapping[str, Array]) -> None:  # noqa: B027 - not every one remembers
-        """Whoever asked for advice took these `actions` [E, A, action_size] by role, and not those of `act`.
+    def did(self, batch: Batch, actions: Mapping[str, Array]) -> None:  # noqa: B027 - a hook: most need no memory
+        """Learn what was done for `batch`, [E, A, action_size] by role.
 
-        `batch` is what `act` was asked about. Those that conclude something from what they did need to know.
+        `act` tells of its own actions. Whoever took it for advice and did something else tells of that afterwards.
         """
 
     @abstractmethod

@@ -103,7 +103,7 @@ class RolePolicy:
         size = self.actor.memory_size
         latents, self.actions[who], after = self.acting.act(own, prior, masks, memory[..., :size], rng)
         if self.advice is not None:
-            self.advice.departed(batch, {name: self.actions})
+            self.advice.did(batch, {name: self.actions})
         if self.critic is not None:
             with torch.inference_mode():
                 inputs = (torch.from_numpy(array) for array in (own, view.state[who], memory[..., size:]))

@@ -44,18 +44,9 @@ class FittingAdmission(ProportionalFair):
         self.admitted = np.ones((0, 0, 2))  # [E, A, 2] parts of the rates, in the episodes with these seeds:
         self.seeds = np.zeros(0, dtype=np.int64)
 
-    def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
-        """See `Policy.act`; what was admitted is remembered."""
-        actions = super().act(batch, rng)
-        self._remember(batch, actions)
-        return actions
-
-    def departed(self, batch: Batch, actions: Mapping[str, Array]) -> None:
-        """See `Heuristic.departed`."""
-        super().departed(batch, actions)
-        self._remember(batch, actions)
-
-    def _remember(self, batch: Batch, actions: Mapping[str, Array]) -> None:
+    def did(self, batch: Batch, actions: Mapping[str, Array]) -> None:
+        """See `Heuristic.did`; what was admitted is remembered."""
+        super().did(batch, actions)
         for role in self.roles:
             admission = _admission(role)
             if admission is not None and role.name in actions:

@@ -16,7 +16,7 @@ import numpy as np
 
 from agents.baselines.paths import LargestResidualKey
 from agents.normalise import Array
-from agents.policies import register, repair
+from agents.policies import register
 
 if TYPE_CHECKING:
     from pybridge import ActionField, Batch, Role, Schema
@@ -77,7 +77,7 @@ class LoadModel:
         return offered, queue * 8, np.maximum(self.capacity_bps, 1.0)
 
     def remember(self, share: Array) -> None:
-        """The shares [E, A, size] that were decided upon."""
+        """The shares [E, A, size] that it had."""
         self.share = share.copy()
 
 
@@ -103,10 +103,7 @@ class ShareByModel(LargestResidualKey):
         """See `Heuristic.wish`."""
         if model := self.models.get((role.name, field.name)):
             offered, queue, capacity = model.observe(batch)
-            share = self.divide(field, offered, queue, capacity, rng)
-            mask = batch.action_masks[role.name][..., field.mask_span]
-            model.remember(repair(field, share, mask))
-            return share
+            return self.divide(field, offered, queue, capacity, rng)
         if field.kind == "simplex" and field.demand and role.observation(field.demand).unit == "ratio":
             need = np.maximum(batch.observations[role.name][..., role.observation(field.demand).span], 0.0)
             ones = np.ones_like(need, dtype=np.float64)
@@ -118,9 +115,8 @@ class ShareByModel(LargestResidualKey):
             return self.deploy(role, field, batch)
         return super().wish(role, field, batch, rng)
 
-    def departed(self, batch: Batch, actions: Mapping[str, Array]) -> None:
-        """See `Heuristic.departed`."""
-        super().departed(batch, actions)
+    def did(self, batch: Batch, actions: Mapping[str, Array]) -> None:
+        """See `Heuristic.did`."""
         for (role, _), model in self.models.items():
             if role in actions:
                 model.remember(actions[role][..., model.field.span])

@@ -98,7 +98,7 @@ def test_a_cell_that_departs_from_its_shares_says_so_and_the_model_goes_on_from_
             acts={"cell": np.ones((1, 1))},
         )
         policy.act(batch, RNG)
-        policy.departed(batch, {"cell": done})
+        policy.did(batch, {"cell": done})
     assert policy.models["cell", "prb_share_ratio"].capacity_bps[0, 0] == pytest.approx(truth_bps, rel=0.02)
 
 
@@ -184,7 +184,7 @@ def test_who_admits_less_than_advised_says_so_and_the_estimate_is_of_all_work_st
     choice, _ = provider.decide()
     least = np.zeros((1, 2, provider.role.action_size), np.float32)
     batch = SimpleNamespace(acts={"provider": np.array([[1, 0]])})
-    provider.policy.departed(batch, {"provider": least})  # the second does not act: what it does stays
+    provider.policy.did(batch, {"provider": least})  # the second does not act: what it does stays
     provider.admitted[0, 0] = [0.4, 1.0, 0.4]
     assert provider.decide()[0] == choice
 
