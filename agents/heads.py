@@ -94,6 +94,7 @@ class CategoricalHead(Head):
         super().__init__(field)
         self.num_choices = int(field.num_choices)
         self.default = int(field.default)
+        self.units = np.eye(self.num_choices, dtype=np.float32)
         self.num_outputs = self.size * self.num_choices
 
     def log_probs(self, outputs: Tensor, mask: Tensor) -> Tensor:
@@ -128,7 +129,7 @@ class CategoricalHead(Head):
     def prior(self, demand: Array | None) -> Array | float:
         """One unit for the default choice, or for choice 0 where there is no demand."""
         if demand is None:
-            return np.tile(np.eye(self.num_choices, dtype=np.float32)[self.default], self.size)
+            return np.tile(self.units[self.default], self.size)
         return self._one_hot(np.where(demand > 0, self.default, 0))
 
     def towards(self, action: Array) -> Array:
@@ -136,8 +137,7 @@ class CategoricalHead(Head):
         return ADVICE * self._one_hot(action.astype(np.int64))
 
     def _one_hot(self, choices: Array) -> Array:
-        units = np.eye(self.num_choices, dtype=np.float32)[choices]
-        return units.reshape(*choices.shape[:-1], self.num_outputs)
+        return self.units[choices].reshape(*choices.shape[:-1], self.num_outputs)
 
 
 class BernoulliHead(Head):

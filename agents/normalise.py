@@ -25,10 +25,10 @@ class RunningNormaliser:
         """Add `values` [..., D]."""
         rows = values.reshape(-1, self.mean.size).astype(np.float64)
         count = len(rows)
-        mean = rows.mean(axis=0)
+        mean = np.add.reduce(rows) / count  # what `mean` and `sum` do, without their wrappers: this runs in every step
         total = self.count + count
         delta = mean - self.mean
-        spread = self.variance * self.count + ((rows - mean) ** 2).sum(axis=0)
+        spread = self.variance * self.count + np.add.reduce((rows - mean) ** 2)
         self.variance = (spread + delta**2 * (self.count * count / total)) / total
         self.mean = self.mean + delta * (count / total)
         self.count = total
@@ -36,7 +36,7 @@ class RunningNormaliser:
     def __call__(self, values: Array) -> Array:
         """Normalise `values` [..., D] to float32 [..., D]; a feature that never changed becomes 0."""
         scaled = (values - self.mean) / np.sqrt(self.variance + 1e-8)
-        return np.clip(scaled, -self.clip, self.clip).astype(np.float32)
+        return np.minimum(np.maximum(scaled, -self.clip), self.clip).astype(np.float32)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs."""

@@ -44,6 +44,7 @@ class Observer:
         self.phased = {name for name in workers if settings is None or settings[name].phases}
         self.told = {name for name in workers if settings is None or settings[name].decisions}
         self.managers = [role for role in self.roles if role.period > 1]
+        self.periods = np.array([role.period for role in self.managers], dtype=np.float64)
         self.decision_low, self.decision_range = decision_scale(self.managers)
         self.decisions = np.tile(self.decision_low, (num_envs, 1))  # the managers' last, [E, M], in their own units
         self.normalisers = {role.name: RunningNormaliser(role.observation_size) for role in schema.everyone}
@@ -98,8 +99,7 @@ class Observer:
         return self._view(last, self._phases(self.since_decision[here] + 1), self.decisions[here])
 
     def _phases(self, since_decision: Array) -> Array:
-        periods = np.array([role.period for role in self.managers], dtype=np.float64)
-        return np.mod(since_decision, periods) / periods
+        return np.mod(since_decision, self.periods) / self.periods
 
     def _view(self, observations: dict[str, Array], phases: Array, decisions: Array) -> View:
         own = {}

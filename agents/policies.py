@@ -46,8 +46,11 @@ class Heuristic(ABC):
             action = np.zeros((*acts.shape, role.action_size))
             for field in role.actions:
                 mask = batch.action_masks[role.name][..., field.mask_span]
+                shape = (*acts.shape, field.size)
                 wish = self.wish(role, field, batch, rng)
-                action[..., field.span] = repair(field, np.broadcast_to(wish, (*acts.shape, field.size)), mask)
+                if np.shape(wish) != shape:
+                    wish = np.broadcast_to(wish, shape)
+                action[..., field.span] = repair(field, wish, mask)
             actions[role.name] = action
         self.did(batch, actions)
         return {name: action.astype(np.float32) for name, action in actions.items()}
@@ -142,8 +145,11 @@ def repair(field: ActionField, wish: Array, mask: Array) -> Array:
         return np.asarray(share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-12))
     allowed = mask.reshape(*wish.shape, field.num_choices) > 0
     choice = wish.astype(np.int64)
+    if allowed.all():
+        return choice
     fallback = np.where(allowed[..., field.default], field.default, allowed.argmax(axis=-1))
-    return np.where(np.take_along_axis(allowed, choice[..., None], axis=-1)[..., 0], choice, fallback)
+    rows = allowed.reshape(-1, field.num_choices)
+    return np.where(rows[np.arange(len(rows)), choice.ravel()].reshape(choice.shape), choice, fallback)
 
 
 HEURISTICS: dict[str, type[Heuristic]] = {}

@@ -154,10 +154,30 @@ def scene_picture(file: Path, title: str, scene: Scene) -> None:
         figure.savefig(file)
 
 
-def _name(axes: Axes, name: str, x: float, y: float) -> None:
-    """Beside a place: over lines, which it keeps clear of, and under markers, of which it hides none."""
-    halo = [withStroke(linewidth=2.5, foreground="white")]
-    axes.annotate(name, (x, y), textcoords="offset points", xytext=(7, 6), fontsize=8, zorder=1.5, path_effects=halo)
+def _name(axes: Axes, name: str, place: Array, side: Array | None = None) -> None:
+    """Beside a place [2], on the `side` of that direction: over lines, and under markers, of which it hides none."""
+    east, north = (0.76, 0.65) if side is None else side
+    axes.annotate(
+        name,
+        (place[0], place[1]),
+        textcoords="offset points",
+        xytext=(9 * east, 9 * north),
+        ha="center" if abs(east) < 0.5 else "left" if east > 0 else "right",
+        va="center" if abs(north) < 0.3 else "bottom" if north > 0 else "top",
+        fontsize=8,
+        zorder=1.5,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+    )
+
+
+def _widest_gap(place: Array, neighbours: Sequence[Array]) -> Array:
+    """Direction [2] in the middle of the widest angle between the lines from a place to its neighbours."""
+    if not neighbours:
+        return np.array([1.0, 0.0])
+    angles = np.sort([np.arctan2(*(neighbour - place)[::-1]) for neighbour in neighbours])
+    gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
+    middle = angles[gaps.argmax()] + gaps.max() / 2
+    return np.array([np.cos(middle), np.sin(middle)])
 
 
 def _draw_town(axes: Axes, scene: Scene) -> None:
@@ -180,7 +200,7 @@ def _draw_town(axes: Axes, scene: Scene) -> None:
             zorder=2,
         )
     for place in towers:
-        _name(axes, place.name, place.x_m / 1e3, place.y_m / 1e3)
+        _name(axes, place.name, np.array([place.x_m, place.y_m]) / 1e3)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.set_box_aspect((high[1] - low[1]) / (high[0] - low[0]))
@@ -215,8 +235,11 @@ def _draw_region(axes: Axes, scene: Scene) -> None:
 
 def _draw_keys(axes: Axes, scene: Scene) -> None:
     where = _layout(scene)
+    neighbours: dict[str, list[Array]] = {name: [] for name in where}
     for span in scene.spans:
         (x0, y0), (x1, y1) = where[span.site_a], where[span.site_b]
+        neighbours[span.site_a].append(where[span.site_b])
+        neighbours[span.site_b].append(where[span.site_a])
         axes.plot([x0, x1], [y0, y1], color=COLOURS[4], linewidth=1.6, zorder=1)
         axes.annotate(
             f"{span.length_km:g} km",
@@ -236,7 +259,7 @@ def _draw_keys(axes: Axes, scene: Scene) -> None:
             places[:, 0], places[:, 1], marker=marker, s=size, color=COLOURS[index], label=f"{kind} site", zorder=2
         )
         for name, place in zip(names, places, strict=True):
-            _name(axes, name, *place)
+            _name(axes, name, place, _widest_gap(place, neighbours[name]))
     axes.set_title("quantum links, laid out by the roots of their lengths", loc="left")
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.15)

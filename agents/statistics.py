@@ -9,7 +9,7 @@ al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", Neu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +96,19 @@ def closed_gap(ours: Array, theirs: Array, ceiling: Array, *, seed: int = 0) -> 
 
     drawn = [part(mine, other, ceiling[:, columns]) for mine, other, columns in _shared_draws(ours, theirs, seed)]
     return Estimate(part(ours, theirs, ceiling), *_interval(drawn))
+
+
+def compare_over_tasks(
+    pairs: Sequence[tuple[Array, Array]], statistic: Callable[[Array, Array], float] = improvement, *, seed: int = 0
+) -> Estimate:
+    """Mean over tasks of a statistic of two policies, [R, N] and [S, N] on each; tasks are strata, drawn apart."""
+    draws = [_shared_draws(ours, theirs, seed + task) for task, (ours, theirs) in enumerate(pairs)]
+
+    def mean(of_each: Iterable[tuple[Array, Array]]) -> float:
+        return float(np.mean([statistic(ours, theirs) for ours, theirs in of_each]))
+
+    drawn = [mean((ours, theirs) for ours, theirs, _ in together) for together in zip(*draws, strict=True)]
+    return Estimate(mean(pairs), *_interval(drawn))
 
 
 def _shared_draws(ours: Array, theirs: Array, seed: int) -> Iterator[tuple[Array, Array, Array]]:

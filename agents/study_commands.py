@@ -18,7 +18,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print a list of row objects.
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file to `app`."""
-    for command in (policies, study, watch, replay, export):
+    for command in (policies, study, compare, watch, replay, export):
         app.command()(command)
 
 
@@ -60,6 +60,27 @@ def study(
     from agents.study_plan import read_plan
 
     work.study(name, read_plan(chosen), folder, Console(), resume=resume, jobs=jobs)
+
+
+def compare(
+    studies: Annotated[list[Path], typer.Argument(metavar="STUDY...", help="Folders with their reports.")],
+    as_json: Json = False,
+) -> None:
+    """Show what several studies say together of their first algorithm: how probably it is better than the others."""
+    from agents.study_across import as_table
+    from agents.study_across import compare as rows_of
+
+    rows = rows_of(studies)
+    if as_json:
+        print_json(rows)
+        return
+    console = Console()
+    console.print(as_table(rows))
+    console.print(
+        f"Probability that a run of {rows[0]['reference']} does better on a held-out seed than one of the other, with "
+        "its 95 % interval; over all studies it is the mean of theirs.",
+        highlight=False,
+    )
 
 
 def watch(

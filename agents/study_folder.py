@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The folder of a study, on which what writes it (`study.py`) and what reads it (`study_report.py`) agree.
+"""The folder of a study, on which what writes it (`study.py`) and what reads it (`study_scores.py`) agree.
 
 | file | what |
 |---|---|
@@ -7,7 +7,8 @@
 | left-out.json | variants that could not be trained, and why |
 | runs/VARIANT-seedN/ | a training run, as of `qntn train`, with done.json once it is complete |
 | episodes/POLICY.csv | figures of each held-out episode; POLICY is a baseline, or VARIANT-seedN-greedy or -sampled |
-| index.html, *.png, *.csv | the report |
+| utilities.csv | of the report: the utility of every policy, training run and held-out seed |
+| index.html, *.png, *.csv | the rest of the report |
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 PLAN = "plan.json"
 LEFT_OUT = "left-out.json"
 DONE = "done.json"
+UTILITIES = "utilities.csv"
 MODES = ("greedy", "sampled")
 
 

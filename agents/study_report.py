@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,42 +16,21 @@ from agents import study_pictures as draw
 from agents.normalise import Array
 from agents.report import read_curve
 from agents.statistics import Estimate
-from agents.study_folder import (
-    DONE,
-    LEFT_OUT,
-    MODES,
-    PLAN,
-    episodes_file,
-    episodes_folder,
-    run_folder,
-    trained_name,
-    write_rows,
+from agents.study_folder import DONE, LEFT_OUT, MODES, PLAN, run_folder, write_rows
+from agents.study_plan import INDICATORS, indicator_columns
+from agents.study_scores import (
+    BASELINE,
+    BOUNDS,
+    Scores,
+    best_baseline,
+    read_bounds,
+    read_scores,
+    trained_policy,
+    write_utilities,
 )
-from agents.study_plan import CEILINGS, INDICATORS, indicator_columns
 from agents.training import CURVE
 
 Row = dict[str, Any]
-BASELINE = "baseline"
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What one policy reached.
-
-    Attributes:
-        kind: "baseline", or how a trained policy acts: "greedy" or "sampled".
-        variant: how it was trained; the policy's own name for a baseline.
-        columns: name -> [R, N] of R training runs on N held-out seeds.
-    """
-
-    kind: str
-    variant: str
-    columns: dict[str, Array]
-
-    @property
-    def utility(self) -> Array:
-        """[R, N]."""
-        return self.columns["utility"]
 
 
 def write_report(out: Path) -> Path:
@@ -60,6 +38,7 @@ def write_report(out: Path) -> Path:
     about = json.loads((out / PLAN).read_text())
     plan = about["plan"]
     scores = read_scores(out, plan)
+    write_utilities(out, scores)
     reference = plan["variants"][0]["name"]
     groups = {variant["name"]: variant["group"] for variant in plan["variants"]}
     main = {
@@ -67,11 +46,8 @@ def write_report(out: Path) -> Path:
         for name, one in scores.items()
         if one.kind == BASELINE or groups[one.variant] == "algorithms"
     }  # fmt: skip
-    best = max(
-        (name for name, one in main.items() if one.kind == BASELINE),
-        key=lambda name: statistics.interquartile_mean(main[name].utility),
-    )
-    ours = f"{reference} (greedy)"
+    best = best_baseline(main)
+    ours = trained_policy(reference, "greedy")
     bounds = read_bounds(out)
     parts: list[str] = [_head(about, out, plan)]
     parts.append(_verdict(main, ours, best, bounds, plan))
@@ -91,47 +67,6 @@ def write_report(out: Path) -> Path:
     body = "\n".join(part for part in parts if part)
     page.write_text(PAGE.format(title=escape(f"Study of {about['scenario']}"), body=body))
     return page
-
-
-def read_scores(out: Path, plan: Row) -> dict[str, Scores]:
-    """The evaluations that are there, by policy: "mappo (greedy)", "random", ..."""
-    left_out = json.loads((out / LEFT_OUT).read_text()) if (out / LEFT_OUT).exists() else {}
-    found = {}
-    for variant in plan["variants"]:
-        for mode in MODES:
-            files = [episodes_file(out, trained_name(variant["name"], seed, mode)) for seed in variant["seeds"]]
-            files = [file for file in files if file.exists()]
-            if files and variant["name"] not in left_out:
-                found[f"{variant['name']} ({mode})"] = Scores(mode, variant["name"], _stack(files))
-    trained = {trained_name(v["name"], seed, mode) for v in plan["variants"] for seed in v["seeds"] for mode in MODES}
-    for file in sorted(episodes_folder(out).glob("*.csv")):
-        if file.stem not in trained:
-            found[file.stem] = Scores(BASELINE, file.stem, _stack([file]))
-    return found
-
-
-def _stack(files: list[Path]) -> dict[str, Array]:
-    tables = [read_curve(file) for file in files]
-    return {name: np.stack([table[name] for table in tables]) for name in tables[0]}
-
-
-BOUNDS = {
-    "utility_hindsight": "shares in hindsight",
-    "utility_alone": "slices alone",
-    "utility_fixed_relays": "fluid optimum",
-}
-"""What could be reached at best, as `read_bounds` names it."""
-
-
-def read_bounds(out: Path) -> dict[str, Array]:
-    """What could be reached at best on each held-out seed, [1, N] by name; empty if the scenario has none.
-
-    `utility_fixed_relays` and `utility_no_cost` come from `utility_bound`, the others from the modules of their names.
-    """
-    files = [out / f"utility-{name}.csv" for name in CEILINGS]
-    tables = [read_curve(file) for file in files if file.exists()]
-    columns = {name: values[None] for table in tables for name, values in table.items()}
-    return {name: values for name, values in columns.items() if name.startswith("utility_")}
 
 
 def result_rows(scores: dict[str, Scores], ours: str, best: str) -> list[Row]:
@@ -213,7 +148,7 @@ def _verdict(main: dict[str, Scores], ours: str, best: str, bounds: dict[str, Ar
         )
     reference, *others = (variant["name"] for variant in plan["variants"] if variant["group"] == "algorithms")
     for name in others:
-        pairs = {mode: (f"{reference} ({mode})", f"{name} ({mode})") for mode in MODES}
+        pairs = {mode: (trained_policy(reference, mode), trained_policy(name, mode)) for mode in MODES}
         found = [
             f"{_text(statistics.compare(main[mine].utility, main[theirs].utility))} {mode}"
             for mode, (mine, theirs) in pairs.items()

@@ -83,3 +83,19 @@ def test_other_seeds_are_refused():
         statistics.compare(np.ones((1, 2)), np.ones((1, 3)))
     with pytest.raises(ValueError, match=r"expected \[training runs, held-out seeds\]"):
         statistics.estimate(np.ones(3))
+
+
+def test_over_tasks_a_small_advantage_becomes_certain():
+    rng = np.random.default_rng(5)
+    tasks = [(rng.normal(0.4, 1, (3, 20)), rng.normal(0, 1, (3, 20))) for _ in range(12)]
+    alone, together = statistics.compare(*tasks[0]), statistics.compare_over_tasks(tasks)
+    assert statistics.compare_over_tasks(tasks[:1]) == alone
+    assert together.value == pytest.approx(np.mean([statistics.improvement(*pair) for pair in tasks]))
+    assert together.low > 0.5
+    # variances of independent means add up: of twelve tasks' mean it is a twelfth
+    assert together.high - together.low == pytest.approx((alone.high - alone.low) / np.sqrt(12), rel=0.35)
+
+
+def test_a_task_counts_as_much_as_another_whatever_its_runs():
+    won, lost = (np.ones((5, 4)), np.zeros((1, 4))), (np.zeros((1, 4)), np.ones((2, 4)))
+    assert statistics.compare_over_tasks([won, lost]) == statistics.Estimate(0.5, 0.5, 0.5)

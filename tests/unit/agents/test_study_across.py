@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What several studies say together, from reports made up by hand and from those that the project carries."""
+
+import csv
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from agents.cli import app
+from agents.study_across import ALL, BEST_BASELINE, compare
+from agents.study_folder import PLAN, UTILITIES, write_rows
+from agents.study_plan import FOLDER
+
+REPORTS = sorted(folder.parent for folder in FOLDER.glob("*/" + PLAN))
+
+
+@pytest.fixture
+def write_study(tmp_path):
+    def write(name, utilities, *, params=None):
+        """`utilities`: (policy, kind) -> utilities of its runs on the same held-out seeds."""
+        folder = tmp_path / name
+        folder.mkdir()
+        trained = dict.fromkeys(policy for policy, kind in utilities if kind != "baseline")
+        variants = [{"name": policy, "group": "algorithms", "settings": []} for policy in trained]
+        plan = {"params": params or {"of": name}, "variants": variants}
+        (folder / PLAN).write_text(json.dumps({"scenario": "tiny", "plan": plan}))
+        rows = [
+            {"policy": policy, "kind": kind, "run": run, "seed": seed, "utility": utility}
+            for (policy, kind), runs in utilities.items()
+            for run, by_seed in enumerate(runs, start=1)
+            for seed, utility in enumerate(by_seed)
+        ]
+        write_rows(folder / UTILITIES, rows)
+        return folder
+
+    return write
+
+
+def found(rows, against, study, mode="greedy"):
+    (row,) = [row for row in rows if (row["against"], row["study"], row["mode"]) == (against, study, mode)]
+    return row
+
+
+def test_each_study_and_all_of_them(write_study):
+    first = write_study(
+        "first",
+        {
+            ("mappo", "greedy"): [[3, 3], [3, 3]],
+            ("ippo", "greedy"): [[2, 4]],
+            ("random", "baseline"): [[0, 0]],
+            ("wise", "baseline"): [[2, 2]],
+        },
+    )
+    second = write_study(
+        "second",
+        {("mappo", "greedy"): [[1, 1]], ("mappo", "sampled"): [[4, 4]], ("wise", "baseline"): [[2, 2]]},
+    )
+    rows = compare([first, second])
+    assert found(rows, "ippo", "first")["improvement"] == 0.5
+    assert [row["study"] for row in rows if row["against"] == "ippo"] == ["first"]  # nothing to take a mean of
+    assert found(rows, BEST_BASELINE, "first")["improvement"] == 1.0
+    assert found(rows, BEST_BASELINE, "first")["utility_gain"] == 1.0  # over wise, not random
+    assert found(rows, BEST_BASELINE, "second")["improvement"] == 0.0
+    assert found(rows, BEST_BASELINE, ALL)["improvement"] == 0.5
+    assert found(rows, BEST_BASELINE, ALL)["runs"] == 3
+    assert found(rows, BEST_BASELINE, "second", "sampled")["utility_gain"] == 2.0
+
+
+def test_what_cannot_be_compared_is_refused(write_study, tmp_path):
+    one = write_study("one", {("mappo", "greedy"): [[1]]}, params={"a": 1})
+    same = write_study("same", {("mappo", "greedy"): [[1]]}, params={"a": 1})
+    other = write_study("other", {("ippo", "greedy"): [[1]]})
+    with pytest.raises(ValueError, match="one and .*same are of one task.*would count twice"):
+        compare([one, same])
+    with pytest.raises(ValueError, match="first algorithms are ippo, mappo; expected one and the same"):
+        compare([one, other])
+    with pytest.raises(ValueError, match=r"has no plan\.json; expected a study's folder.*--report --out"):
+        compare([tmp_path / "nothing"])
+
+
+def test_the_reports_that_the_project_carries_can_be_compared():
+    reports = [folder for folder in REPORTS if folder.name != "metaverse-city-quick"]  # of comparison's task
+    rows = compare(reports)
+    for folder in reports:
+        with (folder / "results.csv").open(newline="") as stream:
+            of_report = {row["policy"]: row for row in csv.DictReader(stream)}
+        of_study = found(rows, "ippo", folder.name)
+        expected = float(of_report["ippo (greedy)"]["improvement_of_reference"])
+        assert of_study["improvement"] == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(ValueError, match="metaverse-city-quick are of one task"):
+        compare(REPORTS)
+
+
+def test_the_command_prints_a_block_for_each_policy_or_rows():
+    reports = [str(FOLDER / f"metaverse-city-{plan}") for plan in ("comparison", "cooperative")]
+    shown = CliRunner().invoke(app, ["compare", *reports], catch_exceptions=False).output
+    assert "Probability that a run of mappo does better" in shown
+    block = shown.partition("ippo")[2].splitlines()[1:4]
+    assert [line.split()[0] for line in block] == ["metaverse-city-comparison", "metaverse-city-cooperative", ALL]
+    rows = json.loads(CliRunner().invoke(app, ["compare", *reports, "--json"], catch_exceptions=False).output)
+    assert f"{found(rows, 'ippo', ALL)['improvement']:.2f}" in block[2]
