@@ -16,8 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 
-# Too long for a test as they stand: run here at a smaller size.
+# Too long for a test as they stand, and run here at a smaller size; or meant for the clone's own folder.
 SHORTER = {
+    "qntn compare agents/studies/{*-comparison,*-compute,*-cooperative,*-any-scenario}": (
+        f"qntn compare {ROOT}/agents/studies/{{*-comparison,*-compute,*-cooperative,*-any-scenario}}"
+    ),
     "qntn headroom metaverse-city": "qntn headroom tiny --seeds 2 --max-static 6",
     "qntn train metaverse-city --steps 60000 --run runs/city": (
         "qntn train metaverse-city --steps 400 --run runs/city "
