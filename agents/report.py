@@ -154,9 +154,12 @@ def scene_picture(file: Path, title: str, scene: Scene) -> None:
         figure.savefig(file)
 
 
-def _name(axes: Axes, name: str, place: Array, side: Array | None = None) -> None:
+NORTH_EAST = np.array([0.76, 0.65])
+
+
+def _name(axes: Axes, name: str, place: Array, side: Array) -> None:
     """Beside a place [2], on the `side` of that direction: over lines, and under markers, of which it hides none."""
-    east, north = (0.76, 0.65) if side is None else side
+    east, north = side
     axes.annotate(
         name,
         (place[0], place[1]),
@@ -200,7 +203,7 @@ def _draw_town(axes: Axes, scene: Scene) -> None:
             zorder=2,
         )
     for place in towers:
-        _name(axes, place.name, np.array([place.x_m, place.y_m]) / 1e3)
+        _name(axes, place.name, np.array([place.x_m, place.y_m]) / 1e3, NORTH_EAST)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.set_box_aspect((high[1] - low[1]) / (high[0] - low[0]))

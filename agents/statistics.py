@@ -75,8 +75,20 @@ def compare(
     ours: Array, theirs: Array, statistic: Callable[[Array, Array], float] = improvement, *, seed: int = 0
 ) -> Estimate:
     """A statistic of two policies [R, N] and [S, N] with its interval; a draw of seeds serves both."""
-    drawn = [statistic(mine, other) for mine, other, _ in _shared_draws(ours, theirs, seed)]
-    return Estimate(statistic(ours, theirs), *_interval(drawn))
+    return compare_over_tasks([(ours, theirs)], statistic, seed=seed)
+
+
+def compare_over_tasks(
+    pairs: Sequence[tuple[Array, Array]], statistic: Callable[[Array, Array], float] = improvement, *, seed: int = 0
+) -> Estimate:
+    """Mean over tasks of a statistic of two policies, [R, N] and [S, N] on each; tasks are strata, drawn apart."""
+    draws = [_shared_draws(ours, theirs, seed + task) for task, (ours, theirs) in enumerate(pairs)]
+
+    def mean(of_each: Iterable[tuple[Array, Array]]) -> float:
+        return float(np.mean([statistic(ours, theirs) for ours, theirs in of_each]))
+
+    drawn = [mean((ours, theirs) for ours, theirs, _ in together) for together in zip(*draws, strict=True)]
+    return Estimate(mean(pairs), *_interval(drawn))
 
 
 def gain(ours: Array, theirs: Array) -> float:
@@ -96,19 +108,6 @@ def closed_gap(ours: Array, theirs: Array, ceiling: Array, *, seed: int = 0) -> 
 
     drawn = [part(mine, other, ceiling[:, columns]) for mine, other, columns in _shared_draws(ours, theirs, seed)]
     return Estimate(part(ours, theirs, ceiling), *_interval(drawn))
-
-
-def compare_over_tasks(
-    pairs: Sequence[tuple[Array, Array]], statistic: Callable[[Array, Array], float] = improvement, *, seed: int = 0
-) -> Estimate:
-    """Mean over tasks of a statistic of two policies, [R, N] and [S, N] on each; tasks are strata, drawn apart."""
-    draws = [_shared_draws(ours, theirs, seed + task) for task, (ours, theirs) in enumerate(pairs)]
-
-    def mean(of_each: Iterable[tuple[Array, Array]]) -> float:
-        return float(np.mean([statistic(ours, theirs) for ours, theirs in of_each]))
-
-    drawn = [mean((ours, theirs) for ours, theirs, _ in together) for together in zip(*draws, strict=True)]
-    return Estimate(mean(pairs), *_interval(drawn))
 
 
 def _shared_draws(ours: Array, theirs: Array, seed: int) -> Iterator[tuple[Array, Array, Array]]:
