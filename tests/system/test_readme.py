@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 
-COMPARE = "qntn compare agents/studies/*-co* agents/studies/*-any-scenario"
+COMPARE = "qntn compare agents/studies/*-co*/ agents/studies/*-any-scenario/"
 # Too long for a test as they stand, and run here at a smaller size; or meant for the clone's own folder.
 IN_THEIR_PLACE = {
     COMPARE: COMPARE.replace("agents/", f"{ROOT}/agents/"),
