@@ -125,7 +125,7 @@ def draw(
     references = {row["policy"]: row["utility"] for row in rows[1:]}
     report.learning_curve(pictures["Learning curve"], curve["env_steps"], curve["utility/step"], references=references)
     report.utility_by_policy(pictures["Utility by policy"], rows)
-    if env.schema.scene.places:
+    if env.schema.scene.places or env.schema.scene.sites:
         pictures["Map"] = out / "map.png"
         report.scene_picture(pictures["Map"], env.schema.scenario, env.schema.scene)
     what, delays = of_each(env.schema, DELAYS)

@@ -141,16 +141,16 @@ MARKERS = {"gnb": ("^", 110), "ue": ("o", 22), "endpoint": ("s", 60), "relay": (
 
 
 def scene_picture(file: Path, title: str, scene: Scene) -> None:
-    """The town with its cells and users, the satellite's way over it, and the graph of quantum links."""
+    """The town with its cells and users, the satellite's way over it, and the graph of quantum links: what there is."""
+    panels = [_draw_town, _draw_region] if scene.places else []
+    panels += [_draw_keys] if scene.sites else []
     file.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(STYLE):
-        figure = Figure(figsize=(15.0, 5.0), layout="constrained")
+        figure = Figure(figsize=(5.0 * len(panels), 5.0), layout="constrained")
         FigureCanvasAgg(figure)
         figure.suptitle(title, fontweight="bold")
-        town, region, keys = figure.subplots(1, 3)
-        _draw_town(town, scene)
-        _draw_region(region, scene)
-        _draw_keys(keys, scene)
+        for draw, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
+            draw(axes, scene)
         figure.savefig(file)
 
 
@@ -269,8 +269,7 @@ def _draw_keys(axes: Axes, scene: Scene) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    if scene.sites:
-        axes.legend(fontsize=8, loc="best")
+    axes.legend(fontsize=8, loc="best")
 
 
 def _layout(scene: Scene) -> dict[str, Array]:

@@ -7,15 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fake_env import SliceBudget, fields
+from PIL import Image
 from rich.console import Console
 
-from agents import demo, headroom
+from agents import demo, headroom, report
 from agents.config import read
 from agents.episodes import run_episodes
 from agents.evaluate import baselines, bootstrap_interval, evaluate, summarise
 from agents.policies import EqualShare
 from agents.trained import TrainedPolicy
 from agents.training import train
+from pybridge import Place, Scene, Span
 
 
 def make_env(name, num_envs, params, transport):
@@ -97,3 +99,14 @@ def test_the_demonstration_leaves_a_table_and_pictures(tmp_path):
     assert seeds["trained"] == seeds["random"] == ["10000", "10001", "10002"]
     with (tmp_path / "equal-share-steps.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 40
+
+
+def test_a_map_has_a_panel_for_what_there_is_and_no_other(tmp_path):
+    town = (Place("gnb_0", "gnb", 0.0, 0.0), Place("ue_0", "ue", 50.0, 20.0))
+    keys = {"sites": {"A": "endpoint", "B": "relay"}, "spans": (Span("A", "B", 10.0),)}
+    widths = []
+    for scene in (Scene(**keys), Scene(places=town), Scene(places=town, **keys)):
+        report.scene_picture(tmp_path / "map.png", "toy", scene)
+        with Image.open(tmp_path / "map.png") as picture:
+            widths.append(picture.width)
+    assert widths == [widths[0], 2 * widths[0], 3 * widths[0]]
