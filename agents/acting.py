@@ -27,6 +27,8 @@ class ActingActor:
     def __init__(self, actor: Actor) -> None:
         """The actor stays on the CPU."""
         self.actor = actor
+        self.widths = [head.width() for head, _ in actor.parts]
+        self.latent_size = sum(head.size for head, _ in actor.parts)
         self.body = ActingBody(actor.body)
 
     def act(
@@ -42,13 +44,13 @@ class ActingActor:
         seen = masks.reshape(len(rows), masks.shape[-1])
         if not self.actor.masked:
             seen = np.ones_like(seen)
-        latents = np.empty((len(rows), sum(head.size for head, _ in self.actor.parts)), dtype=np.float32)
+        latents = np.empty((len(rows), self.latent_size), dtype=np.float32)
         actions = np.empty_like(latents)
         start = 0
-        for head, field in self.actor.parts:
+        for (head, field), width in zip(self.actor.parts, self.widths, strict=True):
             output = rows[:, start : start + head.num_outputs]
             start += head.num_outputs
-            latents[:, field.span], actions[:, field.span] = head.draw(output, seen[:, field.mask_span], rng)
+            latents[:, field.span], actions[:, field.span] = head.draw(output, seen[:, field.mask_span], width, rng)
         shape = (*own.shape[:2], latents.shape[-1])
         latents, actions = latents.reshape(shape), actions.reshape(shape)
         if not self.actor.masked:

@@ -3,9 +3,10 @@
 
 Each row trains in a process of its own. Its first rollout is the warm-up that `first_update_s` tells of, from the
 process's start; the others are measured. Shares are of the wall time of these; where sampling and learning overlap they
-may add up to more than 1. `bridge_ratio` is an estimate: steps, times what an exchange costs Python and simulator with
-the scenario `echo`, which simulates nothing. CPU times (`..._cpu_...`) are of the same rollouts and are what counts on
-a machine that has other work: a step's in simulators and in Python (inference, updates), and Python's part of the sum.
+may add up to more than 1. What a runner does while its simulators run is their time. `bridge_ratio` is an estimate:
+steps, times what an exchange costs Python and simulator with the scenario `echo`, which simulates nothing. CPU times
+(`..._cpu_...`) are of the same rollouts and are what counts on a machine that has other work: a step's in simulators
+and in Python (inference, updates), and Python's part of the sum.
 """
 
 from __future__ import annotations

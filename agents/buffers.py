@@ -28,13 +28,12 @@ def gae(rewards: Array, discounts: Array, values: Array, next_values: Array, las
         state; where it terminated, 0.
     last [K, E, A] or [K, E, 1]: for this agent the row has no successor: its episode, or its life, ended.
     """
+    deltas = rewards + discounts[..., None] * next_values - values
+    carried = np.where(last, 0.0, discounts[..., None] * lam)
     advantages = np.zeros_like(rewards)
     running = np.zeros_like(rewards[0])
     for k in reversed(range(len(rewards))):
-        discount = discounts[k][:, None]
-        delta = rewards[k] + discount * next_values[k] - values[k]
-        running = delta + discount * lam * np.where(last[k], 0.0, running)
-        advantages[k] = running
+        running = advantages[k] = deltas[k] + carried[k] * running
     return advantages
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -25,7 +26,10 @@ LARGEST_RANGE = 1e6  # a box action needs finite bounds
 
 
 class Environments(Protocol):
-    """Several environments of one kind, stepped together."""
+    """Several environments of one kind, stepped together.
+
+    Where they run by themselves they may have `send(actions)` and `recv()` too, which are `step` in two halves.
+    """
 
     schema: Schema
     num_envs: int
@@ -35,8 +39,26 @@ class Environments(Protocol):
         ...
 
     def step(self, actions: Mapping[str, Array]) -> Batch:
-        """One step with actions [E, A, action_size] by role; an ended episode is followed by the next at once."""
+        """One step with actions [E, A, action_size] by role; an ended episode is followed by the next at once.
+
+        The batch must stay as it is until the next call has returned.
+        """
         ...
+
+
+def sends(env: Environments) -> bool:
+    """Whether the environments run by themselves, so that a step can be made in two halves."""
+    return hasattr(env, "send")
+
+
+def begin_step(env: Environments, actions: Mapping[str, Array]) -> Callable[[], Batch]:
+    """Begin a step; what is returned waits for its batch. What does not send steps when it is waited for."""
+    if not sends(env):
+        return partial(env.step, actions)
+    apart: Any = env
+    apart.send(actions)
+    recv: Callable[[], Batch] = apart.recv
+    return recv
 
 
 @dataclass(slots=True)

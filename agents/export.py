@@ -75,13 +75,13 @@ class RoleModule(nn.Module):
     def __init__(self, role: Role, actor: Actor, observer: Observer, weight: float) -> None:
         """`weight`: of the prior. `observer`: of the policy; tells what the role sees."""
         super().__init__()
-        normaliser = observer.normalisers[role.name]
-        self.actor, self.weight, self.clip = actor, weight, normaliser.clip
+        seen = observer.state_dict()[role.name]
+        self.actor, self.weight, self.clip = actor, weight, observer.normaliser.clip
         self.phased, self.told = role.name in observer.phased, role.name in observer.told
         self.register_buffer("decision_low", torch.tensor(observer.decision_low))
         self.register_buffer("decision_range", torch.tensor(observer.decision_range))
-        self.register_buffer("mean", torch.tensor(normaliser.mean))
-        self.register_buffer("deviation", torch.tensor(np.sqrt(normaliser.variance + 1e-8)))
+        self.register_buffer("mean", torch.tensor(seen["mean"]))
+        self.register_buffer("deviation", torch.tensor(np.sqrt(seen["variance"] + 1e-8)))
         self.register_buffer("ids", torch.eye(role.num_agents))
 
     def forward(

@@ -50,7 +50,7 @@ TINY = 1e-30  # added before a logarithm
 class Head(nn.Module, ABC):
     """Distribution of one action field. `outputs` [N, num_outputs], `mask` [N, mask_size], latents [N, size].
 
-    Tensors, but for `draw` and `prior`.
+    Tensors, but for `draw`, `width` and `prior`.
     """
 
     num_outputs: int
@@ -62,8 +62,15 @@ class Head(nn.Module, ABC):
         self.size = int(field.size)
 
     @abstractmethod
-    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
-        """A latent and its action, drawn; without a generator, the most likely ones."""
+    def draw(self, outputs: Array, mask: Array, width: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
+        """A latent and its action, drawn; without a generator, the most likely ones. `width` is the head's own."""
+
+    def width(self) -> Array:
+        """How wide the distribution is, as far as it does not depend on the observation: a view of the weights.
+
+        Who draws often keeps it, because each question to torch takes as long as all the rest of a draw.
+        """
+        return np.empty(0)
 
     @abstractmethod
     def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:
@@ -103,7 +110,7 @@ class CategoricalHead(Head):
         allowed = some_allowed(mask.view(shape))
         return torch.log_softmax(outputs.view(shape).masked_fill(~allowed, FORBIDDEN), dim=-1)
 
-    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
+    def draw(self, outputs: Array, mask: Array, width: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Exponential race: the choice with the largest p / Exp(1) has probability p."""
         shape = (-1, self.size, self.num_choices)
         scores = np.where(any_allowed(mask.reshape(shape)), outputs.reshape(shape), FORBIDDEN)
@@ -154,7 +161,7 @@ class BernoulliHead(Head):
         allowed = some_allowed(mask.view(-1, self.size, 2))
         return outputs.masked_fill(~allowed[..., 1], FORBIDDEN).masked_fill(~allowed[..., 0], -FORBIDDEN)
 
-    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
+    def draw(self, outputs: Array, mask: Array, width: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Each by its own probability."""
         allowed = any_allowed(mask.reshape(-1, self.size, 2))
         logits = np.where(allowed[..., 1], np.where(allowed[..., 0], outputs, -FORBIDDEN), FORBIDDEN)
@@ -206,13 +213,17 @@ class GaussianHead(Head):
         """Which latents count, [N, size]; None means all."""
         return None
 
-    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
+    def draw(self, outputs: Array, mask: Array, width: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Mean plus noise."""
         latent = outputs
         if rng is not None:
             noise = rng.standard_normal(outputs.shape, np.float32)
-            latent = outputs + np.exp(self.log_std.detach().numpy()) * noise
+            latent = outputs + np.exp(width) * noise
         return latent, self.act(latent, mask)
+
+    def width(self) -> Array:
+        """Logarithm of the deviations, [size]."""
+        return np.asarray(self.log_std.detach().numpy())
 
     @abstractmethod
     def act(self, latent: Array, mask: Array) -> Array:
@@ -279,16 +290,20 @@ class DirichletHead(Head):
         mean = torch.softmax(outputs.masked_fill(~allowed, FORBIDDEN), dim=-1)
         return torch.where(allowed, self.LEAST + self.log_total.exp() * mean, 1.0)
 
-    def draw(self, outputs: Array, mask: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
+    def draw(self, outputs: Array, mask: Array, width: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Normalised Gamma variates; without a generator, the mean."""
         allowed = any_allowed(mask)
-        total = np.exp(self.log_total.detach().numpy())
+        total = np.exp(width)
         parts = np.where(allowed, self.LEAST + total * shares(outputs, allowed), 1.0)
         if rng is not None:
             parts = rng.standard_gamma(parts, dtype=np.float32)
         parts = np.maximum(parts, self.SMALLEST) * allowed
         chosen = (parts / parts.sum(axis=-1, keepdims=True)).astype(np.float32)
         return chosen, chosen
+
+    def width(self) -> Array:
+        """Logarithm of the total concentration, []."""
+        return self.log_total.detach().numpy()
 
     def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:
         """The mean."""
@@ -378,7 +393,7 @@ def log_shares(demand: Array, least: float = 0.01) -> Array:
     total = demand.sum(axis=-1, keepdims=True)
     share = np.divide(demand, total, out=np.full_like(demand, 1 / demand.shape[-1]), where=total > 0)
     logs = np.log(np.maximum(share, least))
-    return np.asarray(logs - logs.mean(axis=-1, keepdims=True), dtype=np.float32)
+    return np.asarray(logs - logs.sum(axis=-1, keepdims=True) / logs.shape[-1], dtype=np.float32)
 
 
 def make_head(field: ActionField, config: RoleConfig) -> Head:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,41 +13,60 @@ Array = npt.NDArray[Any]
 
 
 class RunningNormaliser:
-    """Mean and variance of `size` features over everything seen, merged batch by batch (Chan et al., 1979)."""
+    """Mean and variance of features over everything seen, merged batch by batch (Chan et al., 1979).
 
-    def __init__(self, size: int, clip: float = 5.0) -> None:
-        """Start with mean 0, variance 1; normalised values are clipped to [-clip, clip]."""
+    A *group* is a role: rows (agents) of the same features, which share statistics. All groups lie side by side in one
+    vector of N numbers, group by group and row by row: this runs in every step, and numpy's calls are what costs.
+
+    Attributes:
+        mean, variance: [F] of each feature, group by group.
+    """
+
+    def __init__(self, groups: Mapping[str, tuple[int, int]], clip: float = 5.0) -> None:
+        """`groups`: rows and features by name. Starts with mean 0, variance 1; normalises into [-clip, clip]."""
         self.clip = clip
-        self.count = 0.0
-        self.mean = np.zeros(size)
-        self.variance = np.ones(size)
+        ends = np.cumsum([0, *(features for _, features in groups.values())])
+        self.places = {name: slice(*ends[at : at + 2]) for at, name in enumerate(groups)}  # of each group's features
+        self.rows = np.concatenate([np.full(features, float(rows)) for rows, features in groups.values()])  # [F]
+        tiles = zip(self.places.values(), groups.values(), strict=True)
+        self.feature = np.concatenate([np.tile(np.arange(at.start, at.stop), rows) for at, (rows, _) in tiles])  # [N]
+        self.features = self.feature  # [E N], as soon as E is known
+        self.count = np.zeros(len(self.rows))
+        self.mean = np.zeros(len(self.rows))
+        self.variance = np.ones(len(self.rows))
 
     def update(self, values: Array) -> None:
-        """Add `values` [..., D]."""
-        rows = values.reshape(-1, self.mean.size).astype(np.float64)
-        count = len(rows)
-        mean = np.add.reduce(rows) / count  # what `mean` and `sum` do, without their wrappers: this runs in every step
+        """Add `values` [E, N], float64."""
+        if len(self.features) != values.size:
+            self.features = np.tile(self.feature, len(values))
+        count = self.rows * len(values)
+        mean = np.bincount(self.features, values.ravel()) / count
         total = self.count + count
         delta = mean - self.mean
-        spread = self.variance * self.count + np.add.reduce((rows - mean) ** 2)
+        distances = values - mean[self.feature]
+        spread = self.variance * self.count + np.bincount(self.features, (distances * distances).ravel())
         self.variance = (spread + delta**2 * (self.count * count / total)) / total
         self.mean = self.mean + delta * (count / total)
         self.count = total
 
     def __call__(self, values: Array) -> Array:
-        """Normalise `values` [..., D] to float32 [..., D]; a feature that never changed becomes 0."""
-        scaled = (values - self.mean) / np.sqrt(self.variance + 1e-8)
-        return np.minimum(np.maximum(scaled, -self.clip), self.clip).astype(np.float32)
+        """Normalise `values` [E, N] to float32 [E, N]; a feature that never changed becomes 0."""
+        scaled = (values - self.mean[self.feature]) / np.sqrt(self.variance + 1e-8)[self.feature]
+        clipped: Array = np.minimum(np.maximum(scaled, -self.clip), self.clip)
+        return clipped.astype(np.float32)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs."""
-        return {"count": self.count, "mean": self.mean, "variance": self.variance}
+        """By group, count of rows, mean and variance [D]: everything that `load_state_dict` needs."""
+        return {
+            name: {"count": float(self.count[at.start]), "mean": self.mean[at], "variance": self.variance[at]}
+            for name, at in self.places.items()
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a `state_dict`."""
-        self.count = float(state["count"])
-        self.mean = np.array(state["mean"], dtype=np.float64)
-        self.variance = np.array(state["variance"], dtype=np.float64)
+        of_groups = [state[name] for name in self.places]
+        self.count = np.repeat([group["count"] for group in of_groups], [len(group["mean"]) for group in of_groups])
+        self.mean, self.variance = (np.concatenate([group[key] for group in of_groups]) for key in ("mean", "variance"))
 
 
 class ValueNormaliser:

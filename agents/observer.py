@@ -23,12 +23,14 @@ class View:
     own: by role, [E, A, D'] = normalised observation, then (workers only) the elapsed ratio of each manager's
         epoch and what the managers' agents decided last, then the agent's one-hot id.
     state: [E, S] = the normalised observations of all roles and watchers, side by side: the critics' common input.
+    due: by role, [E] bool: it acts now.
     phases: [E, managers] elapsed ratio of each manager's epoch.
     decisions: [E, M] what the managers' agents decided last, as they decided it.
     """
 
     own: dict[str, Array]
     state: Array
+    due: dict[str, Array]
     phases: Array
     decisions: Array
 
@@ -47,13 +49,16 @@ class Observer:
         self.periods = np.array([role.period for role in self.managers], dtype=np.float64)
         self.decision_low, self.decision_range = decision_scale(self.managers)
         self.decisions = np.tile(self.decision_low, (num_envs, 1))  # the managers' last, [E, M], in their own units
-        self.normalisers = {role.name: RunningNormaliser(role.observation_size) for role in schema.everyone}
+        self.normaliser = RunningNormaliser({r.name: (r.num_agents, r.observation_size) for r in schema.everyone})
+        self.due = {role.name: np.zeros(num_envs, bool) for role in self.roles}
         self.since_decision = np.zeros((num_envs, len(self.managers)))  # steps since each manager acted
         self.seeds = np.full(num_envs, -1)  # of the episodes
         self.begins = np.ones(num_envs, dtype=bool)  # where the batch that was last observed begins an episode
-        self.own_sizes = {role.name: self.own_size(role) for role in self.roles}
-        self.ids = {role.name: np.eye(role.num_agents, dtype=np.float32) for role in self.roles}
-        self.state_size = sum(role.num_agents * role.observation_size for role in schema.everyone)
+        ends = np.cumsum([0, *(role.num_agents * role.observation_size for role in schema.everyone)])
+        self.places = {role.name: slice(*ends[at : at + 2]) for at, role in enumerate(schema.everyone)}  # in the state
+        self.state_size = int(ends[-1])
+        self.constants = np.tile([0.0, 1.0], (num_envs, 1))  # that ids are made of
+        self.columns = {role.name: self._columns(role) for role in self.roles}
 
     def own_size(self, role: Role) -> int:
         """D' of a role."""
@@ -66,12 +71,12 @@ class Observer:
         watched = sum(role.num_agents * role.observation_size for role in self.schema.watchers)
         return self.state_size if config.watchers else self.state_size - watched
 
-    def decided(self, actions: Mapping[str, Array], batch: Batch) -> None:
-        """What managers who act in `batch` have decided: `actions` [E, A, action_size] by role."""
+    def decided(self, actions: Mapping[str, Array]) -> None:
+        """What managers have decided who were due in the last view: `actions` [E, A, action_size] by role."""
         start = 0
         for role in self.managers:
             size = role.num_agents * role.action_size
-            who = batch.acts[role.name].any(axis=1)
+            who = self.due[role.name]
             if who.any():
                 self.decisions[who, start : start + size] = actions[role.name][who].reshape(-1, size)
             start += size
@@ -81,53 +86,57 @@ class Observer:
         self.begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
         self.decisions[self.begins] = self.decision_low
+        self.due = {role.name: np.any(batch.acts[role.name], axis=1) for role in self.roles}
         for index, role in enumerate(self.managers):
-            acts = batch.acts[role.name].any(axis=1)
-            self.since_decision[:, index] = np.where(acts, 0, self.since_decision[:, index] + 1)
+            self.since_decision[:, index] = np.where(self.due[role.name], 0, self.since_decision[:, index] + 1)
+        observed = self._side_by_side(batch.observations)
         if learn:
-            for name, normaliser in self.normalisers.items():
-                normaliser.update(batch.observations[name])
-        return self._view(batch.observations, self._phases(self.since_decision), self.decisions)
+            self.normaliser.update(observed)
+        return self._view(observed, self._phases(self.since_decision), self.decisions)
 
     def final(self, batch: Batch, environment: int) -> View:
         """View ([1, ...] arrays) of the last state of the episode that has just ended in `environment`.
 
         Call before `observe` moves on to the next episode.
         """
-        last = {name: np.asarray(batch.final_observations[name][environment])[None] for name in self.normalisers}
+        last = {name: np.asarray(batch.final_observations[name][environment])[None] for name in self.places}
         here = slice(environment, environment + 1)
-        return self._view(last, self._phases(self.since_decision[here] + 1), self.decisions[here])
+        return self._view(self._side_by_side(last), self._phases(self.since_decision[here] + 1), self.decisions[here])
 
     def _phases(self, since_decision: Array) -> Array:
         return np.mod(since_decision, self.periods) / self.periods
 
-    def _view(self, observations: dict[str, Array], phases: Array, decisions: Array) -> View:
-        own = {}
+    def _side_by_side(self, observations: Mapping[str, Array]) -> Array:
+        """Observations [E, A, D] of all roles and watchers as one float64 [E, S]."""
+        parts = [observations[name].reshape(-1, at.stop - at.start) for name, at in self.places.items()]
+        return np.concatenate(parts, axis=1).astype(np.float64)
+
+    def _view(self, observed: Array, phases: Array, decisions: Array) -> View:
         scaled = (decisions - self.decision_low) / self.decision_range
-        seen = {name: normaliser(observations[name]) for name, normaliser in self.normalisers.items()}
-        for role in self.roles:
-            normal = seen[role.name]
-            num_envs, num_agents, size = normal.shape
-            features = np.empty((num_envs, num_agents, self.own_sizes[role.name]), dtype=np.float32)
-            features[:, :, :size] = normal
-            if role.name in self.phased:
-                features[:, :, size : size + phases.shape[1]] = phases[:, None, :]
-                size += phases.shape[1]
-            if role.name in self.told:
-                features[:, :, size:-num_agents] = scaled[:, None, :]
-            features[:, :, -num_agents:] = self.ids[role.name]
-            own[role.name] = features
-        state = np.concatenate([normal.reshape(len(normal), -1) for normal in seen.values()], axis=1)
-        return View(own, state, phases, decisions.copy())
+        parts = (self.normaliser(observed), phases, scaled, self.constants[: len(observed)])
+        everything = np.concatenate(parts, axis=1).astype(np.float32)
+        own = {name: everything[:, columns] for name, columns in self.columns.items()}
+        return View(own, everything[:, : self.state_size], self.due, phases, decisions.copy())
+
+    def _columns(self, role: Role) -> Array:
+        """Where the own views of a role's agents lie in all that is seen (see `_view`), [A, D']."""
+        phases = self.state_size
+        decisions = phases + len(self.managers)
+        zero = decisions + len(self.decision_low)
+        told = [*range(phases, decisions)] if role.name in self.phased else []
+        told += [*range(decisions, zero)] if role.name in self.told else []
+        place, agents = self.places[role.name], role.num_agents
+        own = np.arange(place.start, place.stop).reshape(agents, role.observation_size)
+        ids = zero + np.eye(agents, dtype=np.int64)
+        return np.concatenate([own, np.tile(np.array(told, dtype=np.int64), (agents, 1)), ids], axis=1)
 
     def state_dict(self) -> dict[str, Any]:
         """Statistics by role."""
-        return {name: normaliser.state_dict() for name, normaliser in self.normalisers.items()}
+        return self.normaliser.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a `state_dict`."""
-        for name, normaliser in self.normalisers.items():
-            normaliser.load_state_dict(state[name])
+        self.normaliser.load_state_dict(state)
 
 
 def decision_scale(managers: Sequence[Role]) -> tuple[Array, Array]:

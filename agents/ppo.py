@@ -41,7 +41,8 @@ class RoleLearner:
         own_size = observer.own_size(role)
         self.actor = Actor(role, own_size, config, generator)
         self.critic = Critic(own_size, observer.seen_by_critic(config), config, generator)
-        self.parameters = [*self.actor.parameters(), *self.critic.parameters()]
+        of_actor, of_critic = list(self.actor.parameters()), list(self.critic.parameters())
+        self.parameters, self.num_actor = of_actor + of_critic, len(of_actor)
         self.optimiser = torch.optim.Adam(self.parameters, lr=config.lr, eps=1e-5, fused=True)
         self.values = ValueNormaliser()
 
@@ -108,12 +109,14 @@ class RoleLearner:
         for _ in range(config.epochs):
             epochs += 1
             divergences = []
-            for part in torch.randperm(index.shape[1], generator=self.generator).chunk(config.minibatches):
-                batch = {name: values[index[:, part]] for name, values in rows.items()}  # [T, n, ...]
-                count = (batch["active"] & learns[:, part, None]).to(torch.float32)
+            order = torch.randperm(index.shape[1], generator=self.generator)
+            shuffled = {name: values[index[:, order]] for name, values in rows.items()} | {"learns": learns[:, order]}
+            for parts in zip(*(values.chunk(config.minibatches, dim=1) for values in shuffled.values()), strict=True):
+                batch = dict(zip(shuffled, parts, strict=True))  # [T, n, ...]
+                count = (batch["active"] & batch["learns"][..., None]).to(torch.float32)
                 if not count.any():
                     continue
-                for name, figure in self._step(batch, learns[:, part], count / count.sum()).items():
+                for name, figure in self._step(batch, count / count.sum()).items():
                     log.setdefault(name, []).append(figure)
                 divergences.append(log["kl"][-1])
             divergence = float(np.mean(divergences)) if divergences else 0.0
@@ -130,10 +133,10 @@ class RoleLearner:
             "explained_variance": _explained_variance(targets.values, targets.returns, active),
         }
 
-    def _step(self, batch: dict[str, Tensor], learns: Tensor, weight: Tensor) -> Figures:
+    def _step(self, batch: dict[str, Tensor], weight: Tensor) -> Figures:
         """One gradient step; agents that did not decide have no `weight` [T, n, A]."""
         config = self.config
-        outputs, value = self._evaluate(batch, learns)
+        outputs, value = self._evaluate(batch)
         log_prob, entropy = self.actor.score(outputs, batch["masks"], batch["latents"])
         log_ratio = torch.where(weight > 0, log_prob - batch["log_probs"], 0.0)
         ratio = log_ratio.exp()
@@ -146,11 +149,13 @@ class RoleLearner:
             errors = torch.max(errors, self._value_errors(near, batch["targets"]))
         value_loss = (errors * weight).sum()
 
-        self.optimiser.zero_grad()
-        torch.autograd.backward(policy_loss - config.entropy * entropy_mean + 0.5 * value_loss)
+        loss = policy_loss - config.entropy * entropy_mean + 0.5 * value_loss
+        gradients = torch.autograd.grad(loss, self.parameters)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
         if config.max_grad_norm:
-            nn.utils.clip_grad_norm_(self.actor.parameters(), config.max_grad_norm)
-            nn.utils.clip_grad_norm_(self.critic.parameters(), config.max_grad_norm)
+            _clip(gradients[: self.num_actor], config.max_grad_norm)
+            _clip(gradients[self.num_actor :], config.max_grad_norm)
         self.optimiser.step()
         with torch.no_grad():
             return {
@@ -161,9 +166,9 @@ class RoleLearner:
                 "kl": (((ratio - 1) - log_ratio) * weight).sum().item(),  # Schulman's k3 estimate
             }
 
-    def _evaluate(self, batch: dict[str, Tensor], learns: Tensor) -> tuple[Tensor, Tensor]:
+    def _evaluate(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The actor's outputs [T, n, A, O], prior added, and the critic's values [T, n, A]."""
-        own, begins, size = batch["own"], batch["begins"], self.actor.memory_size
+        own, begins, learns, size = batch["own"], batch["begins"], batch["learns"], self.actor.memory_size
         outputs = self.actor.body.unroll(own, batch["memory"][..., :size], begins, learns) + batch["prior"]
         seen = self.critic.features(own, batch["state"])
         value = self.critic.body.unroll(seen, batch["memory"][..., size:], begins, learns).squeeze(-1)
@@ -236,6 +241,12 @@ class RoleLearner:
         self.critic.load_state_dict(state["critic"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.values.load_state_dict(state["values"])
+
+
+def _clip(gradients: tuple[Tensor, ...], most: float) -> None:
+    """Scale them down to a common norm of at most `most`: `clip_grad_norm_`, without its questions to each of them."""
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
 
 
 def _explained_variance(values: Array, returns: Array, active: Array) -> float:

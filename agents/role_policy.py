@@ -55,6 +55,7 @@ class RolePolicy:
             memory_size=memory_size,
             semi_markov=config.semi_markov,
         )
+        self.decided: tuple[Array, dict[str, Any]] | None = None  # and not yet in the buffer
         self.actions = np.zeros((num_envs, role.num_agents, role.action_size), dtype=np.float32)
         self.alone = dataclasses.replace(self.schema, roles=(role,))
         self.heuristic = make_heuristic(config.heuristic or "proportional-to-demand", self.alone)
@@ -70,35 +71,49 @@ class RolePolicy:
     def clear(self, part: Part) -> None:
         """Forget all decisions; `part` is what the role does from now on."""
         self.part = part
+        self.decided = None
         self.buffer.clear()
         self.actions[:] = 0.0
         self.memory[:] = 0.0
         self._begin_prior()
 
-    def due(self, batch: Batch) -> Array:
-        """Environments where the role acts now, [E] bool."""
-        return np.asarray(batch.acts[self.role.name].any(axis=1))
-
     def decide(self, view: View, batch: Batch, rng: np.random.Generator) -> Array:
-        """Actions [E, A, action_size]; rows of environments where the role does not act are left as they were."""
-        who = np.flatnonzero(self.due(batch))
-        if who.size == 0:
+        """Actions [E, A, action_size]; rows of environments where the role does not act are left as they were.
+
+        `note` has to follow, before the step's rewards.
+        """
+        due = view.due[self.role.name]
+        if not due.any():
             return self.actions
         if self.part == "heuristic":
-            return self._by_heuristic(batch, who, rng)
-        self.memory[who[self.buffer.fresh[who]]] = 0.0  # an episode begins
-        seen = self.act(view, batch, who, rng)
+            return self._by_heuristic(batch, due, rng)
+        begins = due & self.buffer.fresh
+        if begins.any():
+            self.memory[begins] = 0.0
+        seen = self.act(view, batch, rng)
         if self.part == "learn":
             # log_probs are scored in bulk, by the same policy, when the fragment is complete
-            self.buffer.decide(who, **seen, log_probs=np.nan, active=batch.acts[self.role.name][who])
+            self.decided = due, seen | {"log_probs": np.nan}
         else:
-            self.buffer.fresh[who] = False
+            self.buffer.fresh[due] = False
         return self.actions
 
-    def act(self, view: View, batch: Batch, who: Array, rng: np.random.Generator | None) -> dict[str, Array]:
-        """Set the actions of the environments `who` [W], greedily without a generator; what went into them."""
+    def note(self) -> None:
+        """Put what was decided into the buffer."""
+        if self.decided is not None:
+            due, seen = self.decided
+            self.buffer.decide(due.nonzero()[0], **seen)
+            self.decided = None
+
+    def act(self, view: View, batch: Batch, rng: np.random.Generator | None) -> dict[str, Any]:
+        """Set the actions of the environments that are due, greedily without a generator.
+
+        Returns what went into them, rows [W, ...]; they may be views of `batch`.
+        """
         name = self.role.name
-        own, masks, memory = view.own[name][who], batch.action_masks[name][who], self.memory[who]
+        due = view.due[name]
+        who = slice(None) if due.all() else due
+        own, masks, memory = view.own[name][who], batch.action_masks[name][who], self.memory[who].copy()
         prior = self._prior(batch, who)
         size = self.actor.memory_size
         latents, self.actions[who], after = self.acting.act(own, prior, masks, memory[..., :size], rng)
@@ -116,6 +131,7 @@ class RolePolicy:
             "masks": masks,
             "memory": memory,
             "latents": latents,
+            "active": batch.acts[name][who],
         }
 
     def reward(self, batch: Batch, multipliers: Mapping[str, float], died: Array | None) -> None:
@@ -127,8 +143,8 @@ class RolePolicy:
         """An episode ended in `own` [A, D'], `state` [S]."""
         self.buffer.end(environment, own, state, terminated=terminated or not self.config.bootstrap_truncated)
 
-    def take(self, view: View, batch: Batch) -> Decisions:
-        """Remove the complete decisions; `view` and `batch` are the state now."""
+    def take(self, view: View) -> Decisions:
+        """Remove the complete decisions; `view` is the state now."""
         stored = self.buffer.data
         new = np.nonzero(np.isnan(stored["log_probs"]))
         with torch.inference_mode():
@@ -137,7 +153,7 @@ class RolePolicy:
             )
             outputs = self.actor.body(own, memory[..., : self.actor.memory_size])[0] + prior
             stored["log_probs"][new] = self.actor.score(outputs, masks, latents)[0].numpy()
-        return self.buffer.take(view.own[self.role.name], view.state, self.due(batch))
+        return self.buffer.take(view.own[self.role.name], view.state, view.due[self.role.name])
 
     def _begin_prior(self) -> None:
         """A heuristic may keep what it has seen, so it begins anew with a segment; its own draws repeat themselves."""
@@ -146,15 +162,15 @@ class RolePolicy:
         self.advice_rng = np.random.default_rng(0)
         self.advised = np.zeros_like(self.actions)  # by that heuristic, when the role last acted
 
-    def _prior(self, batch: Batch, who: Array) -> Array:
+    def _prior(self, batch: Batch, who: Array | slice) -> Array:
         """Offset [W, A, O] of the network's outputs."""
         if self.advice is None:
             return self.actor.prior(batch.observations[self.role.name][who], self.config.prior)
         self.advised[who] = self.advice.act(batch, self.advice_rng)[self.role.name][who]
         return self.actor.towards(self.advised[who], self.config.prior)
 
-    def _by_heuristic(self, batch: Batch, who: Array, rng: np.random.Generator) -> Array:
-        self.actions[who] = self.heuristic.act(batch, rng)[self.role.name][who]
+    def _by_heuristic(self, batch: Batch, due: Array, rng: np.random.Generator) -> Array:
+        self.actions[due] = self.heuristic.act(batch, rng)[self.role.name][due]
         return self.actions
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.algorithms import load
-from agents.environment import deaths
+from agents.environment import begin_step, deaths, sends
 from agents.fragments import Fragment, Order, Tally, Weights
 from agents.observer import Observer
 from agents.stages import stage
@@ -65,6 +65,7 @@ class EnvRunner:
         self.terms = {role.name: np.zeros((*shapes[role.name], len(role.terms))) for role in self.schema.roles}
         self.metrics = np.zeros((self.num_envs, len(self.schema.metrics)))
         self.rng = np.random.default_rng()
+        self.booked = True  # what the last step brought
         self.place: tuple[int, int] | None = None  # segment and attempt
         self.failures = 0  # in this segment
         self.failures_in_a_row = 0
@@ -97,6 +98,7 @@ class EnvRunner:
                 self._step(tally)
             except SimulatorError as error:
                 self._recover(error, tally)
+        self._keep_books()
         for name, total in self.rewards.items():
             tally.rewards[name] = float(total.mean(axis=1).sum())
             tally.terms[name] = self.terms[name].mean(axis=1).sum(axis=0)
@@ -105,7 +107,7 @@ class EnvRunner:
             for name, policy in self.policies.items():
                 for env in range(self.num_envs):
                     policy.buffer.end(env, self.view.own[name][env], self.view.state[env], terminated=False)
-        decisions = {name: policy.take(self.view, self.batch) for name, policy in self.policies.items()}
+        decisions = {name: policy.take(self.view) for name, policy in self.policies.items()}
         if not tally.failures:
             self.failures_in_a_row = 0
         tally.act_s = time.perf_counter() - began - tally.simulate_s
@@ -128,40 +130,63 @@ class EnvRunner:
             except SimulatorError as error:
                 self._reopen(error, tally)
         tally.simulate_s += time.perf_counter() - called
+        self.booked = True  # a reset brings no rewards
         self.view = self.observer.observe(self.batch, learn=True)
         self.episode_utility[:] = 0.0
         self.episode_steps[:] = 0
 
     def _step(self, tally: Tally) -> None:
-        """One step of every environment."""
+        """One step of every environment; books are kept while simulators run, and that is their time."""
         actions = {name: policy.decide(self.view, self.batch, self.rng) for name, policy in self.policies.items()}
-        self.observer.decided(actions, self.batch)
+        self.observer.decided(actions)
         called = time.perf_counter()
-        batch = self.batch = self.env.step(actions)
+        arrival = begin_step(self.env, actions)
+        self._keep_books()
+        for policy in self.policies.values():
+            policy.note()
+        if not sends(self.env):  # nothing ran meanwhile
+            called = time.perf_counter()
+        batch = self.batch = arrival()
         tally.simulate_s += time.perf_counter() - called
         tally.steps += self.num_envs
-        for name, policy in self.policies.items():
-            policy.reward(batch, self.multipliers, deaths(batch, name))
-            self.rewards[name] += batch.rewards[name]
-            self.terms[name] += batch.terms[name]
-        self.metrics += batch.metrics
-        self.episode_utility += batch.metrics @ self.utility_weights
+        self.booked = False
         self.episode_steps += 1
-        for env in map(int, np.flatnonzero(batch.terminated | batch.truncated)):
-            last = self.observer.final(batch, env)
-            for name, policy in self.policies.items():
-                policy.end(env, last.own[name][0], last.state[0], terminated=bool(batch.terminated[env]))
-            tally.episode_utilities.append(float(self.episode_utility[env] / self.episode_steps[env]))
-            self.episode_utility[env] = self.episode_steps[env] = 0
-            self.failures_in_a_row = 0
+        ended = batch.terminated | batch.truncated
+        if ended.any():
+            self._keep_books()
+            for env in map(int, np.flatnonzero(ended)):
+                self._end_episode(env, tally)
         self.view = self.observer.observe(batch, learn=True)
+
+    def _keep_books(self) -> None:
+        """What the last step brought, once: rewards to the decisions that were open in it, and sums."""
+        if self.booked:
+            return
+        self.booked = True
+        for name, policy in self.policies.items():
+            policy.reward(self.batch, self.multipliers, deaths(self.batch, name))
+            self.rewards[name] += self.batch.rewards[name]
+            self.terms[name] += self.batch.terms[name]
+        self.metrics += self.batch.metrics
+        self.episode_utility += self.batch.metrics @ self.utility_weights
+
+    def _end_episode(self, env: int, tally: Tally) -> None:
+        """The last step ended an episode."""
+        last = self.observer.final(self.batch, env)
+        for name, policy in self.policies.items():
+            policy.end(env, last.own[name][0], last.state[0], terminated=bool(self.batch.terminated[env]))
+        tally.episode_utilities.append(float(self.episode_utility[env] / self.episode_steps[env]))
+        self.episode_utility[env] = self.episode_steps[env] = 0
+        self.failures_in_a_row = 0
 
     def _recover(self, error: SimulatorError, tally: Tally) -> None:
         """Go on after a simulator has died: what was unfinished is thrown away, and fresh episodes begin.
 
         The environments share one vector, which ends with the first of them, so all of them begin anew.
         """
+        self._keep_books()
         for policy in self.policies.values():
+            policy.note()
             for env in range(self.num_envs):
                 policy.buffer.drop(env)
         self._reopen(error, tally)

@@ -61,13 +61,14 @@ class ActorPolicy:
         actions = {}
         for name, policy in self.policies.items():
             policy.memory[self.observer.begins] = 0.0
-            who = np.flatnonzero(policy.due(batch))
-            if who.size and policy.part == "heuristic":
-                actions[name] = policy.decide(view, batch, rng).copy()
-            elif who.size:
-                policy.act(view, batch, who, None if self.greedy else rng)
-                actions[name] = policy.actions.copy()
-        self.observer.decided(actions, batch)
+            if not view.due[name].any():
+                continue
+            if policy.part == "heuristic":
+                policy.decide(view, batch, rng)
+            else:
+                policy.act(view, batch, None if self.greedy else rng)
+            actions[name] = policy.actions.copy()
+        self.observer.decided(actions)
         return actions
 
 

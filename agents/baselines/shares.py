@@ -273,11 +273,10 @@ def fill_up(need: Array) -> Array:
     order = np.sort(need, axis=-1)
     size = need.shape[-1]
     before = np.cumsum(order, axis=-1) - order
-    level = (1 - before) / (size - np.arange(size))  # if all from here on were limited by the level
-    limited = level <= order
-    first = np.where(limited.any(-1), limited.argmax(-1), size - 1)
-    chosen = np.take_along_axis(level, first[..., None], axis=-1)
-    return np.asarray(np.minimum(need, np.maximum(chosen, 0.0)))
+    level = (1 - before) / np.arange(size, 0, -1)  # if all from here on were limited by the level
+    return np.asarray(
+        np.minimum(need, np.maximum(level.max(-1, keepdims=True), 0.0))
+    )  # it falls from the first that is
 
 
 def hand_out(value: Array) -> Array:

@@ -24,7 +24,7 @@ def generator():
 def draw(head, outputs, mask, rng="seeded"):
     """Latents and actions of tensors, as tensors."""
     rng = np.random.default_rng(5) if rng == "seeded" else rng
-    return tuple(map(torch.from_numpy, head.draw(outputs.numpy(), mask.numpy(), rng)))
+    return tuple(map(torch.from_numpy, head.draw(outputs.numpy(), mask.numpy(), head.width(), rng)))
 
 
 def outputs(actor, own):

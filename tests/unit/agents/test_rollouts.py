@@ -74,6 +74,34 @@ class Killed(SliceBudget):
         return super().step(actions)
 
 
+class Apart(SliceBudget):
+    """Steps in two halves, on two blocks in turn: what `send` begins overwrites the batch before the last."""
+
+    def __init__(self, num_envs):
+        super().__init__(num_envs)
+        self.blocks = []
+        self.paid = []  # mean rewards of the workers by step
+
+    def reset(self, *, seed=None):
+        self.blocks = [super().reset(seed=seed)]
+        return self.blocks[-1]
+
+    def step(self, actions):
+        raise AssertionError("there is send")
+
+    def send(self, actions):
+        self.blocks.append(super().step(actions))
+        self.paid.append(float(self.blocks[-1].rewards["cell"].mean()))
+        if len(self.blocks) > 2:
+            old = self.blocks.pop(0)
+            for group in (old.observations, old.action_masks, old.acts, old.terms, old.rewards, {"": old.metrics}):
+                for array in group.values():
+                    array[:] = 77
+
+    def recv(self):
+        return self.blocks[-1]
+
+
 def train(make, *settings, segments=2):
     """Reports, and the state at the end."""
     tree = read(None, [*SETTINGS, *settings])
@@ -106,6 +134,19 @@ def test_processes_learn_what_the_learners_own_process_does(nothing_left):
     _, here = train(SliceBudget, "backend=inline")
     _, there = train(SliceBudget, "backend=local", "overlap=false")
     assert_equal_weights(here, there)
+
+
+def test_books_kept_while_simulators_run_hold_what_they_would_hold_afterwards():
+    reports, at_once = train(SliceBudget, "backend=inline", "num_envs=3")
+    made = []
+    in_halves, apart = train(lambda n: made.append(Apart(n)) or made[0], "backend=inline", "num_envs=3")
+    assert_equal_weights(at_once, apart)
+    paid = np.reshape(made[0].paid, (len(in_halves), -1)).mean(axis=1)
+    assert [report.rewards["cell"] for report in in_halves] == pytest.approx(paid)
+    for one, other in zip(reports, in_halves, strict=True):
+        assert one.rewards == other.rewards
+        assert one.metrics == other.metrics
+        assert one.episode_utilities == other.episode_utilities
 
 
 @pytest.mark.slow
@@ -272,23 +313,24 @@ def test_runners_stand_side_by_side():
 
 def test_statistics_of_several_runners_are_those_of_all_they_saw():
     rng = np.random.default_rng(1)
-    base, all_of_it = RunningNormaliser(3), RunningNormaliser(3)
+    groups = {"a": (1, 3)}
+    base, all_of_it = RunningNormaliser(groups), RunningNormaliser(groups)
     before = rng.normal(5, 2, (40, 3))
     base.update(before)
     all_of_it.update(before)
     grown = []
     for shift in (0, 10):
-        own = RunningNormaliser(3)
+        own = RunningNormaliser(groups)
         own.load_state_dict(base.state_dict())
         seen = rng.normal(shift, 3, (60, 3))
         own.update(seen)
         all_of_it.update(seen)
-        grown.append({"a": own.state_dict()})
-    merged = merge_statistics({"a": base.state_dict()}, grown)["a"]
+        grown.append(own.state_dict())
+    merged = merge_statistics(base.state_dict(), grown)["a"]
     assert merged["count"] == 160
     np.testing.assert_allclose(merged["mean"], all_of_it.mean, rtol=1e-12)
     np.testing.assert_allclose(merged["variance"], all_of_it.variance, rtol=1e-10)
-    assert merge_statistics({"a": base.state_dict()}, grown[:1]) is grown[0]
+    assert merge_statistics(base.state_dict(), grown[:1]) is grown[0]
 
 
 def test_managers_of_several_fragments_are_trained_on_once():
