@@ -273,10 +273,8 @@ def fill_up(need: Array) -> Array:
     order = np.sort(need, axis=-1)
     size = need.shape[-1]
     before = np.cumsum(order, axis=-1) - order
-    level = (1 - before) / np.arange(size, 0, -1)  # if all from here on were limited by the level
-    return np.asarray(
-        np.minimum(need, np.maximum(level.max(-1, keepdims=True), 0.0))
-    )  # it falls from the first that is
+    level = (1 - before) / np.arange(size, 0, -1)  # if all from here on were limited by it; from there on it falls
+    return np.asarray(np.minimum(need, np.maximum(level.max(axis=-1, keepdims=True), 0.0)))
 
 
 def hand_out(value: Array) -> Array:
