@@ -393,7 +393,7 @@ def log_shares(demand: Array, least: float = 0.01) -> Array:
     total = demand.sum(axis=-1, keepdims=True)
     share = np.divide(demand, total, out=np.full_like(demand, 1 / demand.shape[-1]), where=total > 0)
     logs = np.log(np.maximum(share, least))
-    return np.asarray(logs - logs.sum(axis=-1, keepdims=True) / logs.shape[-1], dtype=np.float32)
+    return np.asarray(logs - logs.mean(axis=-1, keepdims=True), dtype=np.float32)
 
 
 def make_head(field: ActionField, config: RoleConfig) -> Head:

@@ -12,6 +12,12 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+def side_by_side(sizes: Mapping[str, int]) -> dict[str, slice]:
+    """Where parts of these sizes lie in one vector."""
+    ends = np.cumsum([0, *sizes.values()]).tolist()
+    return {name: slice(start, stop) for name, start, stop in zip(sizes, ends[:-1], ends[1:], strict=True)}
+
+
 class RunningNormaliser:
     """Mean and variance of features over everything seen, merged batch by batch (Chan et al., 1979).
 
@@ -25,8 +31,7 @@ class RunningNormaliser:
     def __init__(self, groups: Mapping[str, tuple[int, int]], clip: float = 5.0) -> None:
         """`groups`: rows and features by name. Starts with mean 0, variance 1; normalises into [-clip, clip]."""
         self.clip = clip
-        ends = np.cumsum([0, *(features for _, features in groups.values())])
-        self.places = {name: slice(*ends[at : at + 2]) for at, name in enumerate(groups)}  # of each group's features
+        self.places = side_by_side({name: features for name, (_, features) in groups.items()})
         self.rows = np.concatenate([np.full(features, float(rows)) for rows, features in groups.values()])  # [F]
         tiles = zip(self.places.values(), groups.values(), strict=True)
         self.feature = np.concatenate([np.tile(np.arange(at.start, at.stop), rows) for at, (rows, _) in tiles])  # [N]

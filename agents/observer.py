@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.normalise import Array, RunningNormaliser
+from agents.normalise import Array, RunningNormaliser, side_by_side
 
 if TYPE_CHECKING:
     from agents.config import RoleConfig
@@ -54,22 +54,18 @@ class Observer:
         self.since_decision = np.zeros((num_envs, len(self.managers)))  # steps since each manager acted
         self.seeds = np.full(num_envs, -1)  # of the episodes
         self.begins = np.ones(num_envs, dtype=bool)  # where the batch that was last observed begins an episode
-        ends = np.cumsum([0, *(role.num_agents * role.observation_size for role in schema.everyone)])
-        self.places = {role.name: slice(*ends[at : at + 2]) for at, role in enumerate(schema.everyone)}  # in the state
-        self.state_size = int(ends[-1])
+        self.places = side_by_side({r.name: r.num_agents * r.observation_size for r in schema.everyone})  # in the state
+        self.state_size = len(self.normaliser.feature)
         self.constants = np.tile([0.0, 1.0], (num_envs, 1))  # that ids are made of
         self.columns = {role.name: self._columns(role) for role in self.roles}
 
     def own_size(self, role: Role) -> int:
         """D' of a role."""
-        phases = len(self.managers) if role.name in self.phased else 0
-        decisions = len(self.decision_low) if role.name in self.told else 0
-        return int(role.observation_size + phases + decisions + role.num_agents)
+        return int(self.columns[role.name].shape[1])
 
     def seen_by_critic(self, config: RoleConfig) -> int:
         """How much of the state, from its beginning, a centralised critic with that configuration takes."""
-        watched = sum(role.num_agents * role.observation_size for role in self.schema.watchers)
-        return self.state_size if config.watchers else self.state_size - watched
+        return self.state_size if config.watchers else int(self.places[self.roles[-1].name].stop)
 
     def decided(self, actions: Mapping[str, Array]) -> None:
         """What managers have decided who were due in the last view: `actions` [E, A, action_size] by role."""

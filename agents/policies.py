@@ -49,7 +49,7 @@ class Heuristic(ABC):
                 shape = (*acts.shape, field.size)
                 wish = self.wish(role, field, batch, rng)
                 if np.shape(wish) != shape:
-                    wish = wish + np.zeros(shape)
+                    wish = np.broadcast_to(wish, shape)
                 action[..., field.span] = repair(field, wish, mask)
             actions[role.name] = action
         self.did(batch, actions)

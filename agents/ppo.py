@@ -41,8 +41,7 @@ class RoleLearner:
         own_size = observer.own_size(role)
         self.actor = Actor(role, own_size, config, generator)
         self.critic = Critic(own_size, observer.seen_by_critic(config), config, generator)
-        of_actor, of_critic = list(self.actor.parameters()), list(self.critic.parameters())
-        self.parameters, self.num_actor = of_actor + of_critic, len(of_actor)
+        self.parameters = [*self.actor.parameters(), *self.critic.parameters()]
         self.optimiser = torch.optim.Adam(self.parameters, lr=config.lr, eps=1e-5, fused=True)
         self.values = ValueNormaliser()
 
@@ -149,13 +148,11 @@ class RoleLearner:
             errors = torch.max(errors, self._value_errors(near, batch["targets"]))
         value_loss = (errors * weight).sum()
 
-        loss = policy_loss - config.entropy * entropy_mean + 0.5 * value_loss
-        gradients = torch.autograd.grad(loss, self.parameters)
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
+        self.optimiser.zero_grad()
+        torch.autograd.backward(policy_loss - config.entropy * entropy_mean + 0.5 * value_loss)
         if config.max_grad_norm:
-            _clip(gradients[: self.num_actor], config.max_grad_norm)
-            _clip(gradients[self.num_actor :], config.max_grad_norm)
+            nn.utils.clip_grad_norm_(self.actor.parameters(), config.max_grad_norm)
+            nn.utils.clip_grad_norm_(self.critic.parameters(), config.max_grad_norm)
         self.optimiser.step()
         with torch.no_grad():
             return {
@@ -241,12 +238,6 @@ class RoleLearner:
         self.critic.load_state_dict(state["critic"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.values.load_state_dict(state["values"])
-
-
-def _clip(gradients: tuple[Tensor, ...], most: float) -> None:
-    """Scale them down to a common norm of at most `most`: `clip_grad_norm_`, without its questions to each of them."""
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
 
 
 def _explained_variance(values: Array, returns: Array, active: Array) -> float:
