@@ -97,8 +97,8 @@ class SocketChannel:
             return None
         try:
             data, _, flags, _ = self._socket.recvmsg(_LARGEST_MESSAGE_BYTES)
-        except ConnectionResetError as error:
-            raise ChannelClosed from error
+        except ConnectionResetError:  # comes first, once, if the simulator ended before it had read all
+            data, _, flags, _ = self._socket.recvmsg(_LARGEST_MESSAGE_BYTES)
         if not data:
             raise ChannelClosed
         if flags & socket.MSG_TRUNC:

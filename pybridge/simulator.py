@@ -182,10 +182,7 @@ class Simulator:
                 command=self.command,
                 stderr=self.last_words(),
             )
-        if message.HasField("fault"):
-            if message.fault.kind == "parameter":
-                raise ParameterError(f"{self.scenario.name}: {message.fault.message}")
-            raise ProtocolError(f"{self.scenario.name}: {message.fault.message}")
+        self._raise_refusal(message)
         return message
 
     def _send(self, message: wire.Control, descriptor: int | None = None) -> None:
@@ -194,7 +191,18 @@ class Simulator:
         except ChannelClosed:
             self._explain_death()
 
+    def _raise_refusal(self, message: wire.Control) -> None:
+        if not message.HasField("fault"):
+            return
+        if message.fault.kind == "parameter":
+            raise ParameterError(f"{self.scenario.name}: {message.fault.message}")
+        raise ProtocolError(f"{self.scenario.name}: {message.fault.message}")
+
     def _explain_death(self) -> NoReturn:
+        """Raises why it ended: what it refused, if it has said so, or else how."""
+        with contextlib.suppress(ChannelClosed):
+            while (message := self.channel.receive(0.0)) is not None:
+                self._raise_refusal(message)
         returncode: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             returncode = self._process.wait(_EXIT_WAIT_S)

@@ -90,10 +90,13 @@ def test_no_stream_of_bytes_breaks_a_socket(noise: bytes, cut: int, flip: int) -
         pytest.fail("more messages than bytes")
 
 
-def test_a_simulator_refuses_what_is_no_message(nothing_left: object) -> None:
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_simulator_refuses_what_is_no_message(nothing_left: object, gone: bool) -> None:
     with pybridge.make_vec("tiny", num_envs=1, transport="zmq") as env:
         env.reset()
-        channel = env._seats._seated[0].channel  # noqa: SLF001 - no way leads there for users
-        channel._socket.send([b"\xff\xff", b""])
+        simulator = env._seats._seated[0]  # noqa: SLF001 - no way leads there for users
+        simulator.channel._socket.send([b"\xff\xff", b""])
+        if gone:  # before Python sends anything else
+            simulator._process.wait(60)
         with pytest.raises(pybridge.ProtocolError, match="cannot be read"):
             env.step({"manager": np.ones((1, 1, 1), np.float32), "worker": np.full((1, 1, 3), 1 / 3, np.float32)})
