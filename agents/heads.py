@@ -102,6 +102,7 @@ class CategoricalHead(Head):
         self.num_choices = int(field.num_choices)
         self.default = int(field.default)
         self.units = np.eye(self.num_choices, dtype=np.float32)
+        self.advice = ADVICE * self.units
         self.num_outputs = self.size * self.num_choices
 
     def log_probs(self, outputs: Tensor, mask: Tensor) -> Tensor:
@@ -115,7 +116,7 @@ class CategoricalHead(Head):
         shape = (-1, self.size, self.num_choices)
         scores = np.where(any_allowed(mask.reshape(shape)), outputs.reshape(shape), FORBIDDEN)
         if rng is not None:
-            scores = scores - np.log(rng.standard_exponential(scores.shape, np.float32) + TINY)
+            scores -= np.log(rng.standard_exponential(scores.shape, np.float32) + TINY)
         choices = scores.argmax(axis=-1).astype(np.float32)
         return choices, choices
 
@@ -137,14 +138,12 @@ class CategoricalHead(Head):
         """One unit for the default choice, or for choice 0 where there is no demand."""
         if demand is None:
             return np.tile(self.units[self.default], self.size)
-        return self._one_hot(np.where(demand > 0, self.default, 0))
+        choices = np.where(demand > 0, self.default, 0)
+        return self.units[choices].reshape(*choices.shape[:-1], self.num_outputs)
 
     def towards(self, action: Array) -> Array:
         """`ADVICE` for each choice."""
-        return ADVICE * self._one_hot(action.astype(np.int64))
-
-    def _one_hot(self, choices: Array) -> Array:
-        return self.units[choices].reshape(*choices.shape[:-1], self.num_outputs)
+        return self.advice[action.astype(np.int64)].reshape(*action.shape[:-1], self.num_outputs)
 
 
 class BernoulliHead(Head):
@@ -391,9 +390,10 @@ def log_shares(demand: Array, least: float = 0.01) -> Array:
     """Logarithm of the shares of `demand` [..., size], each of at least `least`, around 0."""
     demand = np.maximum(demand, 0.0)
     total = demand.sum(axis=-1, keepdims=True)
-    share = np.divide(demand, total, out=np.full_like(demand, 1 / demand.shape[-1]), where=total > 0)
+    size = demand.shape[-1]
+    share = np.where(total > 0, demand / np.maximum(total, TINY), 1 / size)
     logs = np.log(np.maximum(share, least))
-    return np.asarray(logs - logs.mean(axis=-1, keepdims=True), dtype=np.float32)
+    return np.asarray(logs - logs.sum(axis=-1, keepdims=True) / size, dtype=np.float32)
 
 
 def make_head(field: ActionField, config: RoleConfig) -> Head:

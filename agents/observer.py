@@ -82,7 +82,7 @@ class Observer:
         self.begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
         self.decisions[self.begins] = self.decision_low
-        self.due = {role.name: np.any(batch.acts[role.name], axis=1) for role in self.roles}
+        self.due = {role.name: batch.acts[role.name].any(axis=1) for role in self.roles}
         for index, role in enumerate(self.managers):
             self.since_decision[:, index] = np.where(self.due[role.name], 0, self.since_decision[:, index] + 1)
         observed = self._side_by_side(batch.observations)
@@ -105,12 +105,12 @@ class Observer:
     def _side_by_side(self, observations: Mapping[str, Array]) -> Array:
         """Observations [E, A, D] of all roles and watchers as one float64 [E, S]."""
         parts = [observations[name].reshape(-1, at.stop - at.start) for name, at in self.places.items()]
-        return np.concatenate(parts, axis=1).astype(np.float64)
+        return np.concatenate(parts, axis=1, dtype=np.float64)
 
     def _view(self, observed: Array, phases: Array, decisions: Array) -> View:
         scaled = (decisions - self.decision_low) / self.decision_range
         parts = (self.normaliser(observed), phases, scaled, self.constants[: len(observed)])
-        everything = np.concatenate(parts, axis=1).astype(np.float32)
+        everything = np.concatenate(parts, axis=1, dtype=np.float32)
         own = {name: everything[:, columns] for name, columns in self.columns.items()}
         return View(own, everything[:, : self.state_size], self.due, phases, decisions.copy())
 

@@ -46,11 +46,7 @@ class Heuristic(ABC):
             action = np.zeros((*acts.shape, role.action_size))
             for field in role.actions:
                 mask = batch.action_masks[role.name][..., field.mask_span]
-                shape = (*acts.shape, field.size)
-                wish = self.wish(role, field, batch, rng)
-                if np.shape(wish) != shape:
-                    wish = np.broadcast_to(wish, shape)
-                action[..., field.span] = repair(field, wish, mask)
+                action[..., field.span] = repair(field, self.wish(role, field, batch, rng), mask)
             actions[role.name] = action
         self.did(batch, actions)
         return {name: action.astype(np.float32) for name, action in actions.items()}
@@ -132,7 +128,7 @@ def neutral(field: ActionField) -> Array:
 
 
 def repair(field: ActionField, wish: Array, mask: Array) -> Array:
-    """The nearest plain value to `wish` [E, A, size] that `mask` [E, A, mask_size] allows.
+    """The nearest plain value to `wish` (broadcasts to [E, A, size]) that `mask` [E, A, mask_size] allows.
 
     Shares of forbidden parts go to the allowed ones in proportion, or equally if those have none; a forbidden choice
     becomes the default one, or else the first that is allowed.
@@ -141,15 +137,17 @@ def repair(field: ActionField, wish: Array, mask: Array) -> Array:
         return np.clip(wish, field.low, field.high)
     if field.kind == "simplex":
         share = np.where(mask > 0, np.maximum(wish, 0.0), 0.0)  # a rest of rounding may lie below 0
-        share = np.where(share.sum(axis=-1, keepdims=True) > 0, share, mask > 0)
-        return np.asarray(share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-12))
-    allowed = mask.reshape(*wish.shape, field.num_choices) > 0
+        total = share.sum(axis=-1, keepdims=True)
+        if not total.all():
+            share = np.where(total > 0, share, mask > 0)
+            total = share.sum(axis=-1, keepdims=True)
+        return np.asarray(share / np.maximum(total, 1e-12))
     choice = wish.astype(np.int64)
-    if allowed.all():
+    if mask.all():
         return choice
-    fallback = np.where(allowed[..., field.default], field.default, allowed.argmax(axis=-1))
-    rows = allowed.reshape(-1, field.num_choices)
-    return np.where(rows[np.arange(len(rows)), choice.ravel()].reshape(choice.shape), choice, fallback)
+    allowed = mask.reshape(*mask.shape[:-1], field.size, field.num_choices) > 0
+    fits = (allowed & (choice[..., None] == np.arange(field.num_choices))).any(axis=-1)
+    return np.where(fits, choice, np.where(allowed[..., field.default], field.default, allowed.argmax(axis=-1)))
 
 
 HEURISTICS: dict[str, type[Heuristic]] = {}

@@ -44,10 +44,12 @@ class LargestResidualKey(ProportionalToDemand):
 
 def path_figure(role: Role, field: ActionField, batch: Batch, name: str) -> Array | None:
     """[E, A, paths] an observation about the candidate paths, if `field` chooses among them and the role sees it."""
-    seen = {observation.name: observation for observation in role.observations}
-    if field.name != "path" or name not in seen or "path_open" not in seen:
+    if field.name != "path":
         return None
-    return np.asarray(batch.observations[role.name][..., seen[name].span], dtype=np.float64)
+    spans = {observation.name: observation.span for observation in role.observations}
+    if name not in spans or "path_open" not in spans:
+        return None
+    return np.asarray(batch.observations[role.name][..., spans[name]], dtype=np.float64)
 
 
 def best_open(role: Role, batch: Batch, score: Array) -> Array:

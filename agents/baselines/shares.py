@@ -44,7 +44,9 @@ class LoadModel:
 
     def __init__(self, role: Role, field: ActionField, step_s: float) -> None:
         """For a simplex `field` of `role`; it must see FIELDS and the field's demand."""
-        self.role, self.field, self.step_s = role, field, step_s
+        self.role, self.step_s = role, step_s
+        self.share_span = field.span
+        self.spans = [role.observation(name).span for name in (field.demand, *self.FIELDS)]
         self.queue_bytes: Array | None = None
         self.capacity_bps: Array | None = None
         self.share: Array | None = None
@@ -61,9 +63,7 @@ class LoadModel:
         Episodes that have just begun keep the capacities learned before.
         """
         seen = batch.observations[self.role.name].astype(np.float64)
-        offered, queue, use = (
-            seen[..., self.role.observation(name).span] for name in (self.field.demand, *self.FIELDS)
-        )
+        offered, queue, use = (seen[..., span] for span in self.spans)
         if self.capacity_bps is None or self.capacity_bps.shape != offered.shape:
             # At first, as if the offered load just filled the cell.
             self.capacity_bps = np.broadcast_to(np.maximum(offered.sum(-1, keepdims=True), 1.0), offered.shape).copy()
@@ -119,7 +119,7 @@ class ShareByModel(LargestResidualKey):
         """See `Heuristic.did`."""
         for (role, _), model in self.models.items():
             if role in actions:
-                model.remember(actions[role][..., model.field.span])
+                model.remember(actions[role][..., model.share_span])
 
     @abstractmethod
     def divide(
@@ -261,7 +261,8 @@ def fair_shares(need: Array) -> Array:
     """`fill_up`, and what is left over in proportion to the needs."""
     share = fill_up(need)
     left = 1 - share.sum(-1, keepdims=True)
-    return np.asarray(share + left * (need + 1e-9) / (need + 1e-9).sum(-1, keepdims=True))
+    weight = need + 1e-9
+    return np.asarray(share + left * weight / weight.sum(-1, keepdims=True))
 
 
 def fill_up(need: Array) -> Array:
@@ -272,7 +273,7 @@ def fill_up(need: Array) -> Array:
     need = np.maximum(need, 0.0)
     order = np.sort(need, axis=-1)
     size = need.shape[-1]
-    before = np.cumsum(order, axis=-1) - order
+    before = order.cumsum(axis=-1) - order
     level = (1 - before) / np.arange(size, 0, -1)  # if all from here on were limited by it; from there on it falls
     return np.asarray(np.minimum(need, np.maximum(level.max(axis=-1, keepdims=True), 0.0)))
 
