@@ -2,11 +2,12 @@
 """`qntn bench training`: how fast a scenario trains, where the time goes, and what it takes of the memory.
 
 Each row trains in a process of its own. Its first rollout is the warm-up that `first_update_s` tells of, from the
-process's start; the others are measured. Shares are of the wall time of these; where sampling and learning overlap they
-may add up to more than 1. What a runner does while its simulators run is their time. `bridge_ratio` is an estimate:
-steps, times what an exchange costs Python and simulator with the scenario `echo`, which simulates nothing. CPU times
-(`..._cpu_...`) are of the same rollouts and are what counts on a machine that has other work: a step's in simulators
-and in Python (inference, updates), and Python's part of the sum.
+process's start; the others are measured. Shares are of the wall time of these. What a runner does while its simulators
+run is their time; in what is left they wait for Python (`simulators_wait_ratio`). Where sampling and learning overlap,
+shares may add up to more than 1, and simulators wait for inference alone. `bridge_ratio` is an estimate: steps, times
+what an exchange costs Python and simulator with the scenario `echo`, which simulates nothing. CPU times (`..._cpu_...`)
+are of the same rollouts and are what counts on a machine that has other work: a step's in simulators and in Python
+(inference, updates), and Python's part of the sum.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def _measure(name: str, backend: str, num_envs: int, steps: int, overrides: tupl
         "env_steps_per_s": round(taken / seconds, 1),
         "simulated_s_per_s": round(taken / seconds * step_ns * 1e-9, 1),
         "simulator_ratio": round(simulate / seconds, 3),
+        "simulators_wait_ratio": round(1 - simulate / seconds, 3),
         "inference_ratio": round(act / seconds, 3),
         "update_ratio": round(update / seconds, 3),
         "inference_and_update_ratio": round((act + update) / seconds, 3),

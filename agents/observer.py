@@ -82,7 +82,7 @@ class Observer:
         self.begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
         self.decisions[self.begins] = self.decision_low
-        self.due = {role.name: batch.acts[role.name].any(axis=1) for role in self.roles}
+        self.due = {role.name: np.logical_or.reduce(batch.acts[role.name], axis=1) for role in self.roles}
         for index, role in enumerate(self.managers):
             self.since_decision[:, index] = np.where(self.due[role.name], 0, self.since_decision[:, index] + 1)
         observed = self._side_by_side(batch.observations)

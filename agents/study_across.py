@@ -2,14 +2,15 @@
 """`qntn compare`: what several studies say together, each a task of its own. Needs their reports only.
 
 One task tells little between algorithms that are near each other. Over several, the mean of the probabilities of
-improvement has a shorter interval (Agarwal et al. 2021 average over tasks in the same way).
+improvement has a shorter interval (Agarwal et al. 2021 average over tasks in the same way). Studies of one task whose
+training seeds differ are taken as one.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +21,35 @@ from rich.table import Column, Table
 from agents import statistics
 from agents.normalise import Array
 from agents.study_folder import MODES, PLAN, UTILITIES
-from agents.study_scores import Scores, best_baseline, read_utilities, trained_policy
+from agents.study_scores import BASELINE, Scores, best_baseline, read_utilities, trained_policy
 
 Row = dict[str, Any]
 Pair = tuple[Array, Array]
 BEST_BASELINE = "best baseline"
+PROTOCOL = ("steps", "episodes", "seeds_from", "num_envs")
+"""What of a plan its runs depend on, beside scenario, parameters and settings."""
 ALL = "all"
 
 
 @dataclass(frozen=True)
 class Task:
-    """One study.
+    """One study, or several of the same task.
 
     Attributes:
         study: its folder's name.
         reference: the variant that the others are compared with.
         algorithms: the others.
         scores: by policy, as `study_scores` names it.
+        terms: what studies of the same task must agree on to be taken as one: settings by variant, steps, episodes.
+        runs: variant and training seed of each run.
     """
 
     study: str
     reference: str
     algorithms: tuple[str, ...]
     scores: dict[str, Scores]
+    terms: dict[str, Any]
+    runs: frozenset[tuple[str, int]]
 
     def pair(self, other: str, mode: str) -> Pair | None:
         """Utilities of the reference and of `other`, both acting in `mode`; None where the study lacks one of them."""
@@ -51,6 +58,37 @@ class Task:
         theirs = self.scores.get(name)
         return None if ours is None or theirs is None else (ours.utility, theirs.utility)
 
+    def joined(self, other: Task) -> Task:
+        """Both as one, with the runs of both.
+
+        Raises:
+            ValueError: they have a run in common, or do not agree.
+        """
+        both = (
+            f"{self.study} and {other.study} are of one task: the same scenario, parameters and settings of "
+            f"{self.reference}"
+        )
+        if shared := sorted(self.runs & other.runs):
+            variant, seed = shared[0]
+            raise ValueError(f"{both}; {variant} with training seed {seed} would count twice, so give one of them")
+        for term in self.terms.keys() & other.terms.keys():
+            found = self.terms[term], other.terms[term]
+            if found[0] != found[1]:
+                raise ValueError(
+                    f"{both}; {term}: found {found[0]} and {found[1]}, expected the same; give one of them"
+                )
+        return Task(
+            f"{self.study} + {other.study}",
+            self.reference,
+            tuple(dict.fromkeys([*self.algorithms, *other.algorithms])),
+            {
+                **other.scores,
+                **{name: _stacked(scores, other.scores.get(name)) for name, scores in self.scores.items()},
+            },
+            {**other.terms, **self.terms},
+            self.runs | other.runs,
+        )
+
 
 def compare(folders: Sequence[Path]) -> list[Row]:
     """Probability that the reference is better, in every study and over all that have the other policy.
@@ -58,7 +96,7 @@ def compare(folders: Sequence[Path]) -> list[Row]:
     A row for each policy, way to act and study; `study` is "all" for the mean over the studies.
 
     Raises:
-        ValueError: a folder holds no report, two are of the same task, or their references differ.
+        ValueError: a folder holds no report, two have a run in common, or their references differ.
     """
     tasks = _read(folders)
     others = list(dict.fromkeys([BEST_BASELINE, *(name for task in tasks for name in task.algorithms)]))
@@ -107,28 +145,36 @@ def _row(study: str, pairs: list[Pair]) -> Row:
 
 
 def _read(folders: Sequence[Path]) -> list[Task]:
-    tasks: list[Task] = []
-    seen: dict[str, Path] = {}
+    tasks: dict[str, Task] = {}
     names = [folder.resolve().name for folder in folders]
     for folder, name in zip(folders, names, strict=True):
         about = _about(folder)
-        variants = about["plan"]["variants"]
-        kind = json.dumps([about["scenario"], about["plan"]["params"], variants[0]["settings"]], sort_keys=True)
-        if kind in seen:
-            raise ValueError(
-                f"{seen[kind]} and {folder} are of one task: the same scenario, parameters and settings of "
-                f"{variants[0]['name']}; it would count twice, so give one of them"
-            )
-        seen[kind] = folder
+        plan = about["plan"]
+        variants = plan["variants"]
         algorithms = [variant["name"] for variant in variants if variant["group"] == "algorithms"]
-        study = name if names.count(name) == 1 else str(folder)
-        tasks.append(Task(study, algorithms[0], tuple(algorithms[1:]), read_utilities(folder)))
-    references = {task.reference for task in tasks}
+        task = Task(
+            name if names.count(name) == 1 else str(folder),
+            algorithms[0],
+            tuple(algorithms[1:]),
+            read_utilities(folder),
+            {variant["name"]: variant["settings"] for variant in variants} | {key: plan[key] for key in PROTOCOL},
+            frozenset((variant["name"], seed) for variant in variants for seed in variant["seeds"]),
+        )
+        kind = json.dumps([about["scenario"], plan["params"], variants[0]["settings"]], sort_keys=True)
+        tasks[kind] = tasks[kind].joined(task) if kind in tasks else task
+    references = {task.reference for task in tasks.values()}
     if len(references) > 1:
         raise ValueError(
             f"the studies' first algorithms are {', '.join(sorted(references))}; expected one and the same"
         )
-    return tasks
+    return list(tasks.values())
+
+
+def _stacked(ours: Scores, theirs: Scores | None) -> Scores:
+    """Runs of both; a baseline does the same in every study."""
+    if theirs is None or ours.kind == BASELINE:
+        return ours
+    return replace(ours, columns={"utility": np.concatenate([ours.utility, theirs.utility])})
 
 
 def _about(folder: Path) -> Any:

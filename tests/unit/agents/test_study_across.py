@@ -17,13 +17,18 @@ REPORTS = sorted(folder.parent for folder in FOLDER.glob("*/" + PLAN))
 
 @pytest.fixture
 def write_study(tmp_path):
-    def write(name, utilities, *, params=None):
+    def write(name, utilities, *, params=None, seeds_from=1, steps=100):
         """`utilities`: (policy, kind) -> utilities of its runs on the same held-out seeds."""
         folder = tmp_path / name
         folder.mkdir()
         trained = dict.fromkeys(policy for policy, kind in utilities if kind != "baseline")
-        variants = [{"name": policy, "group": "algorithms", "settings": []} for policy in trained]
-        plan = {"params": params or {"of": name}, "variants": variants}
+        variants = []
+        for policy in trained:
+            runs = max(len(of_kind) for (other, _), of_kind in utilities.items() if other == policy)
+            seeds = [*range(seeds_from, seeds_from + runs)]
+            variants.append({"name": policy, "group": "algorithms", "settings": [], "seeds": seeds})
+        held_out = {"episodes": len(next(iter(utilities.values()))[0]), "seeds_from": 0, "num_envs": 1}
+        plan = {"params": params or {"of": name}, "variants": variants, "steps": steps} | held_out
         (folder / PLAN).write_text(json.dumps({"scenario": "tiny", "plan": plan}))
         rows = [
             {"policy": policy, "kind": kind, "run": run, "seed": seed, "utility": utility}
@@ -67,12 +72,31 @@ def test_each_study_and_all_of_them(write_study):
     assert found(rows, BEST_BASELINE, "second", "sampled")["utility_gain"] == 2.0
 
 
+def test_studies_of_one_task_are_taken_as_one(write_study):
+    few = {("mappo", "greedy"): [[3, 3]], ("ippo", "greedy"): [[4, 1]], ("wise", "baseline"): [[2, 2]]}
+    more = {("mappo", "greedy"): [[1, 1], [5, 5]], ("flat", "greedy"): [[0, 0], [0, 0]], ("wise", "baseline"): [[2, 2]]}
+    first = write_study("first", few, params={"a": 1})
+    second = write_study("second", more, params={"a": 1}, seeds_from=2)
+    rows = compare([first, second])
+    assert {row["study"] for row in rows} == {"first + second"}
+    ippo = found(rows, "ippo", "first + second")
+    assert (ippo["runs"], ippo["runs_against"]) == (3, 1)
+    assert ippo["improvement"] == pytest.approx(
+        (1 + 2 + 0.5) / 6, abs=1e-4
+    )  # 5 beats 4; 3 and 5 beat 1, and 1 is a tie
+    assert found(rows, "flat", "first + second")["runs_against"] == 2
+    assert found(rows, BEST_BASELINE, "first + second")["runs_against"] == 1
+
+
 def test_what_cannot_be_compared_is_refused(write_study, tmp_path):
     one = write_study("one", {("mappo", "greedy"): [[1]]}, params={"a": 1})
     same = write_study("same", {("mappo", "greedy"): [[1]]}, params={"a": 1})
+    longer = write_study("longer", {("mappo", "greedy"): [[1]]}, params={"a": 1}, seeds_from=2, steps=200)
     other = write_study("other", {("ippo", "greedy"): [[1]]})
-    with pytest.raises(ValueError, match="one and .*same are of one task.*would count twice"):
+    with pytest.raises(ValueError, match="one and same are of one task.*mappo with training seed 1 would count twice"):
         compare([one, same])
+    with pytest.raises(ValueError, match="one and longer are of one task.*steps: found 100 and 200, expected the same"):
+        compare([one, longer])
     with pytest.raises(ValueError, match="first algorithms are ippo, mappo; expected one and the same"):
         compare([one, other])
     with pytest.raises(ValueError, match=r"has no plan\.json; expected a study's folder.*--report --out"):
@@ -80,7 +104,8 @@ def test_what_cannot_be_compared_is_refused(write_study, tmp_path):
 
 
 def test_the_reports_that_the_project_carries_can_be_compared():
-    reports = [folder for folder in REPORTS if folder.name != "metaverse-city-quick"]  # of comparison's task
+    one_task = [folder for folder in REPORTS if folder.name.startswith("metaverse-city-comparison")]
+    reports = [folder for folder in REPORTS if folder.name != "metaverse-city-quick" and folder not in one_task[1:]]
     rows = compare(reports)
     for folder in reports:
         with (folder / "results.csv").open(newline="") as stream:
@@ -88,6 +113,8 @@ def test_the_reports_that_the_project_carries_can_be_compared():
         of_study = found(rows, "ippo", folder.name)
         expected = float(of_report["ippo (greedy)"]["improvement_of_reference"])
         assert of_study["improvement"] == pytest.approx(expected, abs=1e-4)
+    as_one = found(compare(one_task), "ippo", " + ".join(folder.name for folder in one_task))
+    assert (as_one["runs"], as_one["runs_against"]) == (14, 14)
     with pytest.raises(ValueError, match="metaverse-city-quick are of one task"):
         compare(REPORTS)
 
