@@ -71,21 +71,16 @@ class Task:
         if shared := sorted(self.runs & other.runs):
             variant, seed = shared[0]
             raise ValueError(f"{both}; {variant} with training seed {seed} would count twice, so give one of them")
-        for term in self.terms.keys() & other.terms.keys():
-            found = self.terms[term], other.terms[term]
-            if found[0] != found[1]:
-                raise ValueError(
-                    f"{both}; {term}: found {found[0]} and {found[1]}, expected the same; give one of them"
-                )
+        for term, ours in self.terms.items():
+            theirs = other.terms.get(term, ours)
+            if theirs != ours:
+                raise ValueError(f"{both}; {term}: found {ours} and {theirs}, expected the same; give one of them")
         return Task(
             f"{self.study} + {other.study}",
             self.reference,
             tuple(dict.fromkeys([*self.algorithms, *other.algorithms])),
-            {
-                **other.scores,
-                **{name: _stacked(scores, other.scores.get(name)) for name, scores in self.scores.items()},
-            },
-            {**other.terms, **self.terms},
+            other.scores | {name: _stacked(ours, other.scores.get(name)) for name, ours in self.scores.items()},
+            other.terms | self.terms,
             self.runs | other.runs,
         )
 
@@ -157,7 +152,7 @@ def _read(folders: Sequence[Path]) -> list[Task]:
             algorithms[0],
             tuple(algorithms[1:]),
             read_utilities(folder),
-            {variant["name"]: variant["settings"] for variant in variants} | {key: plan[key] for key in PROTOCOL},
+            {key: plan[key] for key in PROTOCOL} | {f"settings of {one['name']}": one["settings"] for one in variants},
             frozenset((variant["name"], seed) for variant in variants for seed in variant["seeds"]),
         )
         kind = json.dumps([about["scenario"], plan["params"], variants[0]["settings"]], sort_keys=True)
