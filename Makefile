@@ -10,7 +10,7 @@ demo: setup
 
 test: setup lint
 	ctest --test-dir .build/cp* --output-on-failure
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $$(nproc) --maxprocesses 4 --dist worksteal
 
 lint: setup
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure

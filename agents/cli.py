@@ -212,7 +212,7 @@ def headroom(
     as_json: Json = False,
 ) -> None:
     """Show how much decisions matter: heuristics against the best static policy of a coarse search."""
-    from agents import headroom as search
+    from agents.bounds import headroom as search
 
     console = Console(stderr=as_json)
     with _make(name, num_envs, parse_params(param), transport) as env:
@@ -236,15 +236,15 @@ def headroom(
 @app.command()
 def bound(name: ScenarioName, as_json: Json = False) -> None:
     """Show the least that a key network can cost which serves the demands of a scenario, and where it builds."""
-    from agents import bounds
+    from agents.bounds import key_network
     from pybridge.catalogue import native_folder
 
     found = pybridge.scenario(name)
     data = native_folder() / "data" / "qkd"
-    problem = bounds.scenario_problem(found, data)
-    placement = bounds.relay_placement(**problem)
-    label = bounds.cost_set_label(data, found.bound["cost_set"])
-    rows = bounds.rows(problem["edges"], placement)
+    problem = key_network.scenario_problem(found, data)
+    placement = key_network.relay_placement(**problem)
+    label = key_network.cost_set_label(data, found.bound["cost_set"])
+    rows = key_network.rows(problem["edges"], placement)
     if as_json:
         print_json(
             [
@@ -343,7 +343,7 @@ def bench_steps(
     as_json: Json = False,
 ) -> None:
     """Environment steps per second of scenarios, by transport and number of simulators."""
-    from agents import bench as measure
+    from agents.bench import steps as measure
 
     rows = measure.steps(names or [scenario.name for scenario in pybridge.scenarios()], steps)
     _print_rows(rows, as_json)
@@ -420,7 +420,7 @@ def bench_learner(
     as_json: Json = False,
 ) -> None:
     """The learner on a public task: greedy return and speed on simple_spread_v3 of mpe2."""
-    from agents import yardstick
+    from agents.bench import yardstick
 
     console = Console(stderr=as_json)
     with _bar(console) as bar:
@@ -437,7 +437,7 @@ def bench_training(
     as_json: Json = False,
 ) -> None:
     """Speed of training with 1 and 2 simulators, where the time goes, and memory."""
-    from agents import bench_training as measure
+    from agents.bench import training as measure
 
     rows = measure.training(name, steps, override or ())
     if as_json:
@@ -452,7 +452,7 @@ def bench_ran(
     as_json: Json = False,
 ) -> None:
     """CPU time of the radio access on one core against simulated time, where it goes, and how it grows."""
-    from agents import bench_ran as measure
+    from agents.bench import ran as measure
 
     rows = list(measure.cases(duration))
     if as_json:
@@ -469,7 +469,7 @@ def bench_qkd(
     as_json: Json = False,
 ) -> None:
     """Speed and memory of a key network of packets with faults, by its size."""
-    from agents import bench_qkd as measure
+    from agents.bench import qkd as measure
 
     rows = measure.measure(kmes or [14, 50, 100, 200], simulated_s)
     _print_rows(rows, as_json)

@@ -73,7 +73,7 @@ class RoleConfig:
     burn_in: int = 4  # decisions before it that only warm the memory
     head_simplex: Literal["gaussian-softmax", "dirichlet"] = "gaussian-softmax"
     initial_std: float = 0.5  # of the Gaussian latents
-    prior: float = 1.0  # weight of the heuristic prior: 0 = none; above 1, choices are surer of it (see heads.py)
+    prior: float = 1.0  # weight of the heuristic prior: 0 = none; above 1, choices are surer (learner/heads.py)
     prior_policy: str = ""  # heuristic whose actions the prior is made of; empty = demands and default choices
     actor_hidden: tuple[int, ...] = (64, 64)
     critic_hidden: tuple[int, ...] = (64, 64)
@@ -93,7 +93,7 @@ class TrainConfig:
     num_envs: int = 2
     rollout_steps: int = 200  # steps per environment between updates
     segment_rollouts: int = 12  # rollouts between checkpoints; episodes restart there
-    backend: str = "local"  # where runners are: inline (the learner's process), local (processes), ray (backends.py)
+    backend: str = "local"  # where runners are: inline (in the learner), local (processes), ray (see rollouts/)
     num_runners: int = 1  # that share the environments
     ray_address: str = ""  # of a running cluster; empty = one of its own on this machine
     fragment_timeout_s: float = 600.0  # a round goes on without the runners that take longer
@@ -102,7 +102,7 @@ class TrainConfig:
     final_lr_ratio: float = 0.1  # the learning rate decays linearly to this part of its start
     curriculum: tuple[float, ...] = ()  # parts of the run: workers learn under heuristic managers, then managers alone
     constraint: Mapping[str, float] = field(default_factory=dict)  # greatest mean of a metric or "role/term"
-    pid: tuple[float, ...] = (1.0, 0.1, 0.0)  # gains of the constraints' multipliers (see lagrangian.py)
+    pid: tuple[float, ...] = (1.0, 0.1, 0.0)  # gains of the constraints' multipliers (see learner/lagrangian.py)
     roles: Mapping[str, RoleConfig] = field(default_factory=dict)
 
     @property

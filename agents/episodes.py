@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.normalise import Array
+from agents.arrays import Array
 from agents.policies import Policy
 
 if TYPE_CHECKING:
-    from agents.environment import Environments
+    from agents.rollouts.environment import Environments
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 from rich.table import Table
 from scipy import stats
 
+from agents.arrays import Array
 from agents.episodes import Episode, run_episodes
-from agents.normalise import Array
 from agents.policies import Policy, make_heuristic
 
 if TYPE_CHECKING:

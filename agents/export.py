@@ -30,13 +30,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.heads import ADVICE, LEAST_ADVICE, BernoulliHead, BoxHead
-from agents.normalise import Array
+from agents.arrays import Array
+from agents.learner.heads import ADVICE, LEAST_ADVICE, BernoulliHead, BoxHead
 from agents.trained import ActorPolicy, TrainedPolicy
 
 if TYPE_CHECKING:
-    from agents.networks import Actor
-    from agents.observer import Observer
+    from agents.learner.networks import Actor
+    from agents.learner.observer import Observer
     from pybridge import Batch, Role, VectorEnv
 
 Format = Literal["torchscript", "onnx"]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents import bounds, report
+from agents import report
+from agents.bounds import key_network
 from agents.policies import EqualShare
 from pybridge.errors import ParameterError
 from pybridge.models import orbit, qkd
 
 if TYPE_CHECKING:
-    from agents.normalise import Array
+    from agents.arrays import Array
     from pybridge import VectorEnv
     from pybridge.catalogue import Scenario
 
@@ -43,8 +44,8 @@ def pictures(env: VectorEnv, scenario: Scenario, out: Path, seed: int = 1) -> li
         from pybridge.catalogue import native_folder
 
         data = native_folder() / "data" / "qkd"
-        problem = bounds.scenario_problem(scenario, data)
-        drawn.append(cost_by_demand(out, problem, bounds.cost_set_label(data, scenario.bound["cost_set"])))
+        problem = key_network.scenario_problem(scenario, data)
+        drawn.append(cost_by_demand(out, problem, key_network.cost_set_label(data, scenario.bound["cost_set"])))
     return drawn
 
 
@@ -114,11 +115,11 @@ def rate_by_elevation(out: Path) -> Path:
 def cost_by_demand(out: Path, problem: Mapping[str, Any], cost_set: str) -> Path:
     """Least cost of a network that serves the scenario's demands times a factor, with and without whole devices."""
     factors: list[float] = []
-    placements: list[bounds.Placement] = []
+    placements: list[key_network.Placement] = []
     for factor in (0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1000.0):
         demands = [(a, b, rate * factor) for a, b, rate in problem["demands"]]
         try:
-            placements.append(bounds.relay_placement(**(dict(problem) | {"demands": demands})))
+            placements.append(key_network.relay_placement(**(dict(problem) | {"demands": demands})))
         except ParameterError:  # more than all edges can carry
             break
         factors.append(factor)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from agents.normalise import Array
+from agents.arrays import Array
 
 if TYPE_CHECKING:
     from pybridge import ActionField, Batch, Role, Schema

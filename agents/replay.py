@@ -15,7 +15,7 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from agents.normalise import Array
+from agents.arrays import Array
 from agents.policies import Policy
 from agents.report import COLOURS, MARKERS, STYLE
 from agents.run import write_steps

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from agents.normalise import Array
+    from agents.arrays import Array
     from pybridge import Scene
 
 COLOURS = ("#0b6e99", "#d9822b", "#5c8a3a", "#a23b72", "#6b6b6b", "#c7b42c", "#3d348b", "#7f5539", "#2a9d8f")

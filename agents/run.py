@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from agents.normalise import Array
+from agents.arrays import Array
 from agents.policies import Policy
 
 if TYPE_CHECKING:

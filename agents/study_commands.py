@@ -52,12 +52,12 @@ def study(
     chosen = plan or ("full" if full else "quick")
     folder = out or Path("results") / f"study-{name}-{Path(chosen).stem}"
     if report_only:
-        from agents.study_report import write_report
+        from agents.evidence.report import write_report
 
         Console().print(str(write_report(folder)), soft_wrap=True, highlight=False)
         return
-    from agents import study as work
-    from agents.study_plan import read_plan
+    from agents.evidence import study as work
+    from agents.evidence.plan import read_plan
 
     work.study(name, read_plan(chosen), folder, Console(), resume=resume, jobs=jobs)
 
@@ -67,8 +67,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Show what several studies say together of their first algorithm: how probably it is better than the others."""
-    from agents.study_across import as_table
-    from agents.study_across import compare as rows_of
+    from agents.evidence.across import as_table
+    from agents.evidence.across import compare as rows_of
 
     rows = rows_of(studies)
     if as_json:

@@ -19,7 +19,7 @@ import numpy as np
 from rich.console import Console
 
 from agents.config import ConfigError, parse_value, read, run_settings
-from agents.learner import RolloutReport
+from agents.learner.mappo import RolloutReport
 from agents.training import make_vec, train
 
 if TYPE_CHECKING:

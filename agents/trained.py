@@ -11,14 +11,14 @@ import numpy as np
 
 from agents import checkpoint
 from agents.algorithms import load
+from agents.arrays import Array
 from agents.config import TrainConfig, from_dict
-from agents.networks import Actor
-from agents.normalise import Array
-from agents.observer import Observer
-from agents.stages import stage
+from agents.learner.networks import Actor
+from agents.learner.observer import Observer
+from agents.learner.stages import stage
 
 if TYPE_CHECKING:
-    from agents.learner import HierarchicalMappo
+    from agents.learner.mappo import HierarchicalMappo
     from pybridge import Batch, Schema
 
 

@@ -18,9 +18,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from torch.utils.tensorboard import SummaryWriter
 
 import pybridge
-from agents import backends, checkpoint
+from agents import checkpoint
 from agents.config import PLACES, ConfigError, Toml, TrainConfig, from_dict, resolve, run_settings, to_dict
-from agents.learner import HierarchicalMappo, RolloutReport
+from agents.learner.mappo import HierarchicalMappo, RolloutReport
+from agents.rollouts import backends
 from agents.trained import check_shapes, fingerprint
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agents import checkpoint
+from agents.arrays import Array
 from agents.config import from_dict
-from agents.normalise import Array
 from agents.training import CURVE
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -53,7 +53,9 @@ if [[ $venv != .venv ]]; then
   "$venv/bin/python" -m pip uninstall --quiet --yes ns3 # the libraries that qntn needs travel inside it
   exit
 fi
-stamp=$(find pyproject.toml ns3-scratch pybridge -name 'pyproject.toml' -o -name 'CMakeLists.txt' -o -name '*.cmake' | sort | xargs cat | sha256sum)
+recipes=$(find pyproject.toml ns3-scratch pybridge -name 'pyproject.toml' -o -name 'CMakeLists.txt' -o -name '*.cmake' | sort)
+modules=$(find agents pybridge -name '*.py' | sort) # an editable install knows where each one was
+stamp=$({ xargs cat <<<"$recipes"; echo "$modules"; } | sha256sum)
 if [[ ! -f .venv/built || $(<.venv/built) != "$stamp" || ! -d .build ]]; then
   echo "Building qntn (minutes the first time)"
   "${pip[@]}" -e . --config-settings=cmake.define.QNTN_TESTS=ON

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from agents.buffers import Decisions
 from agents.config import MANAGER, WORKER, ConfigError, RoleConfig
+from agents.learner.buffers import Decisions
 from pybridge.schema import suggest
 
 if TYPE_CHECKING:
-    from agents.observer import Observer
-    from agents.ppo import RoleLearner
-    from agents.role_policy import RolePolicy
+    from agents.learner.observer import Observer
+    from agents.learner.ppo import RoleLearner
+    from agents.learner.role_policy import RolePolicy
     from pybridge import Role
 
 Level = Literal["worker", "manager"]
@@ -46,7 +46,7 @@ class Algorithm:
 
     def learner(self, role: Role, observer: Observer, config: RoleConfig, *, generator: torch.Generator) -> RoleLearner:
         """What learns for a role. It needs `policy_state`, `update`, `state_dict` and `load_state_dict`."""
-        from agents.ppo import RoleLearner
+        from agents.learner.ppo import RoleLearner
 
         return RoleLearner(role, observer, config, generator=generator)
 
@@ -54,7 +54,7 @@ class Algorithm:
         self, role: Role, observer: Observer, config: RoleConfig, *, num_envs: int, rollout_steps: int
     ) -> RolePolicy:
         """What acts for a role, in runners and in evaluations; its `load` takes the learner's `policy_state`."""
-        from agents.role_policy import RolePolicy
+        from agents.learner.role_policy import RolePolicy
 
         return RolePolicy(role, observer, config, num_envs=num_envs, rollout_steps=rollout_steps)
 

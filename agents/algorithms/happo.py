@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from agents.algorithms import Algorithm
-from agents.buffers import Decisions
-from agents.normalise import Array
+from agents.arrays import Array
+from agents.learner.buffers import Decisions
 
 
 class Happo(Algorithm):

@@ -19,14 +19,15 @@ import torch
 from torch import Tensor, nn
 
 from agents.algorithms import Algorithm
-from agents.buffers import Decisions
+from agents.arrays import Array
 from agents.config import MANAGER, WORKER, ConfigError, RoleConfig
-from agents.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, Head, SimplexHead
-from agents.networks import Actor, Body
-from agents.normalise import Array, ValueNormaliser
+from agents.learner.buffers import Decisions
+from agents.learner.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, Head, SimplexHead
+from agents.learner.networks import Actor, Body
+from agents.learner.normalise import ValueNormaliser
 
 if TYPE_CHECKING:
-    from agents.observer import Observer
+    from agents.learner.observer import Observer
     from pybridge import Role
 
 REPLAY_BYTES = 64 * 2**20  # of one role

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.normalise import Array
+from agents.arrays import Array
 from agents.policies import ProportionalToDemand, register
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agents.arrays import Array
 from agents.baselines.paths import LargestResidualKey
-from agents.normalise import Array
 from agents.policies import register
 
 if TYPE_CHECKING:

@@ -225,7 +225,7 @@ def test_the_learner_trains_on_it(nothing_left: object) -> None:
     import torch
 
     from agents.config import read, resolve
-    from agents.learner import HierarchicalMappo
+    from agents.learner.mappo import HierarchicalMappo
 
     torch.set_num_threads(1)
     with pybridge.make_vec(fake.scenario(Buffers), num_envs=2) as env:

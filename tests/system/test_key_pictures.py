@@ -12,7 +12,8 @@ import pytest
 from matplotlib.axes import Axes
 
 import pybridge
-from agents import bounds, key_pictures, report
+from agents import key_pictures, report
+from agents.bounds import key_network
 from pybridge.catalogue import native_folder
 from pybridge.models import qkd
 
@@ -110,14 +111,14 @@ def test_rates_and_qber_are_those_of_the_formulas(drawn: Drawn, tmp_path: Path) 
 
 def test_cost_is_that_of_the_bound(drawn: Drawn, tmp_path: Path) -> None:
     scenario = pybridge.scenario("secoqc")
-    problem = bounds.scenario_problem(scenario, native_folder() / "data" / "qkd")
+    problem = key_network.scenario_problem(scenario, native_folder() / "data" / "qkd")
     key_pictures.cost_by_demand(tmp_path, problem, "A (unverified)")
     axes = drawn["cost-by-demand.png"]
     assert "A (unverified)" in axes.get_title(loc="left")
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_xscale()) == ("demand, times the scenario's", "cost", "log")
     assert legend(axes) == ["whole devices", "relaxed"]
     factors = list(axes.get_lines()[0].get_xdata())
-    least = bounds.relay_placement(**problem)
+    least = key_network.relay_placement(**problem)
     assert lines(axes)["whole devices"][factors.index(1.0)] == pytest.approx(least.cost)
     assert lines(axes)["relaxed"][factors.index(1.0)] == pytest.approx(least.relaxed_cost)
     assert np.all(lines(axes)["whole devices"] >= lines(axes)["relaxed"] - 1e-6)

@@ -8,9 +8,9 @@ import pytest
 from scenario_checks import agrees_on_transports, conforms
 
 import pybridge
-from agents import utility_alone
+from agents.arrays import Array
+from agents.bounds import alone
 from agents.episodes import run_episodes
-from agents.normalise import Array
 from agents.policies import EqualShare, ProportionalToDemand, RandomPolicy, make_heuristic
 from pybridge import ActionField, Batch, Role
 from pybridge.errors import ParameterError
@@ -110,14 +110,14 @@ def test_a_slice_that_gets_nothing_satisfies_nobody(resource: str, starved: str,
 @pytest.mark.slow
 def test_slices_alone_get_more_than_slices_together(nothing_left: object) -> None:
     with pybridge.make_vec("metaverse-city", num_envs=1, params=SHORT) as env:
-        (alone,) = utility_alone.by_seed(env, seeds_from=1, episodes=1)
+        (apart,) = alone.by_seed(env, seeds_from=1, episodes=1)
         (together,) = run_episodes(env, make_heuristic("proportional-fair", env.schema), seeds_from=1, episodes=1)
         utility = env.schema.utility
         names = [metric.name for metric in env.schema.metrics]
-    parts = {name: value for name, value in alone.items() if name in utility}
+    parts = {name: value for name, value in apart.items() if name in utility}
     assert parts.keys() == utility.keys()
-    assert alone["utility_alone"] == pytest.approx(sum(utility[name] * value for name, value in parts.items()))
-    assert alone["utility_alone"] > together.utility
+    assert apart["utility_alone"] == pytest.approx(sum(utility[name] * value for name, value in parts.items()))
+    assert apart["utility_alone"] > together.utility
     for name in (name for name in utility if name.startswith("quality_ratio")):
         assert parts[name] > together.metrics[:, names.index(name)].mean() - 0.02
 

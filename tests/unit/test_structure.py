@@ -21,18 +21,25 @@ MAY_INCLUDE = {
     "bridge": {"bridge"},
     "scenarios": {"bridge", "metaverse", "ran", "qkd", "orbit", "scenarios"},
 }
+MAY_IMPORT = {
+    "learner": {"algorithms", "arrays", "config", "policies", "rollouts"},
+    "rollouts": {"algorithms", "arrays", "config", "learner"},
+    "algorithms": {"arrays", "config", "learner"},
+    "baselines": {"arrays", "policies"},
+    "bounds": {"arrays", "baselines", "episodes", "evaluate", "policies"},
+}
 TOP = {"README.md", "pyproject.toml", "ns3-scratch", "pybridge", "agents", "docker", "tests"}
 BESIDE = {"Makefile", "LICENSE", "CHANGELOG.md"}
 
 
 def imported(file: Path) -> set[str]:
-    """Top-level names that a Python file imports, wherever in it."""
+    """What a Python file imports, wherever in it, as dotted names."""
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.split(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
@@ -59,7 +66,16 @@ def test_formulas_know_no_ns3() -> None:
 
 def test_pybridge_knows_neither_torch_nor_agents() -> None:
     for file in (ROOT / "pybridge").rglob("*.py"):
-        assert not imported(file) & {"torch", "agents"}, file.name
+        assert not {name.split(".")[0] for name in imported(file)} & {"torch", "agents"}, file.name
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_packages_import_only_what_they_may(package: str) -> None:
+    files = list((ROOT / "agents" / package).glob("*.py"))
+    assert len(files) > 2
+    for file in files:
+        used = {name.split(".")[1] for name in imported(file) if name.startswith("agents.")} - {package}
+        assert used <= MAY_IMPORT[package], f"{file.relative_to(ROOT)} imports {sorted(used - MAY_IMPORT[package])}"
 
 
 def test_importing_pybridge_does_not_load_torch() -> None:

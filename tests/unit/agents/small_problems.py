@@ -13,7 +13,7 @@ import numpy as np
 from fake_env import action_fields, fields, make_schema
 
 from agents.config import read, resolve
-from agents.learner import HierarchicalMappo
+from agents.learner.mappo import HierarchicalMappo
 from pybridge import Batch, Role
 
 SITES, USERS = 6, 5

@@ -13,7 +13,7 @@ from agents import policies
 from agents.algorithms import load, names
 from agents.algorithms.happo import Happo
 from agents.config import ConfigError, read, resolve
-from agents.learner import HierarchicalMappo
+from agents.learner.mappo import HierarchicalMappo
 from agents.policies import EqualShare, make_heuristic
 from agents.trained import ActorPolicy
 

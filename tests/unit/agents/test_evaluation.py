@@ -10,7 +10,8 @@ from fake_env import SliceBudget, fields
 from PIL import Image
 from rich.console import Console
 
-from agents import demo, headroom, report
+from agents import demo, report
+from agents.bounds import headroom
 from agents.config import read
 from agents.episodes import run_episodes
 from agents.evaluate import baselines, bootstrap_interval, evaluate, summarise

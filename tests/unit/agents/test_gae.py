@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from fake_env import SliceBudget
 
-from agents.buffers import DecisionBuffer, gae
 from agents.config import read, resolve
-from agents.learner import HierarchicalMappo
+from agents.learner.buffers import DecisionBuffer, gae
+from agents.learner.mappo import HierarchicalMappo
 
 
 def column(*values):

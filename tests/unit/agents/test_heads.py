@@ -9,10 +9,10 @@ import pytest
 import torch
 from fake_env import SliceBudget, action_fields
 
-from agents.acting import ActingActor
 from agents.config import RoleConfig
-from agents.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, SimplexHead
-from agents.networks import Actor
+from agents.learner.acting import ActingActor
+from agents.learner.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, SimplexHead
+from agents.learner.networks import Actor
 
 NO_MEMORY = np.zeros((1, 1, 0), np.float32)
 

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from agents.normalise import RunningNormaliser, ValueNormaliser
+from agents.learner.normalise import RunningNormaliser, ValueNormaliser
 
 
 def test_batches_merge_to_the_statistics_of_all_rows():

@@ -6,8 +6,8 @@ import pytest
 import torch
 from small_problems import BudgetBandit, Commons, Recall, RelayBandit, learn, part_of_best
 
+from agents.learner.rewards import price_of_anarchy
 from agents.policies import EqualShare
-from agents.rewards import price_of_anarchy
 from agents.trained import ActorPolicy
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agents import statistics
+from agents.evidence import statistics
 
 
 def test_interquartile_mean_by_hand_and_by_scipy():

@@ -18,12 +18,13 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from agents import replay, study_plan, watch
+from agents import replay, watch
 from agents.cli import app
 from agents.config import ConfigError
 from agents.episodes import Episode
-from agents.study import study
-from agents.study_plan import read_plan
+from agents.evidence import plan
+from agents.evidence.plan import read_plan
+from agents.evidence.study import study
 
 
 def invoke(*words):
@@ -95,7 +96,7 @@ def test_a_study_is_not_overwritten_nor_mixed_with_another(folder, tmp_path):
         invoke("study", "tiny", "--plan", other, "--out", folder, "--resume")
     with pytest.raises(ConfigError, match="of the scenario tiny, and not echo"):
         invoke("study", "echo", "--plan", "smoke", "--out", folder, "--resume")
-    smoke = (study_plan.FOLDER / "smoke.toml").read_text()
+    smoke = (plan.FOLDER / "smoke.toml").read_text()
     other.write_text(smoke.replace("mappo = []", 'mappo = ["worker.gamma=0.5"]'))
     with pytest.raises(ConfigError, match=r"mappo has the settings .*, and not .*worker\.gamma=0\.5"):
         invoke("study", "tiny", "--plan", other, "--out", folder, "--resume")
@@ -159,8 +160,8 @@ def test_runs_side_by_side_learn_what_they_learn_one_by_one(tmp_path):
 KILLED_STUDY = """
 import multiprocessing, pathlib, signal, sys
 from rich.console import Console
-from agents.study import study
-from agents.study_plan import read_plan
+from agents.evidence.study import study
+from agents.evidence.plan import read_plan
 from agents.training import make_vec
 
 def make_env(*args):
@@ -192,7 +193,7 @@ def test_runs_side_by_side_end_with_the_study(tmp_path, nothing_left):
             os.killpg(process.pid, signal.SIGTERM)
 
 
-@pytest.mark.parametrize("name", [file.stem for file in study_plan.FOLDER.glob("*.toml")])
+@pytest.mark.parametrize("name", [file.stem for file in plan.FOLDER.glob("*.toml")])
 def test_plans_are_readable(name):
     plan = read_plan(name)
     assert plan.reference.name == "mappo"
@@ -238,7 +239,7 @@ def test_figures_of_an_episode_by_hand():
         metrics = [type("Metric", (), {"name": name})() for name in names]
 
     steps = np.array([[0.0, 1.0, 0.5, 2.0, 1e6], [8.0, 1.0, 0.0, 4.0, 2e6]])
-    found = study_plan.figures(Named(), Episode(7, 0.5, np.arange(2), steps, {}))
+    found = plan.figures(Named(), Episode(7, 0.5, np.arange(2), steps, {}))
     assert found["delay_p50_ms.xr"] == 8  # the step without a burst does not count
     assert found["jain_ratio"] == pytest.approx((1 + 0.25) ** 2 / (2 * (1 + 0.0625)))
     assert found["key_cost_usd_per_delivered_mbit"] == pytest.approx(6 / 3)

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.cli import app
-from agents.study_across import ALL, BEST_BASELINE, compare
-from agents.study_folder import PLAN, UTILITIES, write_rows
-from agents.study_plan import FOLDER
+from agents.evidence.across import ALL, BEST_BASELINE, compare
+from agents.evidence.folder import PLAN, UTILITIES, write_rows
+from agents.evidence.plan import FOLDER
 
 REPORTS = sorted(folder.parent for folder in FOLDER.glob("*/" + PLAN))
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 from fake_env import PERIOD, Foretold, SliceBudget, action_fields
 
-from agents.buffers import DecisionBuffer
 from agents.config import ConfigError, read, resolve
-from agents.fragments import Order, Weights
-from agents.lagrangian import PidLagrangian
-from agents.learner import HierarchicalMappo
-from agents.observer import decision_scale
-from agents.rewards import check_constraints, price_of_anarchy, shaped
-from agents.runner import EnvRunner
-from agents.stages import stage
+from agents.learner.buffers import DecisionBuffer
+from agents.learner.lagrangian import PidLagrangian
+from agents.learner.mappo import HierarchicalMappo
+from agents.learner.observer import decision_scale
+from agents.learner.rewards import check_constraints, price_of_anarchy, shaped
+from agents.learner.stages import stage
+from agents.rollouts.fragments import Order, Weights
+from agents.rollouts.runner import EnvRunner
 
 ROLES = SliceBudget(1).schema.roles
 BASE = [

@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("mpe2")
 
-from agents import yardstick
-from agents.environment import ParallelVector
+from agents.bench import yardstick
 from agents.episodes import run_episodes
 from agents.policies import EqualShare, RandomPolicy
+from agents.rollouts.environment import ParallelVector
 
 REFERENCE = Path(__file__).parents[2] / "reference" / "marl" / "simple_spread.csv"
 

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a study consists of: its plan, read from a TOML file of `agents/studies/`, and the figures that it compares.
+
+Layout of a plan (all keys but `steps` are optional; see quick.toml):
+
+    steps = 60_000                   # environment steps of each training run
+    training_seeds = [1, 2, 3]
+    episodes = 20                    # held-out episodes of each policy
+    baselines = ["random"]           # all that `qntn policies` lists, if absent
+    ceilings = ["alone"]             # of metaverse-city's utility: bound, alone, hindsight; all, if absent
+    settings = ["num_envs=2"]        # of every training run, as for `qntn train --set`
+    [params]                         # of the scenario
+    [algorithms]                     # name = settings; the first is the reference of all comparisons
+    mappo = []
+    [ablations]                      # name = settings on top of the reference's
+    no-prior = ["worker.prior=0", "manager.prior=0"]
+    [cooperation]                    # one variant for each weight; {} stands for it
+    weights = [0, 0.5, 1]
+    settings = ["manager.cooperation={}"]
+    [constraints]                    # name = settings on top of the reference's
+    [seeds]                          # training seeds of a group or of a variant, where they differ: ablations = [1]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agents.config import ConfigError
+from agents.episodes import Episode
+from agents.evidence import statistics
+from pybridge.schema import suggest
+
+if TYPE_CHECKING:
+    from pybridge import Schema
+    from pybridge.schema import Value
+
+FOLDER = Path(__file__).parents[1] / "studies"
+GROUPS = ("algorithms", "ablations", "constraints")
+CEILINGS = ("bound", "alone", "hindsight")  # of a utility: agents/bounds
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train.
+
+    Attributes:
+        group: "algorithms", "ablations", "cooperation" or "constraints".
+        settings: as for `qntn train --set`.
+        seeds: of its training runs.
+        weight: of cooperation, in that group.
+    """
+
+    name: str
+    group: str
+    settings: tuple[str, ...]
+    seeds: tuple[int, ...]
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """See the head of this file."""
+
+    steps: int
+    training_seeds: tuple[int, ...] = (1, 2, 3)
+    episodes: int = 20
+    seeds_from: int = 10_000
+    num_envs: int = 2
+    sampled: bool = True
+    ceilings: tuple[str, ...] = CEILINGS
+    baselines: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    params: Mapping[str, Value] = field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()
+
+    @property
+    def reference(self) -> Variant:
+        """The variant that all others are compared with."""
+        return self.variants[0]
+
+
+def read_plan(name: str) -> Plan:
+    """A plan by the name of a file in `agents/studies/`, or by its path.
+
+    Raises:
+        ConfigError: there is none, or it has an unknown key or no algorithm.
+    """
+    file = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not file.exists():
+        known = sorted(path.stem for path in FOLDER.glob("*.toml"))
+        raise ConfigError(f"no study plan {name!r}{suggest(name, known)}")
+    tree = tomllib.loads(file.read_text())
+    simple = [item.name for item in dataclasses.fields(Plan) if item.name != "variants"]
+    known = [*simple, *GROUPS, "cooperation", "seeds"]
+    for key in tree:
+        if key not in known:
+            raise ConfigError(f"{file.name}: {key}: no such key{suggest(key, known)}")
+    if "steps" not in tree or not tree.get("algorithms"):
+        raise ConfigError(f"{file.name}: expected `steps` and at least one entry in [algorithms]")
+    values: dict[str, Any] = {key: tree[key] for key in simple if key in tree}
+    for key in ("training_seeds", "baselines", "settings", "ceilings"):
+        if key in values:
+            values[key] = tuple(values[key])
+    for name in values.get("ceilings", ()):
+        if name not in CEILINGS:
+            raise ConfigError(f"{file.name}: ceilings: {name!r}: no such ceiling{suggest(name, CEILINGS)}")
+    plan = Plan(**values)
+    return dataclasses.replace(plan, variants=tuple(_variants(tree, plan)))
+
+
+def _variants(tree: Mapping[str, Any], plan: Plan) -> list[Variant]:
+    reference = tuple(next(iter(tree["algorithms"].values())))
+    by_name: dict[str, list[int]] = tree.get("seeds", {})
+
+    def variant(name: str, group: str, settings: Sequence[str], weight: float | None = None) -> Variant:
+        base = () if group == "algorithms" else reference
+        seeds = by_name.get(name, by_name.get(group, plan.training_seeds))
+        return Variant(name, group, (*plan.settings, *base, *settings), tuple(seeds), weight)
+
+    found = [variant(name, group, settings) for group in GROUPS for name, settings in tree.get(group, {}).items()]
+    cooperation = tree.get("cooperation", {})
+    for weight in cooperation.get("weights", ()):
+        settings = [setting.format(weight) for setting in cooperation["settings"]]
+        found.append(variant(f"cooperation-{weight:g}", "cooperation", settings, float(weight)))
+    known = [*GROUPS, "cooperation", *(one.name for one in found)]
+    for name in by_name:
+        if name not in known:
+            raise ConfigError(f"seeds.{name}: no such group or variant{suggest(name, known)}")
+    return found
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """A group of metrics that the report shows side by side: all whose names match `pattern`.
+
+    Attributes:
+        each: show each match by its own name; else their mean.
+        better: 1 if more is better, -1 if less is, 0 if neither.
+    """
+
+    title: str
+    pattern: str
+    unit: str
+    each: bool = True
+    better: int = 1
+
+
+INDICATORS = (
+    Indicator("Satisfied users", r"^satisfied_users_ratio\.(\w+)$", "ratio"),
+    Indicator("Satisfied bursts", r"^satisfied_ratio\.(\w+)$", "ratio"),
+    Indicator("Median delay", r"^delay_p50_ms\.(\w+)$", "ms", better=-1),
+    Indicator("99th percentile of delay", r"^delay_p99_ms\.(\w+)$", "ms", better=-1),
+    Indicator("Key outage", r"^blocked_ratio$", "ratio", better=-1),
+    Indicator("One-time pad", r"^\w+_otp_ratio$", "ratio"),
+    Indicator("PRB utilisation", r"^prb_utilisation_ratio\.(\w+)$", "ratio", each=False, better=0),
+    Indicator("CPU utilisation", r"^cpu_utilisation_ratio\.(\w+)$", "ratio", each=False, better=0),
+    Indicator("Jain fairness of providers", r"^jain_ratio$", "ratio"),
+    Indicator("Deployment cost", r"^deployment_cost_usd$", "usd a step", better=-1),
+    Indicator("Key-generation cost", r"^key_cost_usd_per_delivered_mbit$", "usd / Mbit", better=-1),
+)
+
+
+def figures(schema: Schema, episode: Episode) -> dict[str, float]:
+    """What an episode is judged by: the mean of each metric over its steps, and what follows from several.
+
+    Delays are means over the steps that had any. `jain_ratio` is the fairness between those whose names end metrics
+    like xr_satisfied_ratio.msp_0; `key_cost_usd_per_delivered_mbit` all cost over all key.
+    """
+    columns = dict(zip((metric.name for metric in schema.metrics), episode.metrics.T, strict=True))
+    means = {}
+    for name, column in columns.items():
+        counted = column[column > 0] if name.startswith("delay_") else column
+        means[name] = float(counted.mean()) if counted.size else float("nan")
+    owners: dict[str, list[float]] = {}
+    for name, mean in means.items():
+        if found := re.fullmatch(r"\w+_satisfied_ratio\.(\w+)", name):
+            owners.setdefault(found.group(1), []).append(mean)
+    if len(owners) > 1:
+        means["jain_ratio"] = statistics.jain(np.array([np.mean(values) for values in owners.values()]))
+    if {"deployment_cost_usd", "key_delivered_bits"} <= columns.keys():
+        bits = float(columns["key_delivered_bits"].sum())
+        cost = float(columns["deployment_cost_usd"].sum())
+        means["key_cost_usd_per_delivered_mbit"] = cost / (bits / 1e6) if bits > 0 else float("nan")
+    return {"seed": episode.seed, "steps": len(episode.metrics), "utility": episode.utility} | means
+
+
+def indicator_columns(names: list[str]) -> dict[tuple[str, str], list[str]]:
+    """(title, of whom) -> the columns whose mean it is, for the indicators that `names` allow."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for indicator in INDICATORS:
+        for name in names:
+            match = re.match(indicator.pattern, name)
+            if match:
+                who = match.group(1) if indicator.each and match.groups() else ""
+                found.setdefault((indicator.title, who), []).append(name)
+    return found
