@@ -91,7 +91,7 @@ def train(
     run: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/SCENARIO-seedN]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     param: Params = None,
-    config: Annotated[Path | None, typer.Option(help="Settings as TOML; see agents/config.py.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings as TOML; see agents/settings.py.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, such as role.cell.lr=3e-4; repeatable.")
     ] = None,
@@ -103,7 +103,7 @@ def train(
     transport: TransportName = "shm",
 ) -> None:
     """Train all roles of a scenario, by hierarchical MAPPO or another algorithm (agents/algorithms)."""
-    from agents.config import read
+    from agents.settings import read
     from agents.training import train as start
 
     console = Console()

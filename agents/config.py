@@ -1,38 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Training configuration: frozen dataclasses, filled from a TOML file and `--set key=value`.
+"""Training configuration: frozen dataclasses, and checks of the values that they are given.
 
-Layout of a file (all keys are optional; a role's table overrides that of its level; the same tables in the section
-[train] of a scenario's parameter file are defaults for that scenario, overridden by any of a user's):
-
-    steps = 200_000
-    [worker]            # every role that acts at each step
-    gamma = 0.98
-    [manager]           # every role with a period above one step
-    gamma = 0.995
-    [role.cell]
-    lr = 3e-4
-    [constraint]        # greatest means over the steps, of metrics or of terms of a role
-    blocked_ratio = 0.05
-    "cell/xr_missed_ratio" = 0.1
+Where the values come from is in `settings.py`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pybridge.schema import suggest
 
-if TYPE_CHECKING:
-    from pybridge import Role
-
 Toml = dict[str, Any]
 PLACES = {"backend", "ray_address", "fragment_timeout_s"}  # settings on which the result does not depend
-TABLES = ("worker", "manager", "role")
 T = TypeVar("T", "RoleConfig", "TrainConfig")
 
 
@@ -116,95 +98,6 @@ class TrainConfig:
         return -(-self.steps // self.segment_steps)
 
 
-def read(file: Path | None = None, overrides: Iterable[str] = (), **top: Any) -> Toml:
-    """Settings as nested tables: `file` < `top` (values that are not None) < `overrides` ("role.cell.lr=3e-4")."""
-    tree: Toml = tomllib.loads(file.read_text()) if file else {}
-    tree |= {key: value for key, value in top.items() if value is not None}
-    for override in overrides:
-        key, separator, text = override.partition("=")
-        if not separator:
-            raise ConfigError(f"--set {override}: expected key=value, for example role.cell.lr=3e-4")
-        *tables, last = key.strip().split(".")
-        table = tree
-        for name in tables:
-            table = table.setdefault(name, {})
-            if not isinstance(table, dict):
-                raise ConfigError(f"--set {override}: {name} is a value, not a table")
-        table[last] = parse_value(text)
-    return tree
-
-
-def run_settings(tree: Toml) -> TrainConfig:
-    """The settings of the run as a whole, without those of roles; needs no scenario."""
-    known = [item.name for item in dataclasses.fields(TrainConfig) if item.name != "roles"]
-    for key in tree:
-        if key not in (*known, *TABLES):
-            raise ConfigError(f"{key}: no such setting{suggest(key, [*known, *TABLES])}")
-    return _replace(TrainConfig(), {key: value for key, value in tree.items() if key in known}, "")
-
-
-def resolve(tree: Toml, roles: Sequence[Role], scenario: str = "") -> TrainConfig:
-    """All settings for a scenario's roles: those of the algorithm < section [train] of the scenario < `tree`.
-
-    In each of the latter two, [worker] or [manager] < [role.NAME]. Which level a role has is up to the algorithm:
-    flat-mappo has workers only, so [manager] is not for it.
-    """
-    from agents.algorithms import load  # which knows this module
-
-    run = run_settings(tree)
-    algorithm = load(run.algorithm)
-    levels = {role.name: algorithm.level(role) for role in roles}
-    configs = {name: getattr(algorithm, level) for name, level in levels.items()}
-    defaults = scenario_defaults(scenario)
-    try:
-        configs = _refined(configs, levels, defaults)
-    except ConfigError as error:
-        raise ConfigError(f"section [train] of scenario {scenario}: {error}") from error
-    configs = _refined(configs, levels, tree)
-    if all(config.heuristic for config in configs.values()):
-        raise ConfigError(f"algorithm = {run.algorithm!r}: a heuristic decides for every role, so nothing learns")
-    return dataclasses.replace(run, roles=configs)
-
-
-def _refined(configs: Mapping[str, RoleConfig], levels: Mapping[str, str], tables: Toml) -> dict[str, RoleConfig]:
-    """With what `tables` say of levels and of roles."""
-    by_role = tables.get("role", {})
-    for name in by_role:
-        if name not in configs:
-            raise ConfigError(f"role.{name}: no such role{suggest(name, configs)}")
-    refined = {}
-    for name, config in configs.items():
-        of_level = _replace(config, tables.get(levels[name], {}), levels[name])
-        refined[name] = _replace(of_level, by_role.get(name, {}), f"role.{name}")
-    return refined
-
-
-def scenario_defaults(scenario: str) -> Toml:
-    """Section [train] of a scenario's parameter file; empty if there is none.
-
-    Raises:
-        ConfigError: it has other entries than the tables `worker`, `manager` and `role`.
-    """
-    import pybridge
-
-    try:
-        section = dict(pybridge.scenario(scenario).train) if scenario else {}
-    except pybridge.QntnError:  # not one of the scenarios that were built here
-        return {}
-    for key in section:
-        if key not in TABLES:
-            raise ConfigError(f"section [train] of scenario {scenario}: {key}: no such table{suggest(key, TABLES)}")
-    return section
-
-
-def parse_value(text: str) -> Any:
-    """Read a command-line value as TOML (number, boolean, list), or else as a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
-
-
 def to_dict(config: TrainConfig) -> Toml:
     """The resolved configuration as plain values; `from_dict` reads it back."""
     return dataclasses.asdict(dataclasses.replace(config, roles=dict(config.roles), constraint=dict(config.constraint)))
@@ -214,11 +107,16 @@ def from_dict(tree: Mapping[str, Any]) -> TrainConfig:
     """Inverse of `to_dict`."""
     values = dict(tree)
     tables = values.pop("roles").items()
-    roles = {name: _replace(RoleConfig(), table, f"role.{name}") for name, table in tables}
-    return dataclasses.replace(_replace(TrainConfig(), values, ""), roles=roles)
+    roles = {name: replaced(RoleConfig(), table, f"role.{name}") for name, table in tables}
+    return dataclasses.replace(replaced(TrainConfig(), values, ""), roles=roles)
 
 
-def _replace(base: T, values: Mapping[str, Any], where: str) -> T:
+def replaced(base: T, values: Mapping[str, Any], where: str) -> T:
+    """`base` with these values, each of its field's type.
+
+    Raises:
+        ConfigError: there is no such field, or the value is of another type; `where` is the table that it stands in.
+    """
     hints = get_type_hints(type(base))
     checked = {}
     for key, value in values.items():

@@ -17,9 +17,9 @@ from rich.console import Console
 from agents import evaluate as evaluation
 from agents import report
 from agents import run as single
-from agents.config import read
 from agents.episodes import Episode
 from agents.policies import make_heuristic
+from agents.settings import read
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
 

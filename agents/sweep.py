@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from agents.config import ConfigError, parse_value, read, run_settings
+from agents.config import ConfigError
 from agents.learner.mappo import RolloutReport
+from agents.settings import parse_value, read, run_settings
 from agents.training import make_vec, train
 
 if TYPE_CHECKING:

@@ -19,9 +19,10 @@ from torch.utils.tensorboard import SummaryWriter
 
 import pybridge
 from agents import checkpoint
-from agents.config import PLACES, ConfigError, Toml, TrainConfig, from_dict, resolve, run_settings, to_dict
+from agents.config import PLACES, ConfigError, Toml, TrainConfig, from_dict, to_dict
 from agents.learner.mappo import HierarchicalMappo, RolloutReport
 from agents.rollouts import backends
+from agents.settings import resolve, run_settings
 from agents.trained import check_shapes, fingerprint
 
 if TYPE_CHECKING:

@@ -27,10 +27,10 @@ from rich.table import Table
 
 import pybridge
 from agents.arrays import Array
-from agents.config import read, resolve, run_settings
 from agents.learner.mappo import HierarchicalMappo, RolloutReport
 from agents.policies import EqualShare
 from agents.rollouts.backends import start
+from agents.settings import read, resolve, run_settings
 
 Row = dict[str, Any]
 ECHO_STEPS = 3000

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from agents.arrays import Array
-from agents.config import read, resolve
 from agents.episodes import run_episodes
 from agents.evaluate import FIRST_HELD_OUT_SEED
 from agents.learner.mappo import HierarchicalMappo
 from agents.rollouts.environment import ParallelVector
+from agents.settings import read, resolve
 from agents.trained import ActorPolicy
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from rich.console import Console
 
 from agents import checkpoint
 from agents.bounds import alone, fluid, hindsight
-from agents.config import ConfigError, read, resolve
+from agents.config import ConfigError
 from agents.episodes import run_episodes
 from agents.evidence.folder import (
     DONE,
@@ -41,6 +41,7 @@ from agents.evidence.folder import (
 from agents.evidence.plan import Plan, Variant, figures
 from agents.evidence.report import write_report
 from agents.policies import Policy, heuristics, make_heuristic
+from agents.settings import read, resolve
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
 from pybridge.forks import end_with_parent

@@ -224,8 +224,8 @@ def test_parameters_are_refused_in_the_same_words(nothing_left: object) -> None:
 def test_the_learner_trains_on_it(nothing_left: object) -> None:
     import torch
 
-    from agents.config import read, resolve
     from agents.learner.mappo import HierarchicalMappo
+    from agents.settings import read, resolve
 
     torch.set_num_threads(1)
     with pybridge.make_vec(fake.scenario(Buffers), num_envs=2) as env:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 import pybridge
-from agents.config import read
+from agents.settings import read
 from agents.training import CURVE, FAILURES, train
 
 STEPS = 12  # of a rollout; the scenario's episodes have 20

@@ -12,8 +12,8 @@ from itertools import product
 import numpy as np
 from fake_env import action_fields, fields, make_schema
 
-from agents.config import read, resolve
 from agents.learner.mappo import HierarchicalMappo
+from agents.settings import read, resolve
 from pybridge import Batch, Role
 
 SITES, USERS = 6, 5

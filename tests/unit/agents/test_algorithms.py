@@ -12,9 +12,10 @@ from test_switches import ROLES, configured, sampled
 from agents import policies
 from agents.algorithms import load, names
 from agents.algorithms.happo import Happo
-from agents.config import ConfigError, read, resolve
+from agents.config import ConfigError
 from agents.learner.mappo import HierarchicalMappo
 from agents.policies import EqualShare, make_heuristic
+from agents.settings import read, resolve
 from agents.trained import ActorPolicy
 
 LEARNS = {"manager-only": {"planner"}, "worker-only": {"cell"}}

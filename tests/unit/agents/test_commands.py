@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from agents import checkpoint
 from agents.cli import app, main
-from agents.config import read
 from agents.evaluate import BASELINES
+from agents.settings import read
 from agents.training import train
 
 SHORT = ("rollout_steps=50", "segment_rollouts=2", "num_envs=2", "manager.min_decisions=3")

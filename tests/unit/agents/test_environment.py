@@ -7,11 +7,11 @@ from fake_env import SliceBudget
 from gymnasium import spaces
 from parallel_envs import Leavers, LongPenalty, ManyKinds
 
-from agents.config import read, resolve
 from agents.episodes import run_episodes
 from agents.learner.buffers import DecisionBuffer
 from agents.learner.mappo import HierarchicalMappo
 from agents.rollouts.environment import ParallelVector, deaths
+from agents.settings import read, resolve
 from agents.trained import ActorPolicy
 
 DO = {

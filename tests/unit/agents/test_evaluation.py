@@ -12,10 +12,10 @@ from rich.console import Console
 
 from agents import demo, report
 from agents.bounds import headroom
-from agents.config import read
 from agents.episodes import run_episodes
 from agents.evaluate import baselines, bootstrap_interval, evaluate, summarise
 from agents.policies import EqualShare
+from agents.settings import read
 from agents.trained import TrainedPolicy
 from agents.training import train
 from pybridge import Place, Scene, Span

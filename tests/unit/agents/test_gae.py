@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from fake_env import SliceBudget
 
-from agents.config import read, resolve
 from agents.learner.buffers import DecisionBuffer, gae
 from agents.learner.mappo import HierarchicalMappo
+from agents.settings import read, resolve
 
 
 def column(*values):

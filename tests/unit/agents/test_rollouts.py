@@ -14,13 +14,14 @@ import pytest
 import torch
 from fake_env import PERIOD, SliceBudget
 
-from agents.config import ConfigError, read, resolve
+from agents.config import ConfigError
 from agents.learner.buffers import DecisionBuffer, beside, chain
 from agents.learner.mappo import HierarchicalMappo
 from agents.learner.normalise import RunningNormaliser
 from agents.rollouts.backends import start
 from agents.rollouts.base import RunnerError
 from agents.rollouts.fragments import merge_statistics
+from agents.settings import read, resolve
 from pybridge import SimulatorDied
 
 SETTINGS = ["rollout_steps=23", "segment_rollouts=3", "steps=276", "manager.min_decisions=6", "worker.epochs=2"]

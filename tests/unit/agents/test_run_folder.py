@@ -16,8 +16,9 @@ from fake_env import PERIOD, SliceBudget
 from rich.console import Console
 
 from agents import checkpoint
-from agents.config import ConfigError, read
+from agents.config import ConfigError
 from agents.policies import make_heuristic
+from agents.settings import read
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, UPDATES, train
 

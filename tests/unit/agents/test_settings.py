@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from fake_env import SliceBudget
 
-from agents.config import MANAGER, WORKER, ConfigError, from_dict, read, resolve, to_dict
+from agents.config import MANAGER, WORKER, ConfigError, from_dict, to_dict
+from agents.settings import read, resolve
 
 ROLES = SliceBudget(1).schema.roles
 

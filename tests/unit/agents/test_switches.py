@@ -10,7 +10,7 @@ import pytest
 import torch
 from fake_env import PERIOD, Foretold, SliceBudget, action_fields
 
-from agents.config import ConfigError, read, resolve
+from agents.config import ConfigError
 from agents.learner.buffers import DecisionBuffer
 from agents.learner.lagrangian import PidLagrangian
 from agents.learner.mappo import HierarchicalMappo
@@ -19,6 +19,7 @@ from agents.learner.rewards import check_constraints, price_of_anarchy, shaped
 from agents.learner.stages import stage
 from agents.rollouts.fragments import Order, Weights
 from agents.rollouts.runner import EnvRunner
+from agents.settings import read, resolve
 
 ROLES = SliceBudget(1).schema.roles
 BASE = [
