@@ -20,8 +20,13 @@ from pybridge.catalogue import SCENARIO_PATH_VARIABLE
 
 
 def pytest_configure() -> None:
-    """Ctrl-C works, here and in what tests start, even if a shell began the tests with it ignored (`make test &`)."""
+    """For the tests and what they start.
+
+    Ctrl-C works even if a shell began the tests with it ignored (`make test &`). Torch has one thread, as in training:
+    more of them spin on the cores that simulators and other tests need.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

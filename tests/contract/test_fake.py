@@ -222,12 +222,9 @@ def test_parameters_are_refused_in_the_same_words(nothing_left: object) -> None:
 
 
 def test_the_learner_trains_on_it(nothing_left: object) -> None:
-    import torch
-
     from agents.learner.mappo import HierarchicalMappo
     from agents.settings import read, resolve
 
-    torch.set_num_threads(1)
     with pybridge.make_vec(fake.scenario(Buffers), num_envs=2) as env:
         settings = read(None, ["rollout_steps=50", "segment_rollouts=4"], steps=400, seed=1, num_envs=2)
         learner = HierarchicalMappo(env, resolve(settings, env.schema.roles))

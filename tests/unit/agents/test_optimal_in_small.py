@@ -3,20 +3,11 @@
 
 import numpy as np
 import pytest
-import torch
 from small_problems import BudgetBandit, Commons, Recall, RelayBandit, learn, part_of_best
 
 from agents.learner.rewards import price_of_anarchy
 from agents.policies import EqualShare
 from agents.trained import ActorPolicy
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def greedy(run):

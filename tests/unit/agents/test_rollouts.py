@@ -28,13 +28,9 @@ SETTINGS = ["rollout_steps=23", "segment_rollouts=3", "steps=276", "manager.min_
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """As in training; and multiprocessing's own helper, which stays for good, is there from the beginning."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def helper_of_multiprocessing():
+    """It stays for good, so it is there from the beginning."""
     resource_tracker.ensure_running()
-    yield
-    torch.set_num_threads(before)
 
 
 class Mortal(SliceBudget):
