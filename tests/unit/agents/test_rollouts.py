@@ -47,13 +47,17 @@ class Mortal(SliceBudget):
 
 
 class Late(SliceBudget):
-    """The second runner's environments (of which it has one) take their time in the second fragment."""
+    """The second runner's environments (of which it has one) stand still in the second fragment, until `released`."""
+
+    def __init__(self, num_envs, released):
+        super().__init__(num_envs)
+        self.released, self.done = released, 0
 
     def step(self, actions):
-        if self.num_envs == 1:
-            self.done = getattr(self, "done", 0) + 1
-            if self.done == 30:
-                time.sleep(2.0)
+        self.done += 1
+        deadline = time.monotonic() + 60
+        while self.num_envs == 1 and self.done == 30 and not self.released.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
         return super().step(actions)
 
 
@@ -177,12 +181,25 @@ def test_overlap_is_one_version_stale_and_repeats(nothing_left):
     assert any((a != b).any() for a, b in zip(weights(first).values(), weights(in_step).values(), strict=True))
 
 
-def test_a_runner_that_is_late_misses_its_round_and_is_dropped(nothing_left):
-    settings = ("backend=local", "num_runners=2", "num_envs=3", "fragment_timeout_s=0.7", "overlap=false")
-    reports, _ = train(Late, *settings, segments=1)
+def test_a_runner_that_is_late_misses_its_round_and_is_dropped(tmp_path, nothing_left):
+    released = tmp_path / "released"
+    settings = ["backend=local", "num_runners=2", "num_envs=3", "overlap=false"]
+    config = resolve(read(None, [*SETTINGS, *settings]), SliceBudget(1).schema.roles)
+    reports = []
+    with start(lambda n: Late(n, released), config) as rollouts:
+
+        def reported(report):
+            reports.append(report)
+            if len(reports) == 1:
+                rollouts.timeout_s = 0.1  # so the second round goes on as soon as it has a fragment
+            else:
+                rollouts.timeout_s = config.fragment_timeout_s
+                released.touch()
+
+        HierarchicalMappo(rollouts, config).train_segment(reported)
     per_round = np.diff([0, *(report.env_steps for report in reports)]).tolist()
-    assert per_round[:2] == [23 * 3, 23 * 2]  # the second round went on without the runner of one environment
-    assert sum(report.dropped for report in reports) <= 1
+    assert per_round == [23 * 3, 23 * 2, 23 * 3]  # the second round went on without the runner of one environment
+    assert [report.dropped for report in reports] == [0, 0, 1]
     assert all(np.isfinite(list(update.values())).all() for r in reports for update in r.updates.values())
 
 
