@@ -22,8 +22,7 @@ from agents import replay, watch
 from agents.cli import app
 from agents.config import ConfigError
 from agents.episodes import Episode
-from agents.evidence import plan
-from agents.evidence.plan import read_plan
+from agents.evidence.plan import FOLDER, figures, read_plan
 from agents.evidence.study import study
 
 
@@ -96,7 +95,7 @@ def test_a_study_is_not_overwritten_nor_mixed_with_another(folder, tmp_path):
         invoke("study", "tiny", "--plan", other, "--out", folder, "--resume")
     with pytest.raises(ConfigError, match="of the scenario tiny, and not echo"):
         invoke("study", "echo", "--plan", "smoke", "--out", folder, "--resume")
-    smoke = (plan.FOLDER / "smoke.toml").read_text()
+    smoke = (FOLDER / "smoke.toml").read_text()
     other.write_text(smoke.replace("mappo = []", 'mappo = ["worker.gamma=0.5"]'))
     with pytest.raises(ConfigError, match=r"mappo has the settings .*, and not .*worker\.gamma=0\.5"):
         invoke("study", "tiny", "--plan", other, "--out", folder, "--resume")
@@ -161,7 +160,7 @@ KILLED_STUDY = """
 import multiprocessing, pathlib, signal, sys
 from rich.console import Console
 from agents.evidence.study import study
-from agents.evidence.plan import read_plan
+from agents.evidence.plan import FOLDER, figures, read_plan
 from agents.training import make_vec
 
 def make_env(*args):
@@ -193,7 +192,7 @@ def test_runs_side_by_side_end_with_the_study(tmp_path, nothing_left):
             os.killpg(process.pid, signal.SIGTERM)
 
 
-@pytest.mark.parametrize("name", [file.stem for file in plan.FOLDER.glob("*.toml")])
+@pytest.mark.parametrize("name", [file.stem for file in FOLDER.glob("*.toml")])
 def test_plans_are_readable(name):
     plan = read_plan(name)
     assert plan.reference.name == "mappo"
@@ -239,7 +238,7 @@ def test_figures_of_an_episode_by_hand():
         metrics = [type("Metric", (), {"name": name})() for name in names]
 
     steps = np.array([[0.0, 1.0, 0.5, 2.0, 1e6], [8.0, 1.0, 0.0, 4.0, 2e6]])
-    found = plan.figures(Named(), Episode(7, 0.5, np.arange(2), steps, {}))
+    found = figures(Named(), Episode(7, 0.5, np.arange(2), steps, {}))
     assert found["delay_p50_ms.xr"] == 8  # the step without a burst does not count
     assert found["jain_ratio"] == pytest.approx((1 + 0.25) ** 2 / (2 * (1 + 0.0625)))
     assert found["key_cost_usd_per_delivered_mbit"] == pytest.approx(6 / 3)
