@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
-import time
 import warnings
 from multiprocessing import resource_tracker
 
@@ -47,17 +47,17 @@ class Mortal(SliceBudget):
 
 
 class Late(SliceBudget):
-    """The second runner's environments (of which it has one) stand still in the second fragment, until `released`."""
+    """The second runner's environments (of which it has one) stand still in the second fragment, before a `gate`."""
 
-    def __init__(self, num_envs, released):
+    def __init__(self, num_envs, gate):
         super().__init__(num_envs)
-        self.released, self.done = released, 0
+        self.gate, self.done = gate, 0
 
     def step(self, actions):
         self.done += 1
-        deadline = time.monotonic() + 60
-        while self.num_envs == 1 and self.done == 30 and not self.released.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        if self.num_envs == 1 and self.done == 30:
+            with self.gate.open("r+b", buffering=0) as gate:
+                select.select([gate], [], [], 60)
         return super().step(actions)
 
 
@@ -182,11 +182,12 @@ def test_overlap_is_one_version_stale_and_repeats(nothing_left):
 
 
 def test_a_runner_that_is_late_misses_its_round_and_is_dropped(tmp_path, nothing_left):
-    released = tmp_path / "released"
+    path = tmp_path / "gate"
+    os.mkfifo(path)
     settings = ["backend=local", "num_runners=2", "num_envs=3", "overlap=false"]
     config = resolve(read(None, [*SETTINGS, *settings]), SliceBudget(1).schema.roles)
     reports = []
-    with start(lambda n: Late(n, released), config) as rollouts:
+    with path.open("r+b", buffering=0) as gate, start(lambda n: Late(n, path), config) as rollouts:
 
         def reported(report):
             reports.append(report)
@@ -194,7 +195,7 @@ def test_a_runner_that_is_late_misses_its_round_and_is_dropped(tmp_path, nothing
                 rollouts.timeout_s = 0.1  # so the second round goes on as soon as it has a fragment
             else:
                 rollouts.timeout_s = config.fragment_timeout_s
-                released.touch()
+                gate.write(b"open")
 
         HierarchicalMappo(rollouts, config).train_segment(reported)
     per_round = np.diff([0, *(report.env_steps for report in reports)]).tolist()
