@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,9 +35,10 @@ from agents.learner.heads import ADVICE, LEAST_ADVICE, BernoulliHead, BoxHead
 from agents.trained import ActorPolicy, TrainedPolicy
 
 if TYPE_CHECKING:
+    from agents.learner.heads import Head
     from agents.learner.networks import Actor
     from agents.learner.observer import Observer
-    from pybridge import Batch, Role, VectorEnv
+    from pybridge import ActionField, Batch, Role, VectorEnv
 
 Format = Literal["torchscript", "onnx"]
 TOLERANCE = 1e-4
@@ -101,10 +102,10 @@ class RoleModule(nn.Module):
         rows = (self._outputs(torch.cat(parts, dim=-1)) + prior).flatten(0, 1)
         masks = mask.flatten(0, 1)
         actions, start = [], 0
-        for head, field in self.actor.parts:
+        for head in self.actor.parts:
             outputs = rows[:, start : start + head.num_outputs]
             start += head.num_outputs
-            allowed = masks[:, field.mask_span]
+            allowed = masks[:, head.mask_span]
             actions.append(head.action(head.mode(outputs, allowed), allowed))
         return torch.cat(actions, dim=-1).reshape(batch, agents, -1)
 
@@ -119,22 +120,26 @@ class RoleModule(nn.Module):
     def _prior(self, observation: Tensor) -> Tensor:
         """What `Actor.prior` computes, in torch."""
         offsets: list[Tensor] = []
-        for (head, field), demand in zip(self.actor.parts, self.actor.demands, strict=True):
-            seen = None if demand is None else observation[..., demand]
+        for head, field in self._fields():
+            span = self.actor.demands.get(field.name)
+            seen = None if span is None else observation[..., span]
             if field.kind == "categorical":
-                offset = _default_prior(field.default, head.num_outputs // field.size, field.size, seen)
+                offset = _default_prior(field, seen, logits=isinstance(head, BernoulliHead))
             elif field.kind == "simplex" and seen is not None:
                 offset = _share_prior(seen)
             else:
-                offset = torch.zeros(head.num_outputs)
+                offset = torch.zeros(field.size)
             offsets.append(min(self.weight, head.most_prior) * offset)
         shape = (observation.shape[0], observation.shape[1], -1)
         return torch.cat([offset.expand(*shape) for offset in offsets], dim=-1)
 
+    def _fields(self) -> Iterator[tuple[Head, ActionField]]:
+        return ((head, field) for head in self.actor.parts for field in head.fields)
+
     def _towards(self, advice: Tensor) -> Tensor:
         """What `Actor.towards` computes, in torch."""
         offsets: list[Tensor] = []
-        for head, field in self.actor.parts:
+        for head, field in self._fields():
             action = advice[..., field.span]
             if isinstance(head, BernoulliHead):
                 offset = ADVICE * (2.0 * action - 1.0)
@@ -148,14 +153,14 @@ class RoleModule(nn.Module):
         return torch.cat(offsets, dim=-1)
 
 
-def _default_prior(default: int, outputs_each: int, size: int, demand: Tensor | None) -> Tensor:
-    if outputs_each == 1:  # a logit for each decision between 0 and 1
-        lean = torch.full((size,), 2.0 * default - 1.0)
+def _default_prior(field: ActionField, demand: Tensor | None, *, logits: bool) -> Tensor:
+    if logits:  # one for each decision between 0 and 1
+        lean = torch.full((field.size,), 2.0 * field.default - 1.0)
         return lean if demand is None else torch.where(demand > 0, lean, -1.0)
-    choices = torch.eye(outputs_each)
+    choices = torch.eye(field.num_choices)
     if demand is None:
-        return choices[default].repeat(size)
-    return torch.where((demand > 0).unsqueeze(-1), choices[default], choices[0]).flatten(-2)
+        return choices[field.default].repeat(field.size)
+    return torch.where((demand > 0).unsqueeze(-1), choices[field.default], choices[0]).flatten(-2)
 
 
 def _share_prior(demand: Tensor, least: float = 0.01) -> Tensor:

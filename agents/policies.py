@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from agents.arrays import Array
+from agents.arrays import Array, every, some
 
 if TYPE_CHECKING:
     from pybridge import ActionField, Batch, Role, Schema
@@ -41,7 +41,7 @@ class Heuristic(ABC):
         actions = {}
         for role in self.roles:
             acts = batch.acts[role.name]
-            if not acts.any():
+            if not some(acts):
                 continue
             action = np.zeros((*acts.shape, role.action_size))
             for field in role.actions:
@@ -138,12 +138,12 @@ def repair(field: ActionField, wish: Array, mask: Array) -> Array:
     if field.kind == "simplex":
         share = np.where(mask > 0, np.maximum(wish, 0.0), 0.0)  # a rest of rounding may lie below 0
         total = share.sum(axis=-1, keepdims=True)
-        if not total.all():
+        if not every(total):
             share = np.where(total > 0, share, mask > 0)
             total = share.sum(axis=-1, keepdims=True)
         return np.asarray(share / np.maximum(total, 1e-12))
     choice = wish.astype(np.int64)
-    if mask.all():
+    if every(mask):
         return choice
     allowed = mask.reshape(*mask.shape[:-1], field.size, field.num_choices) > 0
     fits = (allowed & (choice[..., None] == np.arange(field.num_choices))).any(axis=-1)

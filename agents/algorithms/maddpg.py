@@ -64,7 +64,7 @@ class MaddpgLearner:
             raise ConfigError(f"role.{role.name}.recurrent = {config.recurrent}: maddpg has no memory; use none")
         self.role, self.config, self.generator = role, config, generator
         self.actor = Actor(role, observer.own_size(role), config, generator)
-        self.action_size = sum(_relaxed_size(head) for head, _ in self.actor.parts)
+        self.action_size = sum(_relaxed_size(head) for head in self.actor.parts)
         self.state_size = observer.seen_by_critic(config)
         joint = self.state_size + role.num_agents * (self.action_size + 1)
         self.critic = Body([joint, *config.critic_hidden, 1], 1.0, config, generator)
@@ -152,7 +152,7 @@ class MaddpgLearner:
     def _relaxed(self, actor: Actor, outputs: Tensor, masks: Tensor) -> Tensor:
         """Actions [N, A, R] with a gradient."""
         parts = actor.split(outputs.flatten(0, 1), masks.flatten(0, 1))
-        relaxed = [_relax(head, output, mask, self.generator) for head, _, output, mask in parts]
+        relaxed = [_relax(head, output, mask, self.generator) for head, output, mask in parts]
         return torch.cat(relaxed, -1).view(*outputs.shape[:2], -1)
 
     def _q(self, critic: Body, state: Tensor, actions: Tensor) -> Tensor:
@@ -194,14 +194,14 @@ class MaddpgLearner:
         """Relaxed form [N, A, R] of what was done."""
         rows, mask = torch.from_numpy(latents).flatten(0, 1), torch.from_numpy(masks).flatten(0, 1)
         done = []
-        for head, field in self.actor.parts:
-            latent = rows[:, field.span]
+        for head in self.actor.parts:
+            latent = rows[:, head.span]
             if isinstance(head, CategoricalHead):
-                done.append(nn.functional.one_hot(latent.long(), head.num_choices).flatten(1).float())
+                done.append(torch.from_numpy(head.units(latent.numpy())))
             elif isinstance(head, BoxHead):
                 done.append(latent.clamp(-1.0, 1.0))
             else:
-                done.append(head.action(latent, mask[:, field.mask_span]))
+                done.append(head.action(latent, mask[:, head.mask_span]))
         return torch.cat(done, -1).view(*latents.shape[:2], -1).numpy()
 
     def state_dict(self) -> dict[str, Any]:
@@ -226,9 +226,12 @@ def _relax(head: Head, outputs: Tensor, mask: Tensor, generator: torch.Generator
     if isinstance(head, CategoricalHead):
         log_probs = head.log_probs(outputs, mask)
         noise = torch.empty_like(log_probs).exponential_(generator=generator).log()
-        soft = torch.softmax(log_probs - noise, dim=-1)
-        hard = nn.functional.one_hot(soft.argmax(-1), head.num_choices).to(soft.dtype)
-        return (hard + soft - soft.detach()).flatten(1)
+        relaxed = []
+        for run in head.each_run(log_probs - noise):
+            soft = torch.softmax(run, dim=-1)
+            hard = nn.functional.one_hot(soft.argmax(-1), run.shape[-1]).to(soft.dtype)
+            relaxed.append((hard + soft - soft.detach()).flatten(1))
+        return torch.cat(relaxed, dim=-1)
     if isinstance(head, BernoulliHead):
         uniform = torch.rand(outputs.shape, generator=generator).clamp(1e-6, 1 - 1e-6)
         soft = torch.sigmoid(head.logits(outputs, mask) + torch.logit(uniform))

@@ -46,10 +46,9 @@ def path_figure(role: Role, field: ActionField, batch: Batch, name: str) -> Arra
     """[E, A, paths] an observation about the candidate paths, if `field` chooses among them and the role sees it."""
     if field.name != "path":
         return None
-    spans = {observation.name: observation.span for observation in role.observations}
-    if name not in spans or "path_open" not in spans:
+    if not {name, "path_open"} <= {observation.name for observation in role.observations}:
         return None
-    return np.asarray(batch.observations[role.name][..., spans[name]], dtype=np.float64)
+    return np.asarray(batch.observations[role.name][..., role.observation(name).span], dtype=np.float64)
 
 
 def best_open(role: Role, batch: Batch, score: Array) -> Array:

@@ -27,8 +27,9 @@ class ActingActor:
     def __init__(self, actor: Actor) -> None:
         """The actor stays on the CPU."""
         self.actor = actor
-        self.widths = [head.width() for head, _ in actor.parts]
-        self.latent_size = sum(head.size for head, _ in actor.parts)
+        self.widths = [head.width() for head in actor.parts]
+        self.latent_size = sum(head.size for head in actor.parts)
+        self.fields = [field for head in actor.parts for field in head.fields]
         self.body = ActingBody(actor.body)
 
     def act(
@@ -47,14 +48,14 @@ class ActingActor:
         latents = np.empty((len(rows), self.latent_size), dtype=np.float32)
         actions = np.empty_like(latents)
         start = 0
-        for (head, field), width in zip(self.actor.parts, self.widths, strict=True):
+        for head, width in zip(self.actor.parts, self.widths, strict=True):
             output = rows[:, start : start + head.num_outputs]
             start += head.num_outputs
-            latents[:, field.span], actions[:, field.span] = head.draw(output, seen[:, field.mask_span], width, rng)
+            latents[:, head.span], actions[:, head.span] = head.draw(output, seen[:, head.mask_span], width, rng)
         shape = (*own.shape[:2], latents.shape[-1])
         latents, actions = latents.reshape(shape), actions.reshape(shape)
         if not self.actor.masked:
-            for _, field in self.actor.parts:
+            for field in self.fields:
                 actions[..., field.span] = repair(field, actions[..., field.span], masks[..., field.mask_span])
         return latents, actions, after
 

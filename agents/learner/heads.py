@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One head per kind of action field.
+"""One head for each action field; categorical fields that follow each other share one.
 
 A head turns network outputs into a *latent*, the quantity that is sampled, stored and scored, and the latent into
 the action that the environment receives. Latents take as many numbers as the action, at the same offsets:
@@ -27,15 +27,17 @@ of the update and the export, on tensors.
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.arrays import Array
+from agents.arrays import Array, every
 
 if TYPE_CHECKING:
     from agents.config import RoleConfig
@@ -48,18 +50,24 @@ TINY = 1e-30  # added before a logarithm
 
 
 class Head(nn.Module, ABC):
-    """Distribution of one action field. `outputs` [N, num_outputs], `mask` [N, mask_size], latents [N, size].
+    """Distribution of an action field or several: `outputs` [N, num_outputs], `mask` [N, mask_size], latents [N, size].
 
-    Tensors, but for `draw`, `width` and `prior`.
+    Tensors, but for `draw`, `width`, `prior` and `towards`.
+
+    Attributes:
+        span, mask_span: where actions and latents lie in an agent's, and masks in its mask.
     """
 
     num_outputs: int
     most_prior = math.inf  # largest weight of the prior
 
-    def __init__(self, field: ActionField) -> None:
-        """For one action field."""
+    def __init__(self, *fields: ActionField) -> None:
+        """For action fields that follow each other."""
         super().__init__()
-        self.size = int(field.size)
+        self.fields = fields
+        self.span = slice(fields[0].span.start, fields[-1].span.stop)
+        self.mask_span = slice(fields[0].mask_span.start, fields[-1].mask_span.stop)
+        self.size = int(self.span.stop - self.span.start)
 
     @abstractmethod
     def draw(self, outputs: Array, mask: Array, width: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
@@ -85,8 +93,8 @@ class Head(nn.Module, ABC):
         """The action of a latent, [N, size]."""
 
     @abstractmethod
-    def prior(self, demand: Array | None) -> Array | float:
-        """Offset of the outputs; `demand` [..., size] in its observation's unit, where the field names one."""
+    def prior(self, demands: Sequence[Array | None]) -> Array | float:
+        """Offset of the outputs; of each field the demand [..., size] in its observation's unit, where it names one."""
 
     @abstractmethod
     def towards(self, action: Array) -> Array:
@@ -94,56 +102,86 @@ class Head(nn.Module, ABC):
 
 
 class CategoricalHead(Head):
-    """`size` independent choices out of `num_choices`."""
+    """Independent choices: all those of one field, or of several fields that follow each other.
 
-    def __init__(self, field: ActionField) -> None:
-        """For one action field."""
-        super().__init__(field)
-        self.num_choices = int(field.num_choices)
-        self.default = int(field.default)
-        self.units = np.eye(self.num_choices, dtype=np.float32)
-        self.advice = ADVICE * self.units
-        self.num_outputs = self.size * self.num_choices
+    Outputs and masks lie choice by choice, an entry for each of its alternatives. The choices of all fields are drawn
+    at once, because a step's are few and each of numpy's calls is what costs; *runs* of choices with as many
+    alternatives each, [N, choices, alternatives], are where calls begin anew.
+    """
+
+    starts: Tensor
+
+    def __init__(self, *fields: ActionField) -> None:
+        """For action fields that follow each other."""
+        super().__init__(*fields)
+        numbers = [int(field.num_choices) for field in fields for _ in range(field.size)]  # of alternatives
+        self.num_outputs = sum(numbers)
+        self.choice = np.repeat(np.arange(self.size), numbers)  # by output: which choice it belongs to
+        self.alternative = np.concatenate([np.arange(number) for number in numbers])  # and which alternative it is
+        self.runs = [(len(list(run)), number) for number, run in itertools.groupby(numbers)]
+        self.run_sizes = [choices * number for choices, number in self.runs]
+        self.firsts = np.cumsum([0, *numbers[:-1]])
+        self.register_buffer("starts", torch.from_numpy(self.firsts), persistent=False)
+
+    def each_run(self, rows: Tensor) -> list[Tensor]:
+        """Views [N, choices, alternatives] of `rows` [N, num_outputs], in order."""
+        parts = torch.split_with_sizes(rows, self.run_sizes, dim=-1)
+        return [part.reshape(-1, *run) for part, run in zip(parts, self.runs, strict=True)]
 
     def log_probs(self, outputs: Tensor, mask: Tensor) -> Tensor:
-        """Of every choice, [N, size, num_choices]."""
-        shape = (-1, self.size, self.num_choices)
-        allowed = some_allowed(mask.view(shape))
-        return torch.log_softmax(outputs.view(shape).masked_fill(~allowed, FORBIDDEN), dim=-1)
+        """Of every alternative, [N, num_outputs]."""
+        runs = zip(self.each_run(outputs), self.each_run(mask), strict=True)
+        parts = [torch.log_softmax(run.masked_fill(~some_allowed(seen), FORBIDDEN), dim=-1) for run, seen in runs]
+        return torch.cat([part.flatten(1) for part in parts], dim=-1)
 
     def draw(self, outputs: Array, mask: Array, width: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
-        """Exponential race: the choice with the largest p / Exp(1) has probability p."""
-        shape = (-1, self.size, self.num_choices)
-        scores = np.where(any_allowed(mask.reshape(shape)), outputs.reshape(shape), FORBIDDEN)
+        """Exponential race: the alternative with the largest p / Exp(1) has probability p."""
+        scores = outputs
+        allowed = mask > 0
+        if not every(allowed):
+            possible = np.logical_or.reduceat(allowed, self.firsts, axis=-1)
+            scores = np.where(allowed | ~possible[:, self.choice], scores, FORBIDDEN)
         if rng is not None:
-            scores -= np.log(rng.standard_exponential(scores.shape, np.float32) + TINY)
-        choices = scores.argmax(axis=-1).astype(np.float32)
+            scores = scores - np.log(rng.standard_exponential(scores.shape, np.float32) + TINY)
+        choices = np.empty((len(scores), self.size), dtype=np.float32)
+        choice = output = 0
+        for (count, number), size in zip(self.runs, self.run_sizes, strict=True):
+            run = scores[:, output : output + size].reshape(-1, count, number)
+            choices[:, choice : choice + count] = run.argmax(axis=-1)
+            choice, output = choice + count, output + size
         return choices, choices
 
     def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:
-        """The likeliest of the allowed choices."""
-        return self.log_probs(outputs, mask).argmax(dim=-1).to(outputs.dtype)
+        """The likeliest of the allowed alternatives."""
+        best = [run.argmax(dim=-1) for run in self.each_run(self.log_probs(outputs, mask))]
+        return torch.cat(best, dim=-1).to(outputs.dtype)
 
     def score(self, outputs: Tensor, mask: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Sums over the independent choices."""
         log_probs = self.log_probs(outputs, mask)
-        chosen = log_probs.gather(-1, latent.long().unsqueeze(-1)).squeeze(-1)
-        return chosen.sum(-1), -(log_probs.exp() * log_probs).sum((-1, -2))
+        chosen = log_probs.gather(-1, self.starts + latent.long())
+        return chosen.sum(-1), -(log_probs.exp() * log_probs).sum(-1)
 
     def action(self, latent: Tensor, mask: Tensor) -> Tensor:
         """The index itself."""
         return latent
 
-    def prior(self, demand: Array | None) -> Array | float:
-        """One unit for the default choice, or for choice 0 where there is no demand."""
-        if demand is None:
-            return np.tile(self.units[self.default], self.size)
-        choices = np.where(demand > 0, self.default, 0)
-        return self.units[choices].reshape(*choices.shape[:-1], self.num_outputs)
+    def units(self, choices: Array) -> Array:
+        """1 for the alternatives [..., num_outputs] that are chosen by `choices` [..., size], else 0."""
+        return np.asarray(choices[..., self.choice] == self.alternative, dtype=np.float32)
+
+    def prior(self, demands: Sequence[Array | None]) -> Array | float:
+        """One unit for the default alternative, or for the first where a demand is 0."""
+        parts = [
+            field.default * (np.ones(field.size) if demand is None else demand > 0)
+            for field, demand in zip(self.fields, demands, strict=True)
+        ]
+        rows = np.broadcast_shapes(*(part.shape[:-1] for part in parts))
+        return self.units(np.concatenate([np.broadcast_to(part, (*rows, part.shape[-1])) for part in parts], axis=-1))
 
     def towards(self, action: Array) -> Array:
         """`ADVICE` for each choice."""
-        return self.advice[action.astype(np.int64)].reshape(*action.shape[:-1], self.num_outputs)
+        return ADVICE * self.units(action)
 
 
 class BernoulliHead(Head):
@@ -186,8 +224,9 @@ class BernoulliHead(Head):
         """The decision itself."""
         return latent
 
-    def prior(self, demand: Array | None) -> Array | float:
+    def prior(self, demands: Sequence[Array | None]) -> Array | float:
         """One unit for the default choice, or for choice 0 where there is no demand."""
+        (demand,) = demands
         if demand is None:
             return np.full(self.size, 2.0 * self.default - 1.0, dtype=np.float32)
         return np.where(demand > 0, np.float32(2.0 * self.default - 1.0), np.float32(-1.0))
@@ -258,13 +297,14 @@ class SimplexHead(GaussianHead):
         """The same on tensors."""
         return torch.softmax(latent.masked_fill(~some_allowed(mask), FORBIDDEN), dim=-1)
 
-    def prior(self, demand: Array | None) -> Array | float:
+    def prior(self, demands: Sequence[Array | None]) -> Array | float:
         """Log of the demand's shares (at least 1 %), around 0."""
+        (demand,) = demands
         return 0.0 if demand is None else log_shares(demand)
 
     def towards(self, action: Array) -> Array:
         """Log of the shares (at least `LEAST_ADVICE`), around 0."""
-        return log_shares(action, LEAST_ADVICE)
+        return around_zero(np.log(np.maximum(action, LEAST_ADVICE)))
 
 
 class DirichletHead(Head):
@@ -326,13 +366,14 @@ class DirichletHead(Head):
         """The shares themselves."""
         return latent
 
-    def prior(self, demand: Array | None) -> Array | float:
+    def prior(self, demands: Sequence[Array | None]) -> Array | float:
         """See `SimplexHead.prior`."""
+        (demand,) = demands
         return 0.0 if demand is None else log_shares(demand)
 
     def towards(self, action: Array) -> Array:
         """See `SimplexHead.towards`."""
-        return log_shares(action, LEAST_ADVICE)
+        return around_zero(np.log(np.maximum(action, LEAST_ADVICE)))
 
 
 class BoxHead(GaussianHead):
@@ -356,7 +397,7 @@ class BoxHead(GaussianHead):
         """The same on tensors."""
         return self.middle + self.reach * latent.clamp(-1.0, 1.0)
 
-    def prior(self, demand: Array | None) -> Array | float:
+    def prior(self, demands: Sequence[Array | None]) -> Array | float:
         """None: the middle."""
         return 0.0
 
@@ -376,7 +417,7 @@ def some_allowed(mask: Tensor) -> Tensor:
 def any_allowed(mask: Array) -> Array:
     """`some_allowed` on arrays."""
     allowed = mask > 0
-    return allowed if allowed.all() else allowed | ~allowed.any(axis=-1, keepdims=True)
+    return allowed if every(allowed) else allowed | ~allowed.any(axis=-1, keepdims=True)
 
 
 def shares(logits: Array, allowed: Array) -> Array:
@@ -386,18 +427,30 @@ def shares(logits: Array, allowed: Array) -> Array:
     return np.asarray(parts / parts.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def log_shares(demand: Array, least: float = 0.01) -> Array:
-    """Logarithm of the shares of `demand` [..., size], each of at least `least`, around 0."""
+def log_shares(demand: Array) -> Array:
+    """Logarithm of the shares of `demand` [..., size], each of at least 1 %, around 0."""
     demand = np.maximum(demand, 0.0)
     total = demand.sum(axis=-1, keepdims=True)
-    size = demand.shape[-1]
-    share = np.where(total > 0, demand / np.maximum(total, TINY), 1 / size)
-    logs = np.log(np.maximum(share, least))
-    return np.asarray(logs - logs.sum(axis=-1, keepdims=True) / size, dtype=np.float32)
+    share = np.where(total > 0, demand / np.maximum(total, TINY), 1 / demand.shape[-1])
+    return around_zero(np.log(np.maximum(share, 0.01)))
+
+
+def around_zero(logs: Array) -> Array:
+    """`logs` [..., size] less their mean."""
+    return np.asarray(logs - logs.sum(axis=-1, keepdims=True) / logs.shape[-1], dtype=np.float32)
+
+
+def make_heads(fields: Sequence[ActionField], config: RoleConfig) -> list[Head]:
+    """The heads of a role's action fields, in order."""
+    heads: list[Head] = []
+    for joint, group in itertools.groupby(fields, lambda one: one.kind == "categorical" and one.num_choices > 2):
+        adjacent = tuple(group)
+        heads += [CategoricalHead(*adjacent)] if joint else [make_head(field, config) for field in adjacent]
+    return heads
 
 
 def make_head(field: ActionField, config: RoleConfig) -> Head:
-    """The head of an action field's kind."""
+    """The head of one action field's kind."""
     if field.kind == "categorical":
         return BernoulliHead(field) if field.num_choices == 2 else CategoricalHead(field)
     if field.kind == "simplex":

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.arrays import Array
-from agents.learner.heads import Head, make_head
+from agents.learner.heads import Head, make_heads
 
 if TYPE_CHECKING:
     from agents.config import RoleConfig
@@ -69,15 +69,15 @@ class Actor(nn.Module):
     def __init__(self, role: Role, own_size: int, config: RoleConfig, generator: torch.Generator) -> None:
         """`own_size`: features of one agent's own view (see observer.View)."""
         super().__init__()
-        heads = [make_head(field, config) for field in role.actions]
+        heads = make_heads(role.actions, config)
         self.heads = nn.ModuleList(heads)
         self.masked = config.action_masks
         self.splits = [head.num_outputs for head in heads]
         self.num_outputs = sum(self.splits)
         self.body = Body([own_size, *config.actor_hidden, self.num_outputs], 0.01, config, generator)
         self.memory_size = self.body.memory_size
-        self.parts = list(zip(heads, role.actions, strict=True))
-        self.demands = [role.observation(field.demand).span if field.demand else None for field in role.actions]
+        self.parts = tuple(heads)
+        self.demands = {field.name: role.observation(field.demand).span for field in role.actions if field.demand}
 
     def prior(self, observations: Array, weight: float) -> Array:
         """Offset [..., num_outputs] of the outputs from raw observations [..., D]."""
@@ -85,35 +85,32 @@ class Actor(nn.Module):
         if weight == 0:
             return offset
         start = 0
-        for (head, _), demand in zip(self.parts, self.demands, strict=True):
+        for head in self.parts:
             slot = slice(start, start := start + head.num_outputs)
-            wanted = head.prior(None if demand is None else observations[..., demand])
+            spans = [self.demands.get(field.name) for field in head.fields]
+            wanted = head.prior([None if span is None else observations[..., span] for span in spans])
             offset[..., slot] = min(weight, head.most_prior) * np.asarray(wanted)
         return offset
 
     def towards(self, actions: Array, weight: float) -> Array:
         """Offset [..., num_outputs] of the outputs by which the likeliest actions are `actions` [..., action_size]."""
-        offsets = [min(weight, head.most_prior) * head.towards(actions[..., field.span]) for head, field in self.parts]
+        offsets = [min(weight, head.most_prior) * head.towards(actions[..., head.span]) for head in self.parts]
         return np.concatenate(offsets, axis=-1)
 
-    def split(self, outputs: Tensor, masks: Tensor) -> list[tuple[Head, slice, Tensor, Tensor]]:
-        """By action field: its head, its place in latents and actions, the head's outputs and mask."""
+    def split(self, outputs: Tensor, masks: Tensor) -> list[tuple[Head, Tensor, Tensor]]:
+        """Each head with its outputs and mask."""
         if not self.masked:
             masks = torch.ones_like(masks)
-        return [
-            (head, field.span, output, masks[..., field.mask_span])
-            for (head, field), output in zip(
-                self.parts, torch.split_with_sizes(outputs, self.splits, dim=-1), strict=True
-            )
-        ]
+        parts = torch.split_with_sizes(outputs, self.splits, dim=-1)
+        return [(head, part, masks[..., head.mask_span]) for head, part in zip(self.parts, parts, strict=True)]
 
     def score(self, outputs: Tensor, masks: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities of stored latents and entropies, both [...], for outputs (prior added) [..., O]."""
         rows = [tensor.flatten(0, -2) for tensor in (outputs, masks, latents)]
         log_prob = entropy = outputs.new_zeros(len(rows[0]))
-        for head, slot, output, mask in self.split(rows[0], rows[1]):
-            field_log_prob, field_entropy = head.score(output, mask, rows[2][:, slot])
-            log_prob, entropy = log_prob + field_log_prob, entropy + field_entropy
+        for head, output, mask in self.split(rows[0], rows[1]):
+            head_log_prob, head_entropy = head.score(output, mask, rows[2][:, head.span])
+            log_prob, entropy = log_prob + head_log_prob, entropy + head_entropy
         return log_prob.reshape(outputs.shape[:-1]), entropy.reshape(outputs.shape[:-1])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.arrays import Array
+from agents.arrays import Array, some
 from agents.learner.normalise import RunningNormaliser, side_by_side
 
 if TYPE_CHECKING:
@@ -52,11 +52,14 @@ class Observer:
         self.decisions = np.tile(self.decision_low, (num_envs, 1))  # the managers' last, [E, M], in their own units
         self.normaliser = RunningNormaliser({r.name: (r.num_agents, r.observation_size) for r in schema.everyone})
         self.due = {role.name: np.zeros(num_envs, bool) for role in self.roles}
+        self.first_agents = [at.start for at in side_by_side({r.name: r.num_agents for r in self.roles}).values()]
+        self.manages = np.array([role.period > 1 for role in self.roles], dtype=bool)
         self.since_decision = np.zeros((num_envs, len(self.managers)))  # steps since each manager acted
         self.seeds = np.full(num_envs, -1)  # of the episodes
         self.begins = np.ones(num_envs, dtype=bool)  # where the batch that was last observed begins an episode
         self.places = side_by_side({r.name: r.num_agents * r.observation_size for r in schema.everyone})  # in the state
         self.state_size = len(self.normaliser.feature)
+        self.unlearned: Array | None = None  # observations that the statistics have yet to take in
         self.constants = np.tile([0.0, 1.0], (num_envs, 1))  # that ids are made of
         self.columns = {role.name: self._columns(role) for role in self.roles}
 
@@ -74,22 +77,32 @@ class Observer:
         for role in self.managers:
             size = role.num_agents * role.action_size
             who = self.due[role.name]
-            if who.any():
+            if some(who):
                 self.decisions[who, start : start + size] = actions[role.name][who].reshape(-1, size)
             start += size
 
     def observe(self, batch: Batch, *, learn: bool) -> View:
-        """View of a batch; call once per step, in order. `learn` adds it to the statistics."""
+        """View of a batch; call once per step, in order. With `learn`, its statistics are those of the next `learn`."""
         self.begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
-        self.decisions[self.begins] = self.decision_low
-        self.due = {role.name: np.logical_or.reduce(batch.acts[role.name], axis=1) for role in self.roles}
-        for index, role in enumerate(self.managers):
-            self.since_decision[:, index] = np.where(self.due[role.name], 0, self.since_decision[:, index] + 1)
+        if some(self.begins):
+            self.decisions[self.begins] = self.decision_low
+        acts = np.concatenate([batch.acts[name] for name in self.due], axis=1)
+        due = np.logical_or.reduceat(acts, self.first_agents, axis=1)  # [E, roles]
+        self.due = {name: due[:, index] for index, name in enumerate(self.due)}
+        self.since_decision = np.where(due[:, self.manages], 0.0, self.since_decision + 1.0)
         observed = self._side_by_side(batch.observations)
         if learn:
-            self.normaliser.update(observed)
+            self.unlearned = observed
+            if not self.normaliser.count[0]:  # by nothing one cannot normalise
+                self.learn()
         return self._view(observed, self._phases(self.since_decision), self.decisions)
+
+    def learn(self) -> None:
+        """Take into the statistics what was last observed, once: it can wait for a time when nobody waits for it."""
+        if self.unlearned is not None:
+            self.normaliser.update(self.unlearned)
+            self.unlearned = None
 
     def final(self, batch: Batch, environment: int) -> View:
         """View ([1, ...] arrays) of the last state of the episode that has just ended in `environment`.

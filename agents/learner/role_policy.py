@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from agents.arrays import Array
+from agents.arrays import Array, every, some
 from agents.learner.acting import ActingActor
 from agents.learner.buffers import DecisionBuffer, Decisions
 from agents.learner.networks import Actor, Critic
@@ -83,13 +83,12 @@ class RolePolicy:
         `note` has to follow, before the step's rewards.
         """
         due = view.due[self.role.name]
-        if not due.any():
+        if not some(due):
             return self.actions
         if self.part == "heuristic":
             return self._by_heuristic(batch, due, rng)
-        begins = due & self.buffer.fresh
-        if begins.any():
-            self.memory[begins] = 0.0
+        if self.memory.size:
+            self.memory[due & self.buffer.fresh] = 0.0
         seen = self.act(view, batch, rng)
         if self.part == "learn":
             # log_probs are scored in bulk, by the same policy, when the fragment is complete
@@ -112,7 +111,7 @@ class RolePolicy:
         """
         name = self.role.name
         due = view.due[name]
-        who = slice(None) if due.all() else due
+        who = slice(None) if every(due) else due
         own, masks, memory = view.own[name][who], batch.action_masks[name][who], self.memory[who].copy()
         prior = self._prior(batch, who)
         size = self.actor.memory_size

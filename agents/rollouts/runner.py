@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.algorithms import load
+from agents.arrays import some
 from agents.learner.observer import Observer
 from agents.learner.stages import stage
 from agents.rollouts.environment import begin_step, deaths, sends
@@ -152,14 +153,15 @@ class EnvRunner:
         self.booked = False
         self.episode_steps += 1
         ended = batch.terminated | batch.truncated
-        if ended.any():
+        if some(ended):
             self._keep_books()
             for env in map(int, np.flatnonzero(ended)):
                 self._end_episode(env, tally)
         self.view = self.observer.observe(batch, learn=True)
 
     def _keep_books(self) -> None:
-        """What the last step brought, once: rewards to the decisions that were open in it, and sums."""
+        """What the last step brought, once: rewards to the decisions that were open in it, sums, and statistics."""
+        self.observer.learn()
         if self.booked:
             return
         self.booked = True

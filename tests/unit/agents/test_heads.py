@@ -11,7 +11,7 @@ from fake_env import SliceBudget, action_fields
 
 from agents.config import RoleConfig
 from agents.learner.acting import ActingActor
-from agents.learner.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, SimplexHead
+from agents.learner.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, SimplexHead, make_heads
 from agents.learner.networks import Actor
 
 NO_MEMORY = np.zeros((1, 1, 0), np.float32)
@@ -55,6 +55,36 @@ def test_choices_follow_their_probabilities():
     latent, _ = draw(head, outputs, torch.ones(20_000, 3))
     assert np.bincount(latent.ravel().int().numpy()) / 20_000 == pytest.approx([0.2, 0.5, 0.3], abs=0.015)
     assert draw(head, outputs[:1], torch.ones(1, 3), None)[0].item() == 1
+
+
+def test_choices_of_several_fields_are_what_they_are_of_each_alone():
+    path = {"name": "path", "kind": "categorical", "size": 1, "num_choices": 3, "default": 1}
+    cipher = {"name": "cipher", "kind": "categorical", "size": 2, "num_choices": 3, "default": 2}
+    refill = {"name": "refill", "kind": "categorical", "size": 1, "num_choices": 4, "default": 3}
+    fields = action_fields(path, cipher, refill)
+    share, *_ = action_fields({"name": "share", "kind": "simplex", "size": 3})
+    heads = make_heads((*fields, share, *fields[:1]), RoleConfig())
+    assert [head.fields for head in heads] == [fields, (share,), fields[:1]]
+    joint, alone = heads[0], [CategoricalHead(one) for one in fields]
+    rng = np.random.default_rng(2)
+    outputs = rng.standard_normal((500, 13)).astype(np.float32)
+    mask = (rng.random((500, 13)) < 0.6).astype(np.uint8)
+    drawn, _ = joint.draw(outputs, mask, joint.width(), rng)
+    spans = [(slice(0, 3), slice(0, 1)), (slice(3, 9), slice(1, 3)), (slice(9, 13), slice(3, 4))]
+    tensors = [torch.from_numpy(array) for array in (outputs, mask, drawn)]
+    apart = [
+        (part, tensors[0][:, at], tensors[1][:, at], tensors[2][:, to])
+        for part, (at, to) in zip(alone, spans, strict=True)
+    ]
+    log_prob, entropy = joint.score(*tensors)
+    assert torch.isfinite(log_prob).all()
+    assert (log_prob > -1e6).all()  # nothing forbidden was drawn
+    assert log_prob == pytest.approx(sum(part.score(*parts)[0] for part, *parts in apart), abs=1e-5)
+    assert entropy == pytest.approx(sum(part.score(*parts)[1] for part, *parts in apart), abs=1e-5)
+    assert torch.equal(joint.mode(*tensors[:2]), torch.cat([part.mode(*parts[:2]) for part, *parts in apart], -1))
+    demands = [None, np.array([[[0.0, 5.0]]]), None]
+    wanted = [part.prior([demand]).ravel() for part, demand in zip(alone, demands, strict=True)]
+    assert joint.prior(demands).ravel().tolist() == np.concatenate(wanted).tolist()
 
 
 def test_shares_sum_to_one_and_masked_parts_get_nothing():

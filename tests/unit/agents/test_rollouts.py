@@ -82,9 +82,11 @@ class Apart(SliceBudget):
         super().__init__(num_envs)
         self.blocks = []
         self.paid = []  # mean rewards of the workers by step
+        self.seen = []  # what the workers saw
 
     def reset(self, *, seed=None):
         self.blocks = [super().reset(seed=seed)]
+        self.seen.append(self.blocks[-1].observations["cell"].copy())
         return self.blocks[-1]
 
     def step(self, actions):
@@ -93,6 +95,7 @@ class Apart(SliceBudget):
     def send(self, actions):
         self.blocks.append(super().step(actions))
         self.paid.append(float(self.blocks[-1].rewards["cell"].mean()))
+        self.seen.append(self.blocks[-1].observations["cell"].copy())
         if len(self.blocks) > 2:
             old = self.blocks.pop(0)
             for group in (old.observations, old.action_masks, old.acts, old.terms, old.rewards, {"": old.metrics}):
@@ -144,6 +147,11 @@ def test_books_kept_while_simulators_run_hold_what_they_would_hold_afterwards():
     assert_equal_weights(at_once, apart)
     paid = np.reshape(made[0].paid, (len(in_halves), -1)).mean(axis=1)
     assert [report.rewards["cell"] for report in in_halves] == pytest.approx(paid)
+    seen = np.concatenate(made[0].seen).reshape(-1, made[0].seen[0].shape[-1])
+    statistics = apart["observer"]["cell"]
+    assert statistics["count"] == len(seen)
+    assert statistics["mean"] == pytest.approx(seen.mean(axis=0), rel=1e-5, abs=1e-6)
+    assert statistics["variance"] == pytest.approx(seen.var(axis=0), rel=1e-4, abs=1e-6)
     for one, other in zip(reports, in_halves, strict=True):
         assert one.rewards == other.rewards
         assert one.metrics == other.metrics
