@@ -25,6 +25,9 @@ BARS = "▁▂▃▄▅▆▇█"
 QUIET_S = 120.0
 """A run that has written nothing for so long is taken for stopped."""
 
+MOST_FIGURES = 24
+"""A frame is to fit a screen."""
+
 
 def watch(run: Path, console: Console, *, once: bool = False, every_s: float = 1.0) -> None:
     """Show the run until it ends or the user interrupts; `once`: one frame.
@@ -81,20 +84,30 @@ def frame(run: Path, width: int = 100) -> Group:
     )
     utility = curve["utility/step"]
     line = Text(sparkline(utility, max(10, width - 46)), style="cyan")
-    line.append(f"  utility {utility[-1]:.3f}, best of 10 rollouts {best_mean(utility):.3f}", style="bold")
+    line.append(
+        f"  utility {utility[-1]:.3f}, best mean of {min(10, len(utility))}: {best_mean(utility):.3f}", style="bold"
+    )
     return Group(head, progress, Panel(line, title="utility of each rollout", title_align="left"), _figures(curve))
 
 
 def _figures(curve: dict[str, Array]) -> Table:
     """First and last ten rollouts of every figure that the run logs."""
     table = Table("figure", "first 10", "last 10", "trend", box=None, header_style="bold", pad_edge=False)
+    table.columns[0].overflow = "fold"  # names that differ at their end
     for column in (1, 2):
         table.columns[column].justify = "right"
     shown = [name for name in curve if name.split("/")[0] in ("reward", "metric", "term")]
     order = {"reward": 0, "metric": 1, "term": 2}
-    for name in sorted(shown, key=lambda one: order[one.split("/")[0]])[:24]:
+    for name in sorted(shown, key=lambda one: order[one.split("/")[0]])[:MOST_FIGURES]:
         values = curve[name]
-        table.add_row(name, f"{values[:10].mean():.4g}", f"{values[-10:].mean():.4g}", sparkline(values, 24))
+        table.add_row(
+            name.removeprefix("metric/"),
+            f"{values[:10].mean():.4g}",
+            f"{values[-10:].mean():.4g}",
+            sparkline(values, 24),
+        )
+    if len(shown) > MOST_FIGURES:
+        table.add_row("", "", "", f"{len(shown) - MOST_FIGURES} more in {CURVE}", style="dim")
     spent = {name: float(curve[name][-10:].mean()) for name in curve if name.startswith("time/")}
     if sum(spent.values()) > 0:
         parts = ", ".join(
