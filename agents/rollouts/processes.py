@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import pickle
@@ -39,6 +40,7 @@ class Processes(Apart):
         try:
             for index in range(len(numbers)):
                 self._spawn(index)
+            importlib.import_module("torch._dynamo")  # the first optimiser would, when nothing else is to wait for
             self.schema = [self._schema(index) for index in range(len(numbers))][0]
         except BaseException:
             self.close()
