@@ -100,12 +100,8 @@ def _figures(curve: dict[str, Array]) -> Table:
     order = {"reward": 0, "metric": 1, "term": 2}
     for name in sorted(shown, key=lambda one: order[one.split("/")[0]])[:MOST_FIGURES]:
         values = curve[name]
-        table.add_row(
-            name.removeprefix("metric/"),
-            f"{values[:10].mean():.4g}",
-            f"{values[-10:].mean():.4g}",
-            sparkline(values, 24),
-        )
+        first, last = (f"{part.mean():.4g}" for part in (values[:10], values[-10:]))
+        table.add_row(name.removeprefix("metric/"), first, last, sparkline(values, 24))
     if len(shown) > MOST_FIGURES:
         table.add_row("", "", "", f"{len(shown) - MOST_FIGURES} more in {CURVE}", style="dim")
     spent = {name: float(curve[name][-10:].mean()) for name in curve if name.startswith("time/")}

@@ -2,6 +2,7 @@
 """A study on the tiny scenario with real simulators, and what a run is good for afterwards."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -248,7 +249,18 @@ def test_watch_prints_a_frame(run):
     output = invoke("watch", run, "--once")
     assert "finished" in output
     assert "800/800 steps" in output
-    assert "metric/backlog_ratio" in output
+    assert "backlog_ratio" in output
+
+
+def test_watch_names_its_figures_in_full_and_counts_what_it_leaves_out():
+    curve = {f"metric/{'a_figure_with_a_long_name' * 2}.{i}": np.arange(12.0) for i in range(watch.MOST_FIGURES + 3)}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(watch._figures(curve))
+    lines = console.export_text().splitlines()
+    names = "".join(line[: lines[0].index("first")].strip() for line in lines[1:])
+    for name in list(curve)[: watch.MOST_FIGURES]:
+        assert name.removeprefix("metric/") in names
+    assert "3 more in rollouts.csv" in lines[-1]
 
 
 def test_a_rollout_that_is_being_written_is_not_shown(run, tmp_path):
