@@ -82,7 +82,7 @@ class Observer:
             start += size
 
     def observe(self, batch: Batch, *, learn: bool) -> View:
-        """View of a batch; call once per step, in order. With `learn`, its statistics are those of the next `learn`."""
+        """View of a batch; call once per step, in order. With `learn`, the statistics take it in at the next `learn()`."""
         self.begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
         if some(self.begins):
@@ -99,7 +99,7 @@ class Observer:
         return self._view(observed, self._phases(self.since_decision), self.decisions)
 
     def learn(self) -> None:
-        """Take into the statistics what was last observed, once: it can wait for a time when nobody waits for it."""
+        """Take what was last observed into the statistics, once; best while simulators run, since nobody waits then."""
         if self.unlearned is not None:
             self.normaliser.update(self.unlearned)
             self.unlearned = None
