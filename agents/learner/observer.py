@@ -82,7 +82,7 @@ class Observer:
             start += size
 
     def observe(self, batch: Batch, *, learn: bool) -> View:
-        """View of a batch; call once per step, in order. With `learn`, the next `learn()` takes it into the statistics."""
+        """View of a batch; call once per step, in order. With `learn`, the next `learn()` adds it to the statistics."""
         self.begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
         if some(self.begins):
