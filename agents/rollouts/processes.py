@@ -40,7 +40,7 @@ class Processes(Apart):
         try:
             for index in range(len(numbers)):
                 self._spawn(index)
-            importlib.import_module("torch._dynamo")  # the first optimiser would, when nothing else is to wait for
+            importlib.import_module("torch._dynamo")  # optimisers need it, and runners are still starting
             self.schema = [self._schema(index) for index in range(len(numbers))][0]
         except BaseException:
             self.close()
