@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The type of arrays; docstrings give their shapes."""
+"""The type of arrays, whose shapes docstrings give, and what is asked of them many times in each step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Array = npt.NDArray[Any]
 
 
 def some(flags: Array) -> bool:
-    """`flags.any()` in a third of the time, for what is asked many times in each step."""
+    """`flags.any()` in a third of the time."""
     return bool(np.count_nonzero(flags))
 
 

@@ -57,7 +57,7 @@ class ActorPolicy:
 
     def act(self, batch: Batch, rng: np.random.Generator) -> dict[str, Array]:
         """See `Policy.act`."""
-        view = self.view = self.observer.observe(batch, learn=False)
+        view = self.view = self.observer.observe(batch)
         actions = {}
         for name, policy in self.policies.items():
             policy.memory[self.observer.begins] = 0.0

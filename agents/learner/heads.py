@@ -104,9 +104,8 @@ class Head(nn.Module, ABC):
 class CategoricalHead(Head):
     """Independent choices: all those of one field, or of several fields that follow each other.
 
-    Outputs and masks lie choice by choice, an entry for each of its alternatives. The choices of all fields are drawn
-    at once, because a step's are few and each of numpy's calls is what costs; *runs* of choices with as many
-    alternatives each, [N, choices, alternatives], are where calls begin anew.
+    Outputs and masks lie choice by choice, an entry for each of its alternatives. *Runs* are neighbours with as many
+    alternatives each: what is done for all choices takes one call a run, and a step's are few, so calls are what costs.
     """
 
     starts: Tensor
@@ -118,15 +117,18 @@ class CategoricalHead(Head):
         self.num_outputs = sum(numbers)
         self.choice = np.repeat(np.arange(self.size), numbers)  # by output: which choice it belongs to
         self.alternative = np.concatenate([np.arange(number) for number in numbers])  # and which alternative it is
-        self.runs = [(len(list(run)), number) for number, run in itertools.groupby(numbers)]
-        self.run_sizes = [choices * number for choices, number in self.runs]
-        self.firsts = np.cumsum([0, *numbers[:-1]])
-        self.register_buffer("starts", torch.from_numpy(self.firsts), persistent=False)
+        self.register_buffer("starts", torch.from_numpy(np.cumsum(numbers) - numbers), persistent=False)
+        self.runs: list[tuple[slice, slice, int]] = []  # choices, their outputs, alternatives of each
+        choice = output = 0
+        for number, run in itertools.groupby(numbers):
+            next_choice = choice + len(list(run))
+            next_output = output + (next_choice - choice) * number
+            self.runs.append((slice(choice, next_choice), slice(output, next_output), number))
+            choice, output = next_choice, next_output
 
     def each_run(self, rows: Tensor) -> list[Tensor]:
         """Views [N, choices, alternatives] of `rows` [N, num_outputs], in order."""
-        parts = torch.split_with_sizes(rows, self.run_sizes, dim=-1)
-        return [part.reshape(-1, *run) for part, run in zip(parts, self.runs, strict=True)]
+        return [rows[:, outputs].reshape(-1, at.stop - at.start, number) for at, outputs, number in self.runs]
 
     def log_probs(self, outputs: Tensor, mask: Tensor) -> Tensor:
         """Of every alternative, [N, num_outputs]."""
@@ -136,19 +138,13 @@ class CategoricalHead(Head):
 
     def draw(self, outputs: Array, mask: Array, width: Array, rng: np.random.Generator | None) -> tuple[Array, Array]:
         """Exponential race: the alternative with the largest p / Exp(1) has probability p."""
-        scores = outputs
-        allowed = mask > 0
-        if not every(allowed):
-            possible = np.logical_or.reduceat(allowed, self.firsts, axis=-1)
-            scores = np.where(allowed | ~possible[:, self.choice], scores, FORBIDDEN)
         if rng is not None:
-            scores = scores - np.log(rng.standard_exponential(scores.shape, np.float32) + TINY)
-        choices = np.empty((len(scores), self.size), dtype=np.float32)
-        choice = output = 0
-        for (count, number), size in zip(self.runs, self.run_sizes, strict=True):
-            run = scores[:, output : output + size].reshape(-1, count, number)
-            choices[:, choice : choice + count] = run.argmax(axis=-1)
-            choice, output = choice + count, output + size
+            outputs = outputs - np.log(rng.standard_exponential(outputs.shape, np.float32) + TINY)
+        choices = np.empty((len(outputs), self.size), dtype=np.float32)
+        for at, span, number in self.runs:
+            shape = (len(outputs), -1, number)
+            allowed = any_allowed(mask[:, span].reshape(shape))
+            choices[:, at] = np.where(allowed, outputs[:, span].reshape(shape), FORBIDDEN).argmax(axis=-1)
         return choices, choices
 
     def mode(self, outputs: Tensor, mask: Tensor) -> Tensor:

@@ -59,7 +59,6 @@ class Observer:
         self.begins = np.ones(num_envs, dtype=bool)  # where the batch that was last observed begins an episode
         self.places = side_by_side({r.name: r.num_agents * r.observation_size for r in schema.everyone})  # in the state
         self.state_size = len(self.normaliser.feature)
-        self.unlearned: Array | None = None  # observations that the statistics have yet to take in
         self.constants = np.tile([0.0, 1.0], (num_envs, 1))  # that ids are made of
         self.columns = {role.name: self._columns(role) for role in self.roles}
 
@@ -81,28 +80,21 @@ class Observer:
                 self.decisions[who, start : start + size] = actions[role.name][who].reshape(-1, size)
             start += size
 
-    def observe(self, batch: Batch, *, learn: bool) -> View:
-        """View of a batch; call once per step, in order. With `learn`, the next `learn()` adds it to the statistics."""
+    def observe(self, batch: Batch) -> View:
+        """View of a batch; call once per step, in order."""
         self.begins = (batch.seeds != self.seeds) | batch.terminated | batch.truncated
         self.seeds = batch.seeds.copy()
-        if some(self.begins):
-            self.decisions[self.begins] = self.decision_low
+        self.decisions[self.begins] = self.decision_low
         acts = np.concatenate([batch.acts[name] for name in self.due], axis=1)
         due = np.logical_or.reduceat(acts, self.first_agents, axis=1)  # [E, roles]
         self.due = {name: due[:, index] for index, name in enumerate(self.due)}
         self.since_decision = np.where(due[:, self.manages], 0.0, self.since_decision + 1.0)
         observed = self._side_by_side(batch.observations)
-        if learn:
-            self.unlearned = observed
-            if not self.normaliser.count[0]:  # by nothing one cannot normalise
-                self.learn()
         return self._view(observed, self._phases(self.since_decision), self.decisions)
 
-    def learn(self) -> None:
-        """Take what was last observed into the statistics, once; best while simulators run, since nobody waits then."""
-        if self.unlearned is not None:
-            self.normaliser.update(self.unlearned)
-            self.unlearned = None
+    def learn(self, batch: Batch) -> None:
+        """Add a batch to the statistics."""
+        self.normaliser.update(self._side_by_side(batch.observations))
 
     def final(self, batch: Batch, environment: int) -> View:
         """View ([1, ...] arrays) of the last state of the episode that has just ended in `environment`.

@@ -132,7 +132,8 @@ class EnvRunner:
                 self._reopen(error, tally)
         tally.simulate_s += time.perf_counter() - called
         self.booked = True  # a reset brings no rewards
-        self.view = self.observer.observe(self.batch, learn=True)
+        self.observer.learn(self.batch)
+        self.view = self.observer.observe(self.batch)
         self.episode_utility[:] = 0.0
         self.episode_steps[:] = 0
 
@@ -157,14 +158,14 @@ class EnvRunner:
             self._keep_books()
             for env in map(int, np.flatnonzero(ended)):
                 self._end_episode(env, tally)
-        self.view = self.observer.observe(batch, learn=True)
+        self.view = self.observer.observe(batch)
 
     def _keep_books(self) -> None:
         """What the last step brought, once: rewards to the decisions that were open in it, sums, and statistics."""
-        self.observer.learn()
         if self.booked:
             return
         self.booked = True
+        self.observer.learn(self.batch)
         for name, policy in self.policies.items():
             policy.reward(self.batch, self.multipliers, deaths(self.batch, name))
             self.rewards[name] += self.batch.rewards[name]
