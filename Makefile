@@ -4,16 +4,19 @@
 # make fuzz    fuzz the C++ decoder for FUZZ_SECONDS=600   make sanitize   C++ tests under sanitizers
 BIN := .venv/bin
 
-.PHONY: demo test lint setup bench fuzz sanitize clean
+.PHONY: demo test lint ctest setup bench fuzz sanitize clean
 demo: setup
 	$(BIN)/qntn demo --out results/demo
 
-test: setup lint
-	ctest --test-dir .build/cp* --output-on-failure
+test: setup
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint ctest
 	$(BIN)/pytest --numprocesses $$(nproc) --maxprocesses 4 --dist worksteal
 
 lint: setup
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure
+
+ctest: setup
+	ctest --test-dir .build/cp* --output-on-failure --parallel $$(nproc)
 
 setup:
 	@docker/setup.sh

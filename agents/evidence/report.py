@@ -91,11 +91,7 @@ def _indicator(one: Scores, columns: list[str]) -> Estimate:
     values = np.mean([one.columns[column] for column in columns], axis=0)
     if not np.isfinite(values).all():
         return Estimate(math.nan, math.nan, math.nan)
-    return statistics.estimate(values, _mean, resamples=400)
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean())
+    return statistics.estimate(values, statistics.mean, resamples=400)
 
 
 def _cells(name: str, found: Estimate) -> Row:
@@ -132,7 +128,7 @@ def _verdict(main: dict[str, Scores], ours: str, best: str, bounds: dict[str, Ar
     ]
     cost = "deployment_cost_usd"
     if cost in main[ours].columns:
-        mine, theirs = (statistics.estimate(main[name].columns[cost], _mean) for name in (ours, best))
+        mine, theirs = (statistics.estimate(main[name].columns[cost], statistics.mean) for name in (ours, best))
         lines.append(f"<p>Deployment costs {_text(mine)} a step, against {_text(theirs)}.</p>")
     for name, what in BOUNDS.items():
         if name not in bounds:

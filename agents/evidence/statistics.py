@@ -3,20 +3,21 @@
 
 Scores of a policy are an array [R, N]: R training runs (1 for a heuristic), N held-out seeds, the same for all.
 Intervals are percentile intervals of a bootstrap in two stages: each resample draws the training runs anew, and then,
-stratified by run, the held-out seeds; policies that are compared share the draw of seeds. Measures follow Agarwal et
-al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", NeurIPS 2021.
+stratified by run, the held-out seeds; policies that are compared share the draw of seeds. A statistic is over the last
+two axes, so that it takes all resamples [B, R, N] at once. Measures follow Agarwal et al., "Deep Reinforcement Learning
+at the Edge of the Statistical Precipice", NeurIPS 2021.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.arrays import Array
 
-RESAMPLES = 2000
+RESAMPLES = 5000
 LEVEL = 0.95
 
 
@@ -29,19 +30,28 @@ class Estimate:
     high: float
 
 
-def interquartile_mean(scores: Array) -> float:
-    """Mean of the middle half of all scores; of n, floor(n / 4) are left out at either end."""
-    ordered = np.sort(np.asarray(scores, dtype=np.float64), axis=None)
-    cut = len(ordered) // 4
-    return float(ordered[cut : len(ordered) - cut].mean())
+def mean(scores: Array) -> Array:
+    """Mean of scores [..., R, N]: [...]."""
+    return np.asarray(scores.mean(axis=(-2, -1)))
 
 
-def improvement(ours: Array, theirs: Array) -> float:
-    """Probability that a run of ours [R, N] beats a run of theirs [S, N] on a seed; a tie counts one half."""
-    _same_seeds(ours, theirs)
-    more = (ours[:, None, :] > theirs[None, :, :]).mean()
-    equal = (ours[:, None, :] == theirs[None, :, :]).mean()
-    return float(more + equal / 2)
+def interquartile_mean(scores: Array) -> Array:
+    """Mean of the middle half of scores [..., R, N]: [...]; of n, floor(n / 4) are left out at either end."""
+    ordered = np.sort(scores.reshape(*scores.shape[:-2], -1))
+    cut = ordered.shape[-1] // 4
+    return np.asarray(ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1))
+
+
+def improvement(ours: Array, theirs: Array) -> Array:
+    """Probability that a run of ours [..., R, N] beats one of theirs [..., S, N] on a seed: [...]; ties count half."""
+    mine, other = ours[..., :, None, :], theirs[..., None, :, :]
+    more, equal = (won.mean(axis=(-3, -2, -1)) for won in (mine > other, mine == other))
+    return np.asarray(more + equal / 2)
+
+
+def gain(ours: Array, theirs: Array) -> Array:
+    """Difference of the interquartile means of ours [..., R, N] and theirs [..., S, N]: [...]."""
+    return interquartile_mean(ours) - interquartile_mean(theirs)
 
 
 def jain(values: Array) -> float:
@@ -59,7 +69,7 @@ def profile(scores: Array, levels: Array) -> Array:
 
 def estimate(
     scores: Array,
-    statistic: Callable[[Array], float] = interquartile_mean,
+    statistic: Callable[[Array], Array] = interquartile_mean,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -67,33 +77,28 @@ def estimate(
     """A statistic of scores [R, N] with its interval."""
     _two_axes(scores)
     rng = np.random.default_rng(seed)
-    drawn = [statistic(scores[rows[:, None], columns]) for rows, columns in _draws(rng, resamples, *scores.shape)]
-    return Estimate(statistic(scores), *_interval(drawn))
+    num_runs, num_seeds = scores.shape
+    runs = rng.integers(num_runs, size=(resamples, num_runs, 1))
+    seeds = rng.integers(num_seeds, size=(resamples, num_runs, num_seeds))
+    return _estimate(statistic(scores), statistic(scores[runs, seeds]))
 
 
 def compare(
-    ours: Array, theirs: Array, statistic: Callable[[Array, Array], float] = improvement, *, seed: int = 0
+    ours: Array, theirs: Array, statistic: Callable[[Array, Array], Array] = improvement, *, seed: int = 0
 ) -> Estimate:
     """A statistic of two policies [R, N] and [S, N] with its interval; a draw of seeds serves both."""
     return compare_over_tasks([(ours, theirs)], statistic, seed=seed)
 
 
 def compare_over_tasks(
-    pairs: Sequence[tuple[Array, Array]], statistic: Callable[[Array, Array], float] = improvement, *, seed: int = 0
+    pairs: Sequence[tuple[Array, Array]], statistic: Callable[[Array, Array], Array] = improvement, *, seed: int = 0
 ) -> Estimate:
     """Mean over tasks of a statistic of two policies, [R, N] and [S, N] on each; tasks are strata, drawn apart."""
-    draws = [_shared_draws(ours, theirs, seed + task) for task, (ours, theirs) in enumerate(pairs)]
-
-    def mean(of_each: Iterable[tuple[Array, Array]]) -> float:
-        return float(np.mean([statistic(ours, theirs) for ours, theirs in of_each]))
-
-    drawn = [mean((ours, theirs) for ours, theirs, _ in together) for together in zip(*draws, strict=True)]
-    return Estimate(mean(pairs), *_interval(drawn))
-
-
-def gain(ours: Array, theirs: Array) -> float:
-    """Difference of the interquartile means; a statistic for `compare`."""
-    return interquartile_mean(ours) - interquartile_mean(theirs)
+    drawn = [_resamples(pair, seed + task) for task, pair in enumerate(pairs)]
+    return _estimate(
+        np.mean([statistic(ours, theirs) for ours, theirs in pairs], axis=0),
+        np.mean([statistic(ours, theirs) for ours, theirs in drawn], axis=0),
+    )
 
 
 def closed_gap(ours: Array, theirs: Array, ceiling: Array, *, seed: int = 0) -> Estimate:
@@ -101,34 +106,26 @@ def closed_gap(ours: Array, theirs: Array, ceiling: Array, *, seed: int = 0) -> 
 
     A draw of seeds serves all three; the ceiling has to lie above the mean of theirs.
     """
-    _same_seeds(ours, ceiling)
 
-    def part(mine: Array, other: Array, best: Array) -> float:
-        return float((mine.mean() - other.mean()) / (best.mean() - other.mean()))
+    def part(mine: Array, other: Array, best: Array) -> Array:
+        return np.asarray((mean(mine) - mean(other)) / (mean(best) - mean(other)))
 
-    drawn = [part(mine, other, ceiling[:, columns]) for mine, other, columns in _shared_draws(ours, theirs, seed)]
-    return Estimate(part(ours, theirs, ceiling), *_interval(drawn))
+    policies = (ours, theirs, ceiling)
+    return _estimate(part(*policies), part(*_resamples(policies, seed)))
 
 
-def _shared_draws(ours: Array, theirs: Array, seed: int) -> Iterator[tuple[Array, Array, Array]]:
-    """Resamples of both, whose rows are drawn apart and whose columns are the same, and these columns [N]."""
-    _same_seeds(ours, theirs)
+def _resamples(policies: Sequence[Array], seed: int) -> list[Array]:
+    """Of policies [R, N] with R of their own, resamples [B, R, N]: runs are drawn apart, seeds are the same for all."""
+    num_seeds = _common_seeds(policies)
     rng = np.random.default_rng(seed)
-    for _ in range(RESAMPLES):
-        columns: Array = rng.integers(ours.shape[1], size=(ours.shape[1],))
-        mine, other = (rng.integers(len(scores), size=len(scores)) for scores in (ours, theirs))
-        yield ours[mine][:, columns], theirs[other][:, columns], columns
+    seeds = rng.integers(num_seeds, size=(RESAMPLES, 1, num_seeds))
+    return [scores[rng.integers(len(scores), size=(RESAMPLES, len(scores), 1)), seeds] for scores in policies]
 
 
-def _draws(rng: np.random.Generator, resamples: int, runs: int, seeds: int) -> Iterator[tuple[Array, Array]]:
-    """Rows [R] and, for each of them, columns [R, N]."""
-    for _ in range(resamples):
-        yield rng.integers(runs, size=runs), rng.integers(seeds, size=(runs, seeds))
-
-
-def _interval(drawn: list[float]) -> tuple[float, float]:
+def _estimate(value: Array, drawn: Array) -> Estimate:
+    """A value with the interval of its resamples [B]."""
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    return Estimate(float(value), float(low), float(high))
 
 
 def _two_axes(scores: Array) -> None:
@@ -136,8 +133,11 @@ def _two_axes(scores: Array) -> None:
         raise ValueError(f"scores have shape {scores.shape}, expected [training runs, held-out seeds]")
 
 
-def _same_seeds(ours: Array, theirs: Array) -> None:
-    _two_axes(ours)
-    _two_axes(theirs)
-    if ours.shape[1] != theirs.shape[1]:
-        raise ValueError(f"scores are of {ours.shape[1]} and {theirs.shape[1]} seeds, expected the same seeds for both")
+def _common_seeds(policies: Sequence[Array]) -> int:
+    for scores in policies:
+        _two_axes(scores)
+    found: set[int] = {scores.shape[1] for scores in policies}
+    if len(found) > 1:
+        numbers = " and ".join(map(str, sorted(found)))
+        raise ValueError(f"scores are of {numbers} seeds, expected the same seeds for all")
+    return found.pop()

@@ -35,12 +35,15 @@ function(qntn_add_library name)
   endif()
 
   if(QNTN_TESTS AND arg_TESTS)
-    add_executable(test-${name} ${arg_TESTS} ${PROJECT_SOURCE_DIR}/cmake/test-main.cc)
+    if(NOT TARGET qntn-test-main)
+      add_library(qntn-test-main OBJECT ${PROJECT_SOURCE_DIR}/cmake/test-main.cc)
+    endif()
+    add_executable(test-${name} ${arg_TESTS})
     target_compile_options(test-${name} PRIVATE -Wall -Wextra -Werror)
     target_compile_definitions(test-${name} PRIVATE
       QNTN_REFERENCE_DIR="${PROJECT_SOURCE_DIR}/../tests/reference"
       QNTN_DATA_DIR="${PROJECT_SOURCE_DIR}/data")
-    target_link_libraries(test-${name} PRIVATE qntn-${name})
+    target_link_libraries(test-${name} PRIVATE qntn-${name} qntn-test-main)
     set_target_properties(test-${name} PROPERTIES BUILD_RPATH "${NS3_ROOT}/lib64")
     add_test(NAME ${name} COMMAND test-${name})
   endif()
