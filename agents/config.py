@@ -47,7 +47,6 @@ class RoleConfig:
     semi_markov: bool = True  # else a manager's reward is the plain sum, discounted by gamma once a decision
     centralised: bool = True  # the critic sees the state of all roles
     watchers: bool = True  # and of what decides nothing (`Schema.watchers`)
-    state_scale: float = 1.0  # how much a number of the state counts there beside one of the agent's own view
     phases: bool = True  # workers see how much of the managers' epochs has passed
     decisions: bool = True  # workers see what the managers decided last
     cooperation: float = 0.0  # 0: each agent has its own reward; 1: the mean over the role's agents

@@ -91,7 +91,7 @@ def _indicator(one: Scores, columns: list[str]) -> Estimate:
     values = np.mean([one.columns[column] for column in columns], axis=0)
     if not np.isfinite(values).all():
         return Estimate(math.nan, math.nan, math.nan)
-    return statistics.estimate(values, statistics.mean, resamples=400)
+    return statistics.estimate(values, statistics.mean)
 
 
 def _cells(name: str, found: Estimate) -> Row:

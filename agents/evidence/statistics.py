@@ -67,19 +67,13 @@ def profile(scores: Array, levels: Array) -> Array:
     return np.asarray(1 - np.searchsorted(ordered, levels, side="right") / len(ordered))
 
 
-def estimate(
-    scores: Array,
-    statistic: Callable[[Array], Array] = interquartile_mean,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Estimate:
+def estimate(scores: Array, statistic: Callable[[Array], Array] = interquartile_mean, *, seed: int = 0) -> Estimate:
     """A statistic of scores [R, N] with its interval."""
     _two_axes(scores)
     rng = np.random.default_rng(seed)
     num_runs, num_seeds = scores.shape
-    runs = rng.integers(num_runs, size=(resamples, num_runs, 1))
-    seeds = rng.integers(num_seeds, size=(resamples, num_runs, num_seeds))
+    runs = rng.integers(num_runs, size=(RESAMPLES, num_runs, 1))
+    seeds = rng.integers(num_seeds, size=(RESAMPLES, num_runs, num_seeds))
     return _estimate(statistic(scores), statistic(scores[runs, seeds]))
 
 

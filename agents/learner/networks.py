@@ -117,9 +117,7 @@ class Actor(nn.Module):
 class Critic(nn.Module):
     """Value function of one role: sees its agent's own view and, where centralised, the state, or as much as it takes.
 
-    The first layer is the sum of two, so that the state, which all agents share, goes through it once. A state may have
-    many more numbers than a view and say little beside it. Then a critic first learns their noise; with a small
-    `state_scale` it begins with the agent's own view and takes from the state what lasts.
+    The first layer is the sum of two, so that the state, which all agents share, goes through it once.
     """
 
     def __init__(self, own_size: int, state_size: int, config: RoleConfig, generator: torch.Generator) -> None:
@@ -127,7 +125,6 @@ class Critic(nn.Module):
         super().__init__()
         width = config.critic_hidden[0]
         gain = 1.0 if config.centralised else math.sqrt(2)  # gains 1 and 1 make sqrt 2 together
-        self.state_scale = config.state_scale
         self.own = linear(own_size, width, gain, config, generator)
         self.state = linear(state_size, width, gain, config, generator) if config.centralised else None
         self.body = Body([*config.critic_hidden, 1], 1.0, config, generator)
@@ -135,10 +132,8 @@ class Critic(nn.Module):
 
     def features(self, own: Tensor, state: Tensor) -> Tensor:
         """What the body sees, [..., A, width]."""
-        if self.state is None:
-            return torch.tanh(self.own(own))
-        common = self.state(self.state_scale * state[..., : self.state.in_features])
-        return torch.tanh(self.own(own) + common.unsqueeze(-2))
+        common = 0.0 if self.state is None else self.state(state[..., : self.state.in_features]).unsqueeze(-2)
+        return torch.tanh(self.own(own) + common)
 
     def forward(self, own: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised values [..., A] and the next memory [..., A, H]."""

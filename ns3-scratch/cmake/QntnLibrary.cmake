@@ -6,6 +6,10 @@
 #     MODELS ran-network.cc ...   ns-3 models: target qntn-ran
 #     DEPENDS orbit               other libraries of the tree
 #     TESTS test/tbs-test.cc ...) doctest, one program test-ran, run by ctest
+if(QNTN_TESTS)
+  add_library(qntn-test-main OBJECT ${PROJECT_SOURCE_DIR}/cmake/test-main.cc)
+endif()
+
 function(qntn_add_library name)
   cmake_parse_arguments(arg "" "" "FORMULAS;MODELS;DEPENDS;TESTS" ${ARGN})
   set(link_formulas "")
@@ -35,9 +39,6 @@ function(qntn_add_library name)
   endif()
 
   if(QNTN_TESTS AND arg_TESTS)
-    if(NOT TARGET qntn-test-main)
-      add_library(qntn-test-main OBJECT ${PROJECT_SOURCE_DIR}/cmake/test-main.cc)
-    endif()
     add_executable(test-${name} ${arg_TESTS})
     target_compile_options(test-${name} PRIVATE -Wall -Wextra -Werror)
     target_compile_definitions(test-${name} PRIVATE

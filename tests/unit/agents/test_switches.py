@@ -191,18 +191,6 @@ def test_critics_see_what_watchers_do_and_actors_do_not():
         assert np.array_equal(values[0], values[1]) != sees
 
 
-def test_a_state_of_small_scale_says_little_at_first():
-    def difference(scale):
-        learner, data = sampled(f"worker.state_scale={scale}")
-        with torch.no_grad():
-            states = (data.state, np.zeros_like(data.state))
-            seen, without = (learner.critic.features(*map(torch.from_numpy, (data.own, state))) for state in states)
-        return torch.atanh(seen.double()) - torch.atanh(without.double())
-
-    assert difference(0.0).abs().max() == 0
-    assert torch.allclose(difference(0.1), 0.1 * difference(1.0), atol=1e-3)
-
-
 def test_phases_of_the_managers():
     sizes = [sampled(f"worker.phases={switch}")[1].own.shape[-1] for switch in ("true", "false")]
     assert sizes[0] - sizes[1] == 1
