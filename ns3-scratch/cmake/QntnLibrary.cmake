@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
+if(QNTN_TESTS)
+  add_library(qntn-test-main OBJECT ${PROJECT_SOURCE_DIR}/cmake/test-main.cc)
+endif()
+
 # One library of the tree.
 #
 #   qntn_add_library(ran
@@ -6,10 +10,6 @@
 #     MODELS ran-network.cc ...   ns-3 models: target qntn-ran
 #     DEPENDS orbit               other libraries of the tree
 #     TESTS test/tbs-test.cc ...) doctest, one program test-ran, run by ctest
-if(QNTN_TESTS)
-  add_library(qntn-test-main OBJECT ${PROJECT_SOURCE_DIR}/cmake/test-main.cc)
-endif()
-
 function(qntn_add_library name)
   cmake_parse_arguments(arg "" "" "FORMULAS;MODELS;DEPENDS;TESTS" ${ARGN})
   set(link_formulas "")
