@@ -18,8 +18,6 @@ namespace qntn
 namespace
 {
 
-constexpr int EXIT_USAGE = 64;
-
 uint64_t
 Aligned(uint64_t offset)
 {
@@ -58,12 +56,11 @@ MaskSize(const wire::Role& role)
 }
 
 [[noreturn]] void
-Usage(const std::string& problem)
+RefuseFakeArguments(const std::string& problem)
 {
-    std::cerr << problem
-              << "\nWithout Python: --qntn-fake=equal|random|FILE [--qntn-seed=N] "
-                 "[--qntn-params=FILE.toml] [--qntn-csv=FILE] [--NAME=VALUE ...]\n";
-    std::_Exit(EXIT_USAGE);
+    EndWithUsage(problem,
+                 "Without Python: --qntn-fake=equal|random|FILE [--qntn-seed=N] "
+                 "[--qntn-params=FILE.toml] [--qntn-csv=FILE] [--NAME=VALUE ...]");
 }
 
 std::string
@@ -106,7 +103,7 @@ ReadParameters(const std::string& path)
     std::ifstream file(path);
     if (!file)
     {
-        Usage(path + ": cannot be read; expected the scenario's parameter file");
+        RefuseFakeArguments(path + ": cannot be read; expected the scenario's parameter file");
     }
     FakeAgent::Parameters parameters;
     bool within = false;
@@ -515,14 +512,14 @@ MakeFakeAgent(int argc, char* argv[])
     const auto csv = take("--qntn-csv", "");
     if (!std::holds_alternative<double>(seed) || std::get<double>(seed) < 0)
     {
-        Usage("--qntn-seed: expected a whole number from 0");
+        RefuseFakeArguments("--qntn-seed: expected a whole number from 0");
     }
     for (const auto& [name, value] : options)
     {
         if (!name.starts_with("--") || name.starts_with("--qntn-") ||
             !parameters.contains(name.substr(2)))
         {
-            Usage("unknown argument '" + name + "': no parameter of this scenario");
+            RefuseFakeArguments("unknown argument '" + name + "': no parameter of this scenario");
         }
         parameters[name.substr(2)] = ToValue(value);
     }
@@ -538,7 +535,8 @@ MakeFakeAgent(int argc, char* argv[])
         std::ifstream recording(policy);
         if (!recording)
         {
-            Usage("--qntn-fake: expected equal, random or a recording, found '" + policy + "'");
+            RefuseFakeArguments("--qntn-fake: expected equal, random or a recording, found '" +
+                                policy + "'");
         }
         agent->SetReplay(recording);
     }
@@ -551,7 +549,7 @@ MakeFakeAgent(int argc, char* argv[])
         auto file = std::make_unique<std::ofstream>(csv);
         if (!*file)
         {
-            Usage("--qntn-csv: '" + csv + "' cannot be written");
+            RefuseFakeArguments("--qntn-csv: '" + csv + "' cannot be written");
         }
         agent->SetCsv(std::move(file));
     }

@@ -39,13 +39,12 @@ OnSocketEvent(int)
 }
 
 [[noreturn]] void
-Usage(const std::string& problem)
+RefuseArguments(const std::string& problem)
 {
-    std::cerr
-        << problem
-        << "\nThis is a qntn scenario program: it is one half of a co-simulation and is started "
-           "by the other.\nRun it with `qntn run`, or from Python with pybridge.make.\n";
-    std::_Exit(EXIT_USAGE);
+    EndWithUsage(
+        problem,
+        "This is a qntn scenario program: it is one half of a co-simulation and is started "
+        "by the other.\nRun it with `qntn run`, or from Python with pybridge.make.");
 }
 
 int
@@ -55,7 +54,7 @@ ToDescriptor(const std::string& option, const std::string& text)
     const auto end = text.data() + text.size();
     if (std::from_chars(text.data(), end, fd).ptr != end || fcntl(fd, F_GETFD) == -1)
     {
-        Usage(option + ": expected an open file descriptor, found '" + text + "'");
+        RefuseArguments(option + ": expected an open file descriptor, found '" + text + "'");
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     return fd;
@@ -69,14 +68,14 @@ ConnectTo(const std::string& name)
     address.sun_family = AF_UNIX;
     if (name.size() + 1 > sizeof(address.sun_path))
     {
-        Usage("--qntn-attach: the name '" + name + "' is too long");
+        RefuseArguments("--qntn-attach: the name '" + name + "' is too long");
     }
     name.copy(address.sun_path + 1, name.size());
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
     const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd == -1 || connect(fd, reinterpret_cast<sockaddr*>(&address), length) == -1)
     {
-        Usage("--qntn-attach: no Python waits for '" + name + "'");
+        RefuseArguments("--qntn-attach: no Python waits for '" + name + "'");
     }
     return fd;
 }
@@ -87,6 +86,13 @@ void
 EndBecausePythonIsGone()
 {
     std::_Exit(EXIT_PYTHON_GONE);
+}
+
+void
+EndWithUsage(const std::string& problem, const std::string& usage)
+{
+    std::cerr << problem << '\n' << usage << '\n';
+    std::_Exit(EXIT_USAGE);
 }
 
 void
@@ -159,7 +165,7 @@ MakeTransport(int argc, char* argv[])
         }
         else
         {
-            Usage("unknown argument '" + argument + "'");
+            RefuseArguments("unknown argument '" + argument + "'");
         }
     }
 
@@ -181,7 +187,7 @@ MakeTransport(int argc, char* argv[])
     {
         return std::make_unique<ShmTransport>(ConnectTo(attach));
     }
-    Usage("no connection to Python was given");
+    RefuseArguments("no connection to Python was given");
 }
 
 } // namespace qntn

@@ -54,6 +54,9 @@ std::unique_ptr<Transport> MakeTransport(int argc, char* argv[]);
 /// doing.
 void EndWithPeerOf(int fd);
 
+/// Says on stderr what is wrong with the command line and what was expected, and ends the process.
+[[noreturn]] void EndWithUsage(const std::string& problem, const std::string& usage);
+
 /// Tells Python and stderr why, and ends the process.
 [[noreturn]] void Fail(Transport& transport, const std::string& kind, const std::string& message);
 

@@ -12,6 +12,7 @@ endif()
 #     TESTS test/tbs-test.cc ...) doctest, one program test-ran, run by ctest
 function(qntn_add_library name)
   cmake_parse_arguments(arg "" "" "FORMULAS;MODELS;DEPENDS;TESTS" ${ARGN})
+  set(CMAKE_UNITY_BUILD ${QNTN_UNITY})
   set(link_formulas "")
   set(link_models "")
   foreach(dependency IN LISTS arg_DEPENDS)

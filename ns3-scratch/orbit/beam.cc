@@ -2,7 +2,6 @@
 #include "orbit/beam.h"
 
 #include <cmath>
-#include <numbers>
 #include <stdexcept>
 
 namespace qntn
@@ -28,7 +27,6 @@ Add(const Ecef& a, const Ecef& b)
 Ecef
 FindBeamAxis(const Trajectory& satellite, const BeamOffset& offset, double timeS)
 {
-    constexpr double RAD_PER_DEG = std::numbers::pi / 180;
     const Ecef position = satellite.PositionAt(timeS);
     const Ecef velocity = satellite.VelocityAt(timeS);
     const Ecef down = Scale(position, -1 / Norm(position));

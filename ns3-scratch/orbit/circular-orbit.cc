@@ -10,13 +10,6 @@
 namespace qntn
 {
 
-namespace
-{
-
-constexpr double RAD_PER_DEG = std::numbers::pi / 180.0;
-
-} // namespace
-
 CircularOrbit::CircularOrbit(double altitudeM,
                              double inclinationDeg,
                              double raanDeg,

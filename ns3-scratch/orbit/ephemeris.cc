@@ -31,7 +31,6 @@ enum Column : size_t
 constexpr double GAP_RATIO = 1.5;
 constexpr double MIN_RADIUS_M = 6.35e6; ///< the poles are 6356.8 km from the centre (WGS 84)
 constexpr double MAX_RADIUS_M = 1e9;
-constexpr double HALF_STEP_S = 0.05;
 
 std::string
 Text(double value)

@@ -14,8 +14,6 @@ namespace qntn
 namespace
 {
 
-constexpr double RAD_PER_DEG = std::numbers::pi / 180.0;
-
 void
 RequireOrbit(double altitudeM, double elevationDeg)
 {

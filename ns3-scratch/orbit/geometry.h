@@ -2,9 +2,12 @@
 #ifndef QNTN_ORBIT_GEOMETRY_H
 #define QNTN_ORBIT_GEOMETRY_H
 
+#include <numbers>
+
 namespace qntn
 {
 
+inline constexpr double RAD_PER_DEG = std::numbers::pi / 180;
 inline constexpr double SPEED_OF_LIGHT_MPS = 299'792'458.0;
 inline constexpr double EARTH_RADIUS_M = 6'371'000.0;               ///< spherical Earth
 inline constexpr double EARTH_GRAVITY_M3_PER_S2 = 3.986004418e14;   ///< WGS 84, GM

@@ -17,7 +17,6 @@ namespace qntn
 namespace
 {
 
-constexpr double RAD_PER_DEG = std::numbers::pi / 180;
 constexpr double MIN_PLANE_GAP_RAD = 10 * RAD_PER_DEG; ///< between the nodes of two planes
 constexpr double MAX_PLANE_GAP_RAD = 90 * RAD_PER_DEG; ///< of planes that are linked
 

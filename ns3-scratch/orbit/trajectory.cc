@@ -9,14 +9,6 @@
 namespace qntn
 {
 
-namespace
-{
-
-/// Half the stretch of time over which a velocity is the difference of two positions.
-constexpr double HALF_STEP_S = 0.05;
-
-} // namespace
-
 Ecef
 Trajectory::VelocityAt(double timeS) const
 {

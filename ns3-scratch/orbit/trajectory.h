@@ -18,11 +18,15 @@ class Trajectory
     /// \param timeS since the start of the simulation
     virtual Ecef PositionAt(double timeS) const = 0;
 
-    /// Relative to the turning Earth, m/s.
+    /// Relative to the turning Earth, m/s: the difference of two positions.
     virtual Ecef VelocityAt(double timeS) const;
 
     /// Until when it is known; infinite for what is computed.
     virtual double GetEndS() const;
+
+  protected:
+    /// Half the time between the two positions that make a velocity.
+    static constexpr double HALF_STEP_S = 0.05;
 };
 
 /// Another trajectory, begun at its time \p offsetS.

@@ -2,16 +2,13 @@
 #include "qkd/cost-set.h"
 
 #include "qkd/data-file.h"
-
-#include <limits>
+#include "qkd/require.h"
 
 namespace qntn
 {
 
 namespace
 {
-
-constexpr double UNBOUNDED = std::numeric_limits<double>::max();
 
 DevicePrices
 ReadPrices(const nlohmann::ordered_json& entry, const std::string& where)

@@ -5,15 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace qntn
 {
 
 namespace
 {
-
-constexpr double UNBOUNDED = std::numeric_limits<double>::max();
 
 /// The arguments that all rate functions share.
 void

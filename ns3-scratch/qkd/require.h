@@ -2,12 +2,15 @@
 #ifndef QNTN_QKD_REQUIRE_H
 #define QNTN_QKD_REQUIRE_H
 
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
 namespace qntn
 {
+
+inline constexpr double UNBOUNDED = std::numeric_limits<double>::max();
 
 /// Throw std::invalid_argument unless \p low <= \p value <= \p high; "not a number" never passes.
 inline void

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "qkd/satellite-link.h"
 
+#include "orbit/geometry.h"
 #include "qkd/require.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <numbers>
 
 namespace qntn
@@ -68,10 +68,9 @@ SatelliteTransmittance(double rangeM,
                        double receiverEfficiency)
 {
     const char* where = "SatelliteTransmittance";
-    const double unbounded = std::numeric_limits<double>::max();
-    RequireRange(where, "range_m", rangeM, 1, unbounded);
+    RequireRange(where, "range_m", rangeM, 1, UNBOUNDED);
     RequireRange(where, "divergence_rad", divergenceRad, 1e-9, 1);
-    RequireRange(where, "receiver_diameter_m", receiverDiameterM, 0, unbounded);
+    RequireRange(where, "receiver_diameter_m", receiverDiameterM, 0, UNBOUNDED);
     RequireRange(where, "pointing_jitter_rad", pointingJitterRad, 0, 1);
     RequireRange(where, "receiver_efficiency", receiverEfficiency, 0, 1);
     // Averaged over the jitter, the spot is again Gaussian: its variances (w/2)^2 and (jitter
@@ -90,14 +89,13 @@ SunElevationDeg(double latitudeDeg, double longitudeDeg, double dayOfYear, doubl
     const char* where = "SunElevationDeg";
     RequireRange(where, "latitude_deg", latitudeDeg, -90, 90);
     RequireRange(where, "longitude_deg", longitudeDeg, -180, 180);
-    constexpr double DEGREE = std::numbers::pi / 180;
     const double declination =
-        23.45 * DEGREE * std::sin(2 * std::numbers::pi * (284 + dayOfYear) / 365);
-    const double hourAngle = (15 * (utcHour - 12) + longitudeDeg) * DEGREE;
-    const double latitude = latitudeDeg * DEGREE;
+        23.45 * RAD_PER_DEG * std::sin(2 * std::numbers::pi * (284 + dayOfYear) / 365);
+    const double hourAngle = (15 * (utcHour - 12) + longitudeDeg) * RAD_PER_DEG;
+    const double latitude = latitudeDeg * RAD_PER_DEG;
     const double sine = std::sin(latitude) * std::sin(declination) +
                         std::cos(latitude) * std::cos(declination) * std::cos(hourAngle);
-    return std::asin(std::clamp(sine, -1.0, 1.0)) / DEGREE;
+    return std::asin(std::clamp(sine, -1.0, 1.0)) / RAD_PER_DEG;
 }
 
 } // namespace qntn

@@ -12,7 +12,7 @@ using namespace qntn;
 namespace
 {
 
-struct Result
+struct Run
 {
     std::string csv;
     uint64_t numStates;
@@ -23,7 +23,7 @@ struct Result
 };
 
 /// A scenario as a function: parts and choices that are masked now and then.
-Result
+Run
 RunScenario(FakePolicy policy, uint64_t seed, const std::string& recording = "")
 {
     auto owned = std::make_unique<FakeAgent>(
@@ -52,7 +52,7 @@ RunScenario(FakePolicy policy, uint64_t seed, const std::string& recording = "")
     auto metric = bridge.Metric("power_dbm", "dbm", "power");
     bridge.SetStep(ns3::MilliSeconds(10));
     bridge.Open();
-    Result result{};
+    Run result{};
     for (uint32_t step = 0; step < numSteps; ++step)
     {
         seen(1, 1) = static_cast<float>(step);

@@ -17,6 +17,8 @@
 namespace qntn
 {
 
+inline const FlowConfig UP{.direction = UPLINK};
+
 /// A small network and the counts of what it delivers.
 class RanFixture
 {

@@ -15,7 +15,6 @@ using namespace ns3;
 namespace
 {
 
-const FlowConfig UP{.direction = UPLINK};
 /// A grant for a small packet more often than there are mini-slots.
 const FlowConfig CONFIGURED{
     .direction = UPLINK, .configuredGrantBytes = 40, .configuredGrantPeriod = MicroSeconds(70)};

@@ -15,8 +15,6 @@ using namespace ns3;
 namespace
 {
 
-const FlowConfig UP{.direction = UPLINK};
-
 double
 Mean(const std::vector<double>& values)
 {
