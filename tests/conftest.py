@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 import shutil
 import signal
 import time
@@ -69,10 +70,20 @@ def used_by_others(file: Path) -> bool:
     return False
 
 
+def of_others(file: Path) -> bool:
+    """Whether a file in /dev/shm belongs to a program that runs beside these tests, such as another core's tests."""
+    if file.name.startswith("sem."):
+        return used_by_others(file)
+    named = re.fullmatch(r"qntn-(\d+)-.*", file.name)  # a guest's segment, by who made it
+    try:
+        return named is not None and os.getpid() not in ancestors(int(named[1]))
+    except FileNotFoundError:  # who made it is gone
+        return False
+
+
 def new_in_memory(before: set[Path]) -> set[Path]:
-    """What is in /dev/shm since then, but for semaphores of programs that run beside the tests."""
-    new = set(Path("/dev/shm").iterdir()) - before
-    return {file for file in new if not (file.name.startswith("sem.") and used_by_others(file))}
+    """What is in /dev/shm since then, but for what is of others."""
+    return {file for file in set(Path("/dev/shm").iterdir()) - before if not of_others(file)}
 
 
 @pytest.fixture(scope="session")
