@@ -77,7 +77,7 @@ def of_others(file: Path) -> bool:
     named = re.fullmatch(r"qntn-(\d+)-.*", file.name)  # a guest's segment, by who made it
     try:
         return named is not None and os.getpid() not in ancestors(int(named[1]))
-    except FileNotFoundError:  # who made it is gone
+    except (FileNotFoundError, ProcessLookupError):  # who made it is gone
         return False
 
 
