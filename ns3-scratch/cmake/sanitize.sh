@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Builds the C++ tests with AddressSanitizer and UndefinedBehaviorSanitizer and runs them; then the
-# turn-taking between two threads with ThreadSanitizer.
+# turn-taking between two threads with ThreadSanitizer. Files are compiled one by one here, so that none lives on what
+# another one includes.
 #
 # The libraries of the ns-3 wheel are not instrumented, so two checks cannot hold across them:
 #   vptr      compares type information of ns-3's objects, which the wheel's libraries keep to themselves
@@ -13,7 +14,7 @@ cd "$(dirname "$0")/../.."
 build() { # folder, flags, targets
   local folder=.cache/$1 flags=$2
   shift 2
-  cmake -S ns3-scratch -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DQNTN_TESTS=ON -DQNTN_PYTHON=OFF \
+  cmake -S ns3-scratch -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DQNTN_TESTS=ON -DQNTN_PYTHON=OFF -DQNTN_UNITY=OFF \
     -DPython_EXECUTABLE="$PWD/.venv/bin/python" -DCMAKE_CXX_FLAGS="-O1 -g1 -fno-omit-frame-pointer $flags" >/dev/null
   cmake --build "$folder" --target "$@"
 }

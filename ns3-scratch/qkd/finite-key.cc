@@ -22,9 +22,8 @@ void
 RequireConfig(const FiniteKeyConfig& c)
 {
     const char* where = "FiniteKeyLength";
-    const double unbounded = std::numeric_limits<double>::max();
     const double tiny = std::numeric_limits<double>::min();
-    RequireRange(where, "block_size", c.blockSize, 0, unbounded);
+    RequireRange(where, "block_size", c.blockSize, 0, UNBOUNDED);
     for (const double probability : c.intensityProbabilities)
     {
         RequireRange(where, "intensity_probabilities", probability, tiny, 1);
@@ -37,7 +36,7 @@ RequireConfig(const FiniteKeyConfig& c)
     RequireRange(where, "dark_count_probability", c.darkCountProbability, 0, 0.5);
     RequireRange(where, "afterpulse_probability", c.afterpulseProbability, 0, 1);
     RequireRange(where, "misalignment", c.misalignment, 0, 1);
-    RequireRange(where, "error_correction_efficiency", c.errorCorrectionEfficiency, 1, unbounded);
+    RequireRange(where, "error_correction_efficiency", c.errorCorrectionEfficiency, 1, UNBOUNDED);
     RequireRange(where, "epsilon_secrecy", c.epsilonSecrecy, tiny, 1);
     RequireRange(where, "epsilon_correctness", c.epsilonCorrectness, tiny, 1);
     const auto& [mu1, mu2, mu3] = c.intensities;

@@ -10,6 +10,7 @@
 namespace qntn
 {
 
+/// Upper end of a range that has none but infinity.
 inline constexpr double UNBOUNDED = std::numeric_limits<double>::max();
 
 /// Throw std::invalid_argument unless \p low <= \p value <= \p high; "not a number" never passes.

@@ -3,9 +3,9 @@
 
 #include "orbit/nearest-name.h"
 #include "qkd/data-file.h"
+#include "qkd/require.h"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 namespace qntn
@@ -26,7 +26,6 @@ QkdTopology::GetSite(const std::string& siteName) const
 QkdTopology
 ReadQkdTopology(const std::string& path, const std::string& name)
 {
-    const double unbounded = std::numeric_limits<double>::max();
     const auto entry = ReadDataEntry(path, name, "network");
     const std::string where = path + ": network " + name;
     RequireKnownFields(entry, {"source", "notes", "links"}, where);
@@ -48,9 +47,9 @@ ReadQkdTopology(const std::string& path, const std::string& name)
         };
         topology.links.push_back({ReadText(link, "a", at),
                                   ReadText(link, "b", at),
-                                  ReadNumber(link, "length_km", at, 0, unbounded),
-                                  optional("loss_db", unbounded),
-                                  optional("measured_rate_bps", unbounded),
+                                  ReadNumber(link, "length_km", at, 0, UNBOUNDED),
+                                  optional("loss_db", UNBOUNDED),
+                                  optional("measured_rate_bps", UNBOUNDED),
                                   optional("measured_qber", 1)});
         for (const std::string& site : {topology.links.back().siteA, topology.links.back().siteB})
         {
