@@ -66,7 +66,7 @@ def compare(
     studies: Annotated[list[Path], typer.Argument(metavar="STUDY...", help="Folders with their reports.")],
     as_json: Json = False,
 ) -> None:
-    """Show what several studies say together of their first algorithm: how probably it is better than the others."""
+    """Show how probably, and by how much, the first algorithm of several studies is better than the others."""
     from agents.evidence.across import as_table
     from agents.evidence.across import compare as rows_of
 
@@ -77,8 +77,8 @@ def compare(
     console = Console()
     console.print(as_table(rows))
     console.print(
-        f"Probability that a run of {rows[0]['reference']} does better on a held-out seed than one of the other, with "
-        "its 95 % interval; over all studies it is the mean of theirs.",
+        f"Probability that a run of {rows[0]['reference']} does better on a held-out seed than one of the other, and "
+        "by how much its mean utility is higher, with 95 % intervals; over all studies they are the means of theirs.",
         highlight=False,
     )
 

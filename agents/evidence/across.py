@@ -86,7 +86,7 @@ class Task:
 
 
 def compare(folders: Sequence[Path]) -> list[Row]:
-    """Probability that the reference is better, in every study and over all that have the other policy.
+    """Probability that the reference is better and by how much, in every study and over all that have the other policy.
 
     A row for each policy, way to act and study; `study` is "all" for the mean over the studies.
 
@@ -108,8 +108,10 @@ def compare(folders: Sequence[Path]) -> list[Row]:
 
 
 def as_table(rows: Sequence[Row]) -> Table:
-    """A block for each policy, in it a line for each study."""
-    table = Table(Column("better than ... in", overflow="fold"), *MODES, box=box.SIMPLE)
+    """A block for each policy, in it for each study a line with probabilities and one with gains in thousandths."""
+    table = Table(
+        Column("better than ... in\n[dim]by how many thousandths[/]", overflow="fold"), *MODES, box=box.SIMPLE
+    )
     blocks: dict[str, dict[str, dict[str, Row]]] = {}
     for row in rows:
         blocks.setdefault(row["against"], {}).setdefault(row["study"], {})[row["mode"]] = row
@@ -122,18 +124,19 @@ def as_table(rows: Sequence[Row]) -> Table:
 
 
 def _text(row: Row) -> str:
-    low, high = row["improvement_ci95_low"], row["improvement_ci95_high"]
-    return f"{row['improvement']:.2f} ({low:.2f} .. {high:.2f})"
+    better = "{improvement:.2f} ({improvement_ci95_low:.2f} .. {improvement_ci95_high:.2f})".format_map(row)
+    thousandths = {key: 1e3 * value for key, value in row.items() if key.startswith("utility_gain")}
+    gain = "{utility_gain:+.1f} ({utility_gain_ci95_low:.1f} .. {utility_gain_ci95_high:.1f})".format_map(thousandths)
+    return f"{better}\n[dim]{gain}[/]"
 
 
 def _row(study: str, pairs: list[Pair]) -> Row:
-    found = statistics.compare_over_tasks(pairs)
+    improvement = statistics.compare_over_tasks(pairs)
+    gain = statistics.compare_over_tasks(pairs, statistics.mean_gain)
+    figures = improvement.cells("improvement") | gain.cells("utility_gain")
     return {
         "study": study,
-        "improvement": round(found.value, 4),
-        "improvement_ci95_low": round(found.low, 4),
-        "improvement_ci95_high": round(found.high, 4),
-        "utility_gain": round(float(np.mean([ours.mean() - theirs.mean() for ours, theirs in pairs])), 4),
+        **{name: round(value, 4) for name, value in figures.items()},
         "runs": sum(len(ours) for ours, _ in pairs),
         "runs_against": sum(len(theirs) for _, theirs in pairs),
     }

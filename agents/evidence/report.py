@@ -78,11 +78,11 @@ def result_rows(scores: dict[str, Scores], ours: str, best: str) -> list[Row]:
         against = statistics.compare(scores[ours].utility, one.utility)
         over_best = statistics.compare(one.utility, scores[best].utility)
         row = {"policy": name, "kind": one.kind, "runs": len(one.utility), "episodes": one.utility.shape[1]}
-        row |= {"utility_mean": float(one.utility.mean())} | _cells("utility_iqm", utility)
-        row |= _cells("improvement_of_reference", against) | _cells("improvement_over_best_baseline", over_best)
+        row |= {"utility_mean": float(one.utility.mean())} | utility.cells("utility_iqm")
+        row |= against.cells("improvement_of_reference") | over_best.cells("improvement_over_best_baseline")
         for (title, who), columns in indicator_columns(names).items():
             key = "_".join([title, who]).strip("_").lower().replace(" ", "_").replace("-", "_")
-            row |= _cells(key, _indicator(one, columns))
+            row |= _indicator(one, columns).cells(key)
         rows.append(row)
     return rows
 
@@ -92,10 +92,6 @@ def _indicator(one: Scores, columns: list[str]) -> Estimate:
     if not np.isfinite(values).all():
         return Estimate(math.nan, math.nan, math.nan)
     return statistics.estimate(values, statistics.mean)
-
-
-def _cells(name: str, found: Estimate) -> Row:
-    return {name: found.value, f"{name}_ci95_low": found.low, f"{name}_ci95_high": found.high}
 
 
 def _head(about: Row, out: Path, plan: Row) -> str:
@@ -291,8 +287,8 @@ def _against_reference(
     for name in [ours, *names]:
         one = scores[name]
         difference = statistics.compare(one.utility, reference.utility, statistics.gain)
-        row = {"policy": name, "runs": len(one.utility)} | _cells("utility_iqm", statistics.estimate(one.utility))
-        row |= _cells("utility_iqm_gain", difference)
+        row = {"policy": name, "runs": len(one.utility)} | statistics.estimate(one.utility).cells("utility_iqm")
+        row |= difference.cells("utility_iqm_gain")
         for column in ("blocked_ratio", "late_ratio", "deployment_cost_usd"):
             if column in one.columns:
                 row[column] = float(one.columns[column].mean())
@@ -332,7 +328,7 @@ def _anarchy_part(out: Path, scores: dict[str, Scores], plan: Row) -> str:
     rows = [
         {
             "cooperation_weight": weight,
-            **_cells("utility_iqm", found[weight]),
+            **found[weight].cells("utility_iqm"),
             "price_of_anarchy": best / found[weight].value if found[weight].value > 0 else math.nan,
         }
         for weight in sorted(found)

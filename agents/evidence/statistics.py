@@ -29,6 +29,10 @@ class Estimate:
     low: float
     high: float
 
+    def cells(self, name: str) -> dict[str, float]:
+        """As cells of a table's row: `name`, `name_ci95_low` and `name_ci95_high`."""
+        return {name: self.value, f"{name}_ci95_low": self.low, f"{name}_ci95_high": self.high}
+
 
 def mean(scores: Array) -> Array:
     """Mean of scores [..., R, N]: [...]."""
@@ -52,6 +56,11 @@ def improvement(ours: Array, theirs: Array) -> Array:
 def gain(ours: Array, theirs: Array) -> Array:
     """Difference of the interquartile means of ours [..., R, N] and theirs [..., S, N]: [...]."""
     return interquartile_mean(ours) - interquartile_mean(theirs)
+
+
+def mean_gain(ours: Array, theirs: Array) -> Array:
+    """Difference of the means of ours [..., R, N] and theirs [..., S, N]: [...]; runs that failed count in full."""
+    return mean(ours) - mean(theirs)
 
 
 def jain(values: Array) -> float:

@@ -70,6 +70,10 @@ def test_each_study_and_all_of_them(write_study):
     assert found(rows, BEST_BASELINE, ALL)["improvement"] == 0.5
     assert found(rows, BEST_BASELINE, ALL)["runs"] == 3
     assert found(rows, BEST_BASELINE, "second", "sampled")["utility_gain"] == 2.0
+    everywhere = found(rows, BEST_BASELINE, ALL)
+    assert [everywhere[f"utility_gain{end}"] for end in ("", "_ci95_low", "_ci95_high")] == [0.0, 0.0, 0.0]  # 1 and -1
+    uncertain = found(rows, "ippo", "first")
+    assert uncertain["utility_gain_ci95_low"] < uncertain["utility_gain"] == 0.0 < uncertain["utility_gain_ci95_high"]
 
 
 def test_studies_of_one_task_are_taken_as_one(write_study):
@@ -124,7 +128,9 @@ def test_the_command_prints_a_block_for_each_policy_or_rows():
     reports = [str(FOLDER / f"metaverse-city-{plan}") for plan in ("comparison", "cooperative")]
     shown = CliRunner().invoke(app, ["compare", *reports], catch_exceptions=False).output
     assert "Probability that a run of mappo does better" in shown
-    block = shown.partition("ippo")[2].splitlines()[1:4]
-    assert [line.split()[0] for line in block] == ["metaverse-city-comparison", "metaverse-city-cooperative", ALL]
+    block = shown.partition("ippo")[2].splitlines()[1:7]
+    assert [line.split()[0] for line in block[::2]] == ["metaverse-city-comparison", "metaverse-city-cooperative", ALL]
     rows = json.loads(CliRunner().invoke(app, ["compare", *reports, "--json"], catch_exceptions=False).output)
-    assert f"{found(rows, 'ippo', ALL)['improvement']:.2f}" in block[2]
+    together = found(rows, "ippo", ALL)
+    assert f"{together['improvement']:.2f} (" in block[4]
+    assert block[5].split()[0] == f"{1e3 * together['utility_gain']:+.1f}"
