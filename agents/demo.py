@@ -123,7 +123,13 @@ def draw(
     pictures = {"Learning curve": out / "learning-curve.png", "Utility by policy": out / "utility.png"}
     curve = report.read_curve(run / CURVE)
     references = {row["policy"]: row["utility"] for row in rows[1:]}
-    report.learning_curve(pictures["Learning curve"], curve["env_steps"], curve["utility/step"], references=references)
+    report.learning_curve(
+        pictures["Learning curve"],
+        curve["env_steps"],
+        curve["utility/step"],
+        reached=rows[0]["utility"],
+        references=references,
+    )
     report.utility_by_policy(pictures["Utility by policy"], rows)
     if env.schema.scene.places or env.schema.scene.sites:
         pictures["Map"] = out / "map.png"

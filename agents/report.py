@@ -68,9 +68,17 @@ def read_curve(file: Path) -> dict[str, Array]:
 
 
 def learning_curve(
-    file: Path, env_steps: Array, utility: Array, *, references: Mapping[str, float] | None = None
+    file: Path,
+    env_steps: Array,
+    utility: Array,
+    *,
+    reached: float | None = None,
+    references: Mapping[str, float] | None = None,
 ) -> None:
-    """Utility during training: each rollout, their running mean and standard deviation, and other policies' levels."""
+    """Utility during training: each rollout, their running mean and standard deviation, and other policies' levels.
+
+    reached: utility of the trained policy, greedily.
+    """
     width = max(1, min(len(utility) // 5, 15))
     windows = [utility[max(0, i - width + 1) : i + 1] for i in range(len(utility))]
     mean = np.array([window.mean() for window in windows])
@@ -79,6 +87,16 @@ def learning_curve(
         axes.scatter(env_steps, utility, s=8, alpha=0.35, linewidths=0, label="one rollout")
         axes.plot(env_steps, mean, linewidth=2, color=COLOURS[0], label=f"mean of {width} ± deviation")
         axes.fill_between(env_steps, mean - deviation, mean + deviation, alpha=0.2, color=COLOURS[0], linewidth=0)
+        if reached is not None:
+            axes.plot(
+                env_steps[-1],
+                reached,
+                "*",
+                color=COLOURS[0],
+                markersize=13,
+                markeredgecolor="white",
+                label="trained, greedy",
+            )
         shifts = cycle((0, 5))  # of the dashes: of two levels that lie on each other both are seen
         for colour, shift, (name, level) in zip(cycle(COLOURS[1:]), shifts, (references or {}).items(), strict=False):
             axes.axhline(level, color=colour, linestyle=(shift, (5, 5)), linewidth=1.2, label=name)

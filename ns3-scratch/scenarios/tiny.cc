@@ -30,7 +30,9 @@ class SharedLink
 {
   public:
     explicit SharedLink(uint32_t numFlows)
-        : m_credit_bytes(numFlows, 0.0), m_arrivals(CreateObject<ExponentialRandomVariable>())
+        : m_offered_bps(numFlows, 0.0),
+          m_credit_bytes(numFlows, 0.0),
+          m_arrivals(CreateObject<ExponentialRandomVariable>())
     {
         for (uint32_t i = 0; i < numFlows; ++i)
         {
@@ -40,13 +42,11 @@ class SharedLink
         m_arrivals->SetStream(1);
     }
 
-    /// Packets of flow \p flow come at \p rateBps from now on, with exponential gaps.
-    void SetOfferedRate(uint32_t flow, double rateBps)
+    /// Packets of flow \p flow come at \p rateBps from now on, with exponential gaps; none at 0.
+    void StartFlow(uint32_t flow, double rateBps)
     {
-        m_offered_bps.resize(m_queues.size());
-        const bool starts = m_offered_bps[flow] == 0;
         m_offered_bps[flow] = rateBps;
-        if (starts)
+        if (rateBps > 0)
         {
             ScheduleArrival(flow);
         }
@@ -152,7 +152,7 @@ main(int argc, char* argv[])
     }
     for (uint32_t i = 0; i < numFlows; ++i)
     {
-        link.SetOfferedRate(i, load_bps * weight[i] / sum);
+        link.StartFlow(i, load_bps * weight[i] / sum);
     }
 
     uint32_t chosen = 0;
