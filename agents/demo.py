@@ -19,7 +19,7 @@ from agents import report
 from agents import run as single
 from agents.episodes import Episode
 from agents.policies import make_heuristic
-from agents.settings import read
+from agents.settings import read, run_settings
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
 
@@ -80,12 +80,15 @@ def demo(scenario: str, out: Path, budget: Budget, console: Console, *, make_env
         recording.write_csv(out / "equal-share-steps.csv")
 
     steps = min(budget.max_steps, int(rate * NUM_ENVS * (1 - LEARNER_SHARE) * budget.train_s))
-    console.rule(f"[bold]2/4 training for {steps:,} steps")
+    settings = read(None, budget.overrides, steps=steps, seed=SEED, num_envs=NUM_ENVS)
+    config = run_settings(settings)
+    settings["steps"] = config.num_segments * config.segment_steps  # whole ones: a run of as many repeats this one
+    console.rule(f"[bold]2/4 training for {settings['steps']:,} steps")
     train(
         scenario,
         run,
         params=budget.params,
-        settings=read(None, budget.overrides, steps=steps, seed=SEED, num_envs=NUM_ENVS),
+        settings=settings,
         console=console,
         make_env=make_env,
     )
@@ -146,7 +149,7 @@ def draw(
         }
         meaning = env.schema.metrics[next(iter(delays.values()))].help
         title = meaning[:1].upper() + meaning[1:]
-        report.grouped_bars(pictures["Delay"], title, f"{what.removesuffix('_ms')} [ms]", means)
+        report.grouped_bars(pictures["Delay"], title, f"{what.partition('_')[0]} [ms]", means)
     _, pools = of_each(env.schema, POOLS)
     if pools:
         pictures["Key pools under the trained policy"] = out / "pools.png"
