@@ -108,7 +108,7 @@ def test_what_cannot_be_compared_is_refused(write_study, tmp_path):
 
 def test_the_reports_that_the_project_carries_can_be_compared():
     one_task = [folder for folder in REPORTS if folder.name.startswith("metaverse-city-comparison")]
-    again = [FOLDER / f"metaverse-city-{plan}" for plan in ("quick", "ablations-more-seeds")]  # some of its seeds
+    again = [FOLDER / f"metaverse-city-{plan}" for plan in ("quick", "ablations-more-seeds", "longer")]  # its seeds
     reports = [folder for folder in REPORTS if folder not in (*again, *one_task[1:])]
     rows = compare(reports)
     for folder in reports:
