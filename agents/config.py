@@ -97,6 +97,11 @@ class TrainConfig:
         """Checkpoint intervals of the run: `steps` rounded up to whole ones."""
         return -(-self.steps // self.segment_steps)
 
+    @property
+    def total_steps(self) -> int:
+        """Environment steps of the run: `steps` rounded up to whole segments."""
+        return self.num_segments * self.segment_steps
+
 
 def to_dict(config: TrainConfig) -> Toml:
     """The resolved configuration as plain values; `from_dict` reads it back."""

@@ -81,8 +81,7 @@ def demo(scenario: str, out: Path, budget: Budget, console: Console, *, make_env
 
     steps = min(budget.max_steps, int(rate * NUM_ENVS * (1 - LEARNER_SHARE) * budget.train_s))
     settings = read(None, budget.overrides, steps=steps, seed=SEED, num_envs=NUM_ENVS)
-    config = run_settings(settings)
-    settings["steps"] = config.num_segments * config.segment_steps  # whole ones: a run of as many repeats this one
+    settings["steps"] = run_settings(settings).total_steps  # the step size falls with them: as many, the same run
     console.rule(f"[bold]2/4 training for {settings['steps']:,} steps")
     train(
         scenario,

@@ -15,6 +15,7 @@ from scipy import stats
 
 from agents.arrays import Array
 from agents.episodes import Episode, run_episodes
+from agents.evidence.statistics import Estimate
 from agents.policies import Policy, make_heuristic
 
 if TYPE_CHECKING:
@@ -25,17 +26,17 @@ BASELINES = ("random", "equal-share", "proportional-to-demand", "proportional-fa
 Row = dict[str, Any]
 
 
-def bootstrap_interval(values: Array) -> tuple[float, float]:
-    """95 % interval of the mean of `values` [N] (BCa bootstrap, Efron 1987; 9,999 resamples, fixed seed).
+def bootstrap(values: Array) -> Estimate:
+    """The mean of `values` [N] with its 95 % interval (BCa bootstrap, Efron 1987; 9,999 resamples, fixed seed).
 
     Values that are all alike, or only one, are their own interval.
     """
-    values = np.asarray(values, dtype=np.float64)
+    mean = float(np.mean(values, dtype=np.float64))
     if len(values) < 2 or np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
+        return Estimate(mean, mean, mean)
     rng = np.random.default_rng(0)
     interval = stats.bootstrap((values,), np.mean, confidence_level=0.95, method="BCa", rng=rng).confidence_interval
-    return float(interval.low), float(interval.high)
+    return Estimate(mean, float(interval.low), float(interval.high))
 
 
 def evaluate(
@@ -68,19 +69,13 @@ def summarise(env: VectorEnv, results: Mapping[str, Sequence[Episode]]) -> list[
     rows = []
     for name, episodes in results.items():
         utility = np.array([episode.utility for episode in episodes])
-        low, high = bootstrap_interval(utility)
-        gain_low, gain_high = bootstrap_interval(first - utility)
         means = np.mean([episode.metrics.mean(axis=0) for episode in episodes], axis=0)
         rows.append(
             {
                 "policy": name,
                 "episodes": len(episodes),
-                "utility": float(utility.mean()),
-                "utility_ci95_low": low,
-                "utility_ci95_high": high,
-                "gain": float((first - utility).mean()),
-                "gain_ci95_low": gain_low,
-                "gain_ci95_high": gain_high,
+                **bootstrap(utility).cells("utility"),
+                **bootstrap(first - utility).cells("gain"),
                 "won_ratio": float((first > utility).mean()),
             }
             | dict(zip((metric.name for metric in env.schema.metrics), map(float, means), strict=True))

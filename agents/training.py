@@ -236,7 +236,7 @@ class TrainingProgress:
         self.config, self.console = config, console
         self.began, self.began_steps, self.env_steps = time.perf_counter(), env_steps, env_steps
         self.figures: dict[str, str] = {}
-        total = config.num_segments * config.segment_steps
+        total = config.total_steps
         self.bar = Progress(
             TextColumn("[bold]train"),
             BarColumn(bar_width=24),

@@ -53,7 +53,7 @@ def state_of(run: Path) -> str:
     recipe = checkpoint.read_recipe(run)
     config = from_dict(recipe["config"])
     curve = read_rows(run / CURVE)
-    if curve and int(curve["env_steps"][-1]) >= config.num_segments * config.segment_steps:
+    if curve and int(curve["env_steps"][-1]) >= config.total_steps:
         return "finished"
     files = [run / checkpoint.RECIPE, run / CURVE]
     last = max(file.stat().st_mtime for file in files if file.exists())
@@ -65,7 +65,7 @@ def frame(run: Path, width: int = 100) -> Group:
     recipe = checkpoint.read_recipe(run)
     config = from_dict(recipe["config"])
     curve = read_rows(run / CURVE)
-    total = config.num_segments * config.segment_steps
+    total = config.total_steps
     state = state_of(run)
     head = Table.grid(padding=(0, 2))
     colour = {"finished": "green", "running": "cyan", "stopped": "yellow"}[state]

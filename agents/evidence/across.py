@@ -124,10 +124,11 @@ def as_table(rows: Sequence[Row]) -> Table:
 
 
 def _text(row: Row) -> str:
-    better = "{improvement:.2f} ({improvement_ci95_low:.2f} .. {improvement_ci95_high:.2f})".format_map(row)
-    thousandths = {key: 1e3 * value for key, value in row.items() if key.startswith("utility_gain")}
-    gain = "{utility_gain:+.1f} ({utility_gain_ci95_low:.1f} .. {utility_gain_ci95_high:.1f})".format_map(thousandths)
-    return f"{better}\n[dim]{gain}[/]"
+    better, gain = (statistics.Estimate.of(row, name) for name in ("improvement", "utility_gain"))
+    return (
+        f"{better.value:.2f} ({better.low:.2f} .. {better.high:.2f})\n"
+        f"[dim]{1e3 * gain.value:+.1f} ({1e3 * gain.low:.1f} .. {1e3 * gain.high:.1f})[/]"
+    )
 
 
 def _row(study: str, pairs: list[Pair]) -> Row:

@@ -158,14 +158,14 @@ def _main_part(
 ) -> str:  # fmt: skip
     order = [row["policy"] for row in results]
     kinds = {name: _kind(main[name]) for name in order}
-    iqm = {row["policy"]: _estimate(row, "utility_iqm") for row in results}
+    iqm = {row["policy"]: Estimate.of(row, "utility_iqm") for row in results}
     at_best = {name: float(values.mean()) for name, values in bounds.items()}
     lines = {what: at_best[name] for name, what in BOUNDS.items() if name in at_best}
     draw.dots(
         out / "utility.png", "Utility on held-out seeds", {"interquartile mean": iqm}, kinds=kinds, lines=lines
     )  # fmt: skip
     others = {
-        row["policy"]: _estimate(row, "improvement_of_reference") for row in results if row["policy"] != ours
+        row["policy"]: Estimate.of(row, "improvement_of_reference") for row in results if row["policy"] != ours
     }  # fmt: skip
     draw.dots(
         out / "improvement.png",
@@ -185,9 +185,9 @@ def _main_part(
         {
             "policy": row["policy"],
             "runs": row["runs"],
-            "utility, IQM": _text(_estimate(row, "utility_iqm")),
-            f"P({ours} better)": "" if row["policy"] == ours else _text(_estimate(row, "improvement_of_reference")),
-            "P(better than the best baseline)": _text(_estimate(row, "improvement_over_best_baseline")),
+            "utility, IQM": _text(Estimate.of(row, "utility_iqm")),
+            f"P({ours} better)": "" if row["policy"] == ours else _text(Estimate.of(row, "improvement_of_reference")),
+            "P(better than the best baseline)": _text(Estimate.of(row, "improvement_over_best_baseline")),
         }
         for row in results
     ]
@@ -294,7 +294,7 @@ def _against_reference(
                 row[column] = float(one.columns[column].mean())
         rows.append(row)
     write_rows(out / f"{group}.csv", rows)
-    gains = {str(row["policy"]): _estimate(row, "utility_iqm_gain") for row in rows[1:]}
+    gains = {str(row["policy"]): Estimate.of(row, "utility_iqm_gain") for row in rows[1:]}
     draw.dots(
         out / f"{group}.png",
         f"{title}: difference to {ours}",
@@ -306,8 +306,8 @@ def _against_reference(
         {
             "policy": row["policy"],
             "runs": row["runs"],
-            "utility, IQM": _text(_estimate(row, "utility_iqm")),
-            "difference": "" if row["policy"] == ours else _signed(_estimate(row, "utility_iqm_gain")),
+            "utility, IQM": _text(Estimate.of(row, "utility_iqm")),
+            "difference": "" if row["policy"] == ours else _signed(Estimate.of(row, "utility_iqm_gain")),
         }
         | {key: f"{value:.4f}" for key, value in row.items() if key in ("blocked_ratio", "late_ratio")}
         for row in rows
@@ -338,7 +338,7 @@ def _anarchy_part(out: Path, scores: dict[str, Scores], plan: Row) -> str:
     table = [
         {
             "cooperation weight": f"{row['cooperation_weight']:g}",
-            "utility, IQM": _text(_estimate(row, "utility_iqm")),
+            "utility, IQM": _text(Estimate.of(row, "utility_iqm")),
             "price of anarchy": f"{row['price_of_anarchy']:.3f}",
         }
         for row in rows
@@ -375,10 +375,6 @@ def _files(about: Row, out: Path) -> str:
 
 def _kind(one: Scores) -> str:
     return one.kind if one.kind == BASELINE else f"trained, {one.kind}"
-
-
-def _estimate(row: Row, name: str) -> Estimate:
-    return Estimate(row[name], row[f"{name}_ci95_low"], row[f"{name}_ci95_high"])
 
 
 def _text(found: Estimate) -> str:

@@ -10,8 +10,9 @@ at the Edge of the Statistical Precipice", NeurIPS 2021.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -32,6 +33,11 @@ class Estimate:
     def cells(self, name: str) -> dict[str, float]:
         """As cells of a table's row: `name`, `name_ci95_low` and `name_ci95_high`."""
         return {name: self.value, f"{name}_ci95_low": self.low, f"{name}_ci95_high": self.high}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], name: str) -> Self:
+        """From the `cells` of a row."""
+        return cls(row[name], row[f"{name}_ci95_low"], row[f"{name}_ci95_high"])
 
 
 def mean(scores: Array) -> Array:
@@ -111,7 +117,7 @@ def closed_gap(ours: Array, theirs: Array, ceiling: Array, *, seed: int = 0) -> 
     """
 
     def part(mine: Array, other: Array, best: Array) -> Array:
-        return np.asarray((mean(mine) - mean(other)) / (mean(best) - mean(other)))
+        return np.asarray(mean_gain(mine, other) / mean_gain(best, other))
 
     policies = (ours, theirs, ceiling)
     return _estimate(part(*policies), part(*_resamples(policies, seed)))

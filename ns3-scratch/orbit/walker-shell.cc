@@ -4,6 +4,7 @@
 #include "orbit/require.h"
 
 #include <stdexcept>
+#include <string>
 
 namespace qntn
 {
@@ -27,9 +28,9 @@ MakeWalkerShell(const WalkerShell& shell)
 {
     Require(shell.numPlanes > 0, "num_planes", shell.numPlanes, "at least 1");
     Require(shell.numSatellites > 0 && shell.numSatellites % shell.numPlanes == 0,
-            "num_satellites",
+            "satellites of a Walker shell",
             shell.numSatellites,
-            "a multiple of num_planes");
+            "a multiple of its planes, " + std::to_string(shell.numPlanes));
     Require(shell.phasing < shell.numPlanes, "phasing", shell.phasing, "below num_planes");
     const double width_deg = shell.pattern == WalkerPattern::DELTA ? 360 : 180;
     std::vector<CircularOrbit> orbits;

@@ -3,7 +3,6 @@
 // The country: two gNBs, and the satellites of a real shell that come and go. What qntn::Rural
 // models, seen and steered by two roles of agents; see the folder rural-leo.
 #include "bridge/bridge.h"
-#include "orbit/require.h"
 #include "scenarios/rural-leo/rural-metrics.h"
 #include "scenarios/rural-leo/rural-roles.h"
 #include "scenarios/rural-leo/rural.h"
@@ -15,7 +14,6 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
-#include <string>
 
 using namespace ns3;
 using namespace qntn;
@@ -105,10 +103,6 @@ ReadConstellation(Bridge& bridge)
         return Constellation::FromFile(std::filesystem::exists(file) ? file
                                                                      : (shipped / file).string());
     }
-    Require(numSatellites % numPlanes == 0,
-            "walker_satellites",
-            numSatellites,
-            "a multiple of walker_planes, " + std::to_string(numPlanes));
     return Constellation::Walker({.pattern = WalkerPattern::STAR,
                                   .inclinationDeg = inclination_deg,
                                   .numSatellites = numSatellites,

@@ -143,7 +143,7 @@ def test_parameters_reach_the_simulator(nothing_left: object) -> None:
 
 
 def test_without_load_nothing_is_sent_and_time_goes_on(nothing_left: object) -> None:
-    with pybridge.make_vec("tiny", num_envs=1, params={"load_bps": 0.0, "num_steps": 20}, step_timeout_s=20) as env:
+    with pybridge.make_vec("tiny", num_envs=1, params={"load_bps": 0.0, "num_steps": 20}) as env:
         env.reset()
         for _ in range(20):
             batch = env.step(equal_share(env))

@@ -110,10 +110,8 @@ def test_a_user_outside_every_cell_is_named(nothing_left: object) -> None:
         metrics_of({**SHORT, "remote_distance_m": 450e3})
 
 
-def test_a_shell_that_there_is_not_is_refused_by_the_names_of_its_parameters() -> None:
-    with pytest.raises(
-        pybridge.ParameterError, match="walker_satellites: found 7, expected a multiple of walker_planes, 3"
-    ):
+def test_a_shell_that_there_is_not_is_refused() -> None:
+    with pytest.raises(pybridge.ParameterError, match="satellites of a Walker shell: found 7, .* its planes, 3"):
         metrics_of({**SHORT, "constellation": "walker", "walker_satellites": 7, "walker_planes": 3})
 
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from agents import demo, report
 from agents.bounds import headroom
 from agents.episodes import run_episodes
-from agents.evaluate import baselines, bootstrap_interval, evaluate, summarise
+from agents.evaluate import baselines, bootstrap, evaluate, summarise
+from agents.evidence.statistics import Estimate
 from agents.policies import EqualShare
 from agents.settings import read
 from agents.trained import TrainedPolicy
@@ -27,10 +28,10 @@ def make_env(name, num_envs, params, transport):
 
 def test_the_interval_of_a_mean_covers_it_and_narrows():
     rng = np.random.default_rng(1)
-    few, many = (bootstrap_interval(rng.normal(3, 1, count)) for count in (20, 500))
-    assert few[0] < 3 < few[1]
-    assert many[1] - many[0] == pytest.approx(2 * 1.96 / np.sqrt(500), rel=0.15)
-    assert bootstrap_interval(np.array([2.0, 2.0])) == (2.0, 2.0)
+    few, many = (bootstrap(rng.normal(3, 1, count)) for count in (20, 500))
+    assert few.low < few.value < few.high and few.low < 3 < few.high
+    assert many.high - many.low == pytest.approx(2 * 1.96 / np.sqrt(500), rel=0.15)
+    assert bootstrap(np.array([2.0, 2.0])) == Estimate(2.0, 2.0, 2.0)
 
 
 @pytest.mark.parametrize("num_envs", [1, 2, 3])

@@ -48,7 +48,7 @@ def test_a_resolved_configuration_survives_being_written():
 
 def test_steps_are_rounded_up_to_whole_checkpoint_intervals():
     config = resolve(read(None, ["steps=1001", "rollout_steps=10", "segment_rollouts=5", "num_envs=2"]), ROLES)
-    assert (config.segment_steps, config.num_segments) == (100, 11)
+    assert (config.segment_steps, config.num_segments, config.total_steps) == (100, 11, 1100)
 
 
 def test_a_scenario_may_state_settings_that_suit_it(monkeypatch):
