@@ -158,24 +158,64 @@ def test_books_kept_while_simulators_run_hold_what_they_would_hold_afterwards():
         assert one.episode_utilities == other.episode_utilities
 
 
-@pytest.mark.slow
-def test_ray_learns_the_same_and_survives_the_death_of_an_actor(tmp_path, ray_alone):
-    ray = pytest.importorskip("ray")
-    _, here = train(SliceBudget, "backend=inline")
-    mark = tmp_path / "killed"
+@pytest.fixture
+def cluster(ray_alone):
+    """Of two nodes with two cores each, as far as Ray can tell."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
     with warnings.catch_warnings():
         warnings.simplefilter("default")  # Ray's own
-        ray.init(address="local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+        made.add_node(num_cpus=2)
         try:
-            _, there = train(SliceBudget, "backend=ray", "overlap=false")
-            settings = ("backend=ray", "num_runners=2", "num_envs=3")
-            reports, _ = train(lambda n: Killed(n, mark), *settings, segments=1)
+            yield made
         finally:
-            ray.shutdown()
+            made.shutdown()
+
+
+def nodes(rollouts):
+    """Where the runners of `RayRunners` are, by runner."""
+    import ray
+
+    def node(actor):
+        return ray.get_runtime_context().get_node_id()
+
+    return ray.get([actor.__ray_call__.remote(node) for actor in rollouts.actors])
+
+
+@pytest.mark.slow
+def test_ray_learns_the_same_on_two_nodes_and_survives_the_death_of_an_actor_and_of_a_node(tmp_path, cluster):
+    two = ("num_runners=2", "num_envs=3")  # which ask for two cores and for one
+    _, here = train(SliceBudget, "backend=local", "overlap=false", *two)
+    on_ray = ("backend=ray", f"ray_address={cluster.address}", *two)
+    _, there = train(SliceBudget, "overlap=false", *on_ray)
     assert_equal_weights(here, there)
+
+    reports, _ = train(lambda n: Killed(n, tmp_path / "killed"), *on_ray, segments=1)
     failures = [text for report in reports for text in report.failures]
     assert len(failures) == 1
     assert failures[0].startswith("runner 1: ")
+    assert reports[-1].env_steps == 3 * 23 * 3
+
+    config = resolve(read(None, [*SETTINGS, *on_ray]), SliceBudget(1).schema.roles)
+    reports = []
+    with start(SliceBudget, config) as rollouts:
+        first, second = nodes(rollouts)
+        assert first != second
+
+        def reported(report):
+            reports.append(report)
+            if len(reports) == 1:
+                cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
+                cluster.add_node(num_cpus=2)
+
+        HierarchicalMappo(rollouts, config).train_segment(reported)
+        after = nodes(rollouts)
+        assert after[0] != after[1]
+        assert len({first, second} & set(after)) == 1
+    dead = {text.partition(":")[0] for report in reports for text in report.failures}
+    assert dead in ({"runner 0"}, {"runner 1"})
     assert reports[-1].env_steps == 3 * 23 * 3
 
 
