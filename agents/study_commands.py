@@ -43,12 +43,15 @@ def study(
     plan: Annotated[str, typer.Option(help="A plan of agents/studies/, or a TOML file of your own.")] = "",
     out: Annotated[Path | None, typer.Option(help="Folder. [default: results/study-SCENARIO-PLAN]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that was stopped, or grew.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Training runs at a time, each in a process of its own.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each in a process of its own.")] = 1,
+    ray_address: Annotated[str, typer.Option(help="Of a Ray cluster, such as HOST:PORT, that does all runs.")] = "",
     report_only: Annotated[bool, typer.Option("--report", help="Only write the report of what there is.")] = False,
 ) -> None:
     """Train variants, evaluate them and all baselines on the same seeds, and write a report."""
     if quick + full + bool(plan) > 1:
         raise ValueError("--quick, --full and --plan exclude each other; give one of them")
+    if ray_address and jobs > 1:
+        raise ValueError("--jobs and --ray-address exclude each other: a cluster does as many runs as fit its cores")
     chosen = plan or ("full" if full else "quick")
     folder = out or Path("results") / f"study-{name}-{Path(chosen).stem}"
     if report_only:
@@ -59,7 +62,7 @@ def study(
     from agents.evidence import study as work
     from agents.evidence.plan import read_plan
 
-    work.study(name, read_plan(chosen), folder, Console(), resume=resume, jobs=jobs)
+    work.study(name, read_plan(chosen), folder, Console(), resume=resume, jobs=jobs, ray_address=ray_address)
 
 
 def compare(

@@ -7,6 +7,7 @@
 | left-out.json | variants that could not be trained, and why |
 | runs/VARIANT-seedN/ | a training run, as of `qntn train`, with done.json once it is complete |
 | episodes/POLICY.csv | figures of each held-out episode; POLICY is a baseline, or VARIANT-seedN-greedy or -sampled |
+| utility-CEILING.csv | what nobody can be expected to reach, for each held-out episode (`bounds/`) |
 | utilities.csv | of the report: the utility of every policy, training run and held-out seed |
 | index.html, *.png, *.csv | the rest of the report |
 """
@@ -42,6 +43,11 @@ def episodes_folder(out: Path) -> Path:
 def episodes_file(out: Path, policy: str) -> Path:
     """Where those of a POLICY are."""
     return episodes_folder(out) / f"{policy}.csv"
+
+
+def ceiling_file(out: Path, name: str) -> Path:
+    """Where a ceiling of utility is kept."""
+    return out / f"utility-{name}.csv"
 
 
 def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:

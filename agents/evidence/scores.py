@@ -13,7 +13,16 @@ import numpy as np
 
 from agents.arrays import Array
 from agents.evidence import statistics
-from agents.evidence.folder import LEFT_OUT, MODES, UTILITIES, episodes_file, episodes_folder, trained_name, write_rows
+from agents.evidence.folder import (
+    LEFT_OUT,
+    MODES,
+    UTILITIES,
+    ceiling_file,
+    episodes_file,
+    episodes_folder,
+    trained_name,
+    write_rows,
+)
 from agents.evidence.plan import CEILINGS
 from agents.report import read_curve
 
@@ -115,7 +124,7 @@ def read_bounds(out: Path) -> dict[str, Array]:
 
     `utility_fixed_relays` and `utility_no_cost` are of `bounds/fluid.py`, the others of the modules of their names.
     """
-    files = [out / f"utility-{name}.csv" for name in CEILINGS]
+    files = [ceiling_file(out, name) for name in CEILINGS]
     tables = [read_curve(file) for file in files if file.exists()]
     columns = {name: values[None] for table in tables for name, values in table.items()}
     return {name: values for name, values in columns.items() if name.startswith("utility_")}

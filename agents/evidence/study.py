@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`qntn study`: trains every variant of a plan, evaluates them and all baselines on the same seeds, and reports.
 
-The unit of work is one training run or one evaluation; each leaves a file when it is done, and a study that is stopped
-goes on with the first that is missing. `folder.py` tells which files these are.
+The unit of work is a training run, an evaluation or a ceiling; each leaves a file when it is done, and a study that is
+stopped goes on with what is missing. `folder.py` tells which files these are, `workers.py` where the work is done.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
-from multiprocessing import get_context
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from agents.evidence.folder import (
     LEFT_OUT,
     MODES,
     PLAN,
+    ceiling_file,
     episodes_file,
     run_folder,
     trained_name,
@@ -40,17 +40,17 @@ from agents.evidence.folder import (
 )
 from agents.evidence.plan import Plan, Variant, figures
 from agents.evidence.report import write_report
+from agents.evidence.workers import Unit, Workers, here, on_cluster, side_by_side
 from agents.policies import Policy, heuristics, make_heuristic
 from agents.settings import read, resolve
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
-from pybridge.forks import end_with_parent
 
 if TYPE_CHECKING:
     from agents.training import MakeEnv
+    from pybridge import Schema
 
-Units = list[tuple[Variant, int]]  # a variant and the seed of a training run
-Refused = Iterator[tuple[Variant, ConfigError]]
+CEILINGS = {"bound": fluid, "alone": alone, "hindsight": hindsight}  # by their names in a plan
 
 
 def study(
@@ -61,145 +61,133 @@ def study(
     *,
     resume: bool = False,
     jobs: int = 1,
+    ray_address: str = "",
     make_env: MakeEnv = make_vec,
 ) -> Path:
     """Do what is missing of a study and write its report; returns the page.
 
     Variants whose settings this version does not know are left out; the report names them. With several `jobs` as many
-    training runs go on at a time, each in a process of its own; what they learn does not depend on it.
+    units of work go on at a time, each in a process of its own; with the address of a Ray cluster, as many as fit its
+    cores, and all its nodes have to see `out`. What is learned and measured does not depend on it.
 
     Raises:
         ConfigError: `out` holds a study and `resume` is not set, or its files do not fit this plan, which may have
             more seeds and variants.
+        RunnerError: the cluster cannot do the work.
     """
     torch.set_num_threads(1)  # the simulators need the cores
     _claim(scenario, plan, out, resume)
-    left_out: dict[str, str] = {}
+    work = Work(scenario, plan, out.resolve(), make_env)
+    do: Workers
+    if ray_address:
+        do = partial(on_cluster, console, ray_address, plan.num_envs, work.out)
+    else:
+        do = partial(here, console) if jobs == 1 else partial(side_by_side, console, jobs)
+
     with make_env(scenario, 1, plan.params, "shm") as env:
-        for variant in plan.variants:
-            try:
-                resolve(read(None, variant.settings), env.schema.roles, env.schema.scenario)
-            except ConfigError as error:
-                left_out[variant.name] = str(error)
-    todo = [variant for variant in plan.variants if variant.name not in left_out]
-    units = [(variant, seed) for variant in todo for seed in variant.seeds]
-    refused = (
-        _one_by_one(scenario, plan, units, out, console, make_env)
-        if jobs == 1
-        else _side_by_side(scenario, plan, units, out, console, make_env, jobs)
-    )
-    left_out |= {variant.name: str(error) for variant, error in refused}
+        schema = env.schema
+    left_out: dict[str, str] = {}
+    for variant in plan.variants:
+        try:
+            resolve(read(None, variant.settings), schema.roles, schema.scenario)
+        except ConfigError as error:
+            left_out[variant.name] = str(error)
+    training = work.training(variant for variant in plan.variants if variant.name not in left_out)
+    left_out |= {training[unit].name: str(error) for unit, error in do("training", list(training)) if error}
     (out / LEFT_OUT).write_text(json.dumps(left_out, indent=2) + "\n")
     for name, reason in left_out.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True, highlight=False)
-    evaluate_all(scenario, plan, [variant for variant in todo if variant.name not in left_out], out, console, make_env)
+
+    trained = [variant for variant in plan.variants if variant.name not in left_out]
+    for _, refused in do("evaluating", work.evaluating(trained, schema)):
+        if refused:
+            raise refused
     page = write_report(out)
     console.print(f"report: {page}", soft_wrap=True)
     return page
 
 
-def _one_by_one(scenario: str, plan: Plan, units: Units, out: Path, console: Console, make_env: MakeEnv) -> Refused:
-    """Trains in this process; yields what was refused."""
-    for number, (variant, seed) in enumerate(units, start=1):
-        console.rule(f"[bold]training {number}/{len(units)}: {variant.name}, seed {seed}")
-        try:
-            train_unit(scenario, plan, variant, seed, run_folder(out, variant.name, seed), console, make_env)
-        except ConfigError as error:
-            yield variant, error
+@dataclass(frozen=True)
+class Work:
+    """The units of a study, which go on where this is sent."""
 
+    scenario: str
+    plan: Plan
+    out: Path
+    make_env: MakeEnv
 
-def _side_by_side(
-    scenario: str, plan: Plan, units: Units, out: Path, console: Console, make_env: MakeEnv, jobs: int
-) -> Refused:
-    """Trains in `jobs` processes at a time; yields what was refused. `qntn watch` shows how far a run is."""
-    with ProcessPoolExecutor(jobs, get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
-        begun = {}
-        for variant, seed in units:
-            run = run_folder(out, variant.name, seed)
-            begun[pool.submit(_train_quietly, scenario, plan, variant, seed, run, make_env)] = variant, seed
-        for number, unit in enumerate(as_completed(begun), start=1):
-            variant, seed = begun[unit]
-            try:
-                unit.result()
-            except ConfigError as error:
-                yield variant, error
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            console.print(f"trained {number}/{len(units)}: {variant.name}, seed {seed}", highlight=False)
+    def training(self, variants: Iterable[Variant]) -> dict[Unit, Variant]:
+        """Every training run, and what is trained in it."""
+        return {
+            Unit(f"{variant.name}, seed {seed}", partial(self.train, variant, seed)): variant
+            for variant in variants
+            for seed in variant.seeds
+        }
 
-
-def _train_quietly(scenario: str, plan: Plan, variant: Variant, seed: int, run: Path, make_env: MakeEnv) -> None:
-    train_unit(scenario, plan, variant, seed, run, Console(quiet=True), make_env)
-
-
-def train_unit(
-    scenario: str, plan: Plan, variant: Variant, seed: int, run: Path, console: Console, make_env: MakeEnv = make_vec
-) -> None:
-    """One training run: nothing if it is done, the rest of it if it was begun."""
-    if (run / DONE).exists():
-        console.print(f"{run.name} is done")
-        return
-    began = (run / checkpoint.LATEST).exists() or (run / checkpoint.PREVIOUS).exists()
-    if not began:
-        shutil.rmtree(run, ignore_errors=True)  # it never reached a checkpoint
-    settings = {} if began else read(None, variant.settings, steps=plan.steps, seed=seed, num_envs=plan.num_envs)
-    params = {} if began else plan.params
-    train(scenario, run, params=params, settings=settings, resume=began, console=console, make_env=make_env)
-    with (run / CURVE).open(newline="") as stream:
-        last = list(csv.DictReader(stream))[-1]
-    done = {"env_steps": int(last["env_steps"]), "wall_s": float(last["wall_s"])}
-    write_whole(run / DONE, json.dumps(done) + "\n")
-
-
-def evaluate_all(
-    scenario: str,
-    plan: Plan,
-    variants: list[Variant],
-    out: Path,
-    console: Console,
-    make_env: MakeEnv = make_vec,
-) -> None:
-    """Every evaluation that is missing, all in one set of simulators."""
-    with make_env(scenario, plan.num_envs, plan.params, "shm") as env:
-
-        def heuristic(name: str) -> Callable[[], Policy]:
-            return lambda: make_heuristic(name, env.schema)
-
-        def trained(run: Path, mode: str) -> Callable[[], Policy]:
-            return lambda: TrainedPolicy(env.schema, run, num_envs=plan.num_envs, greedy=mode == "greedy")
-
-        units: dict[str, Callable[[], Policy]] = {name: heuristic(name) for name in plan.baselines or heuristics()}
-        for variant in variants:
+    def evaluating(self, trained: Sequence[Variant], schema: Schema) -> list[Unit]:
+        """Every evaluation and ceiling that is missing."""
+        names = self.plan.baselines or heuristics()
+        units = {episodes_file(self.out, name): Unit(name, partial(self.evaluate_baseline, name)) for name in names}
+        for variant in trained:
             for seed in variant.seeds:
-                run = run_folder(out, variant.name, seed)
-                for mode in MODES if plan.sampled else MODES[:1]:
-                    units[trained_name(variant.name, seed, mode)] = trained(run, mode)
-        missing = {name: make for name, make in units.items() if not episodes_file(out, name).exists()}
-        for number, (name, make) in enumerate(missing.items(), start=1):
-            console.print(f"evaluating {number}/{len(missing)}: {name}", highlight=False, soft_wrap=True)
-            began = time.perf_counter()
-            episodes = run_episodes(env, make(), seeds_from=plan.seeds_from, episodes=plan.episodes)
-            wall_s = (time.perf_counter() - began) / plan.episodes
-            write_rows(
-                episodes_file(out, name),
-                [figures(env.schema, episode) | {"wall_s": round(wall_s, 3)} for episode in episodes],
-            )
-        _measure_ceilings(env, plan, out, console)
+                for mode in MODES if self.plan.sampled else MODES[:1]:
+                    name = trained_name(variant.name, seed, mode)
+                    units[episodes_file(self.out, name)] = Unit(
+                        name, partial(self.evaluate_trained, name, run_folder(self.out, variant.name, seed), mode)
+                    )
+        for name in self.plan.ceilings if fluid.fits(schema) else ():
+            units[ceiling_file(self.out, name)] = Unit(f"ceiling {name}", partial(self.measure_ceiling, name))
+        return [unit for file, unit in units.items() if not file.exists()]
 
+    def train(self, variant: Variant, seed: int, console: Console) -> None:
+        """One training run: nothing if it is done, the rest of it if it was begun.
 
-def _measure_ceilings(env: Any, plan: Plan, out: Path, console: Console) -> None:
-    if not fluid.fits(env.schema):
-        return
-    for name, what, ceiling in (
-        ("bound", "on the fluid model", fluid),
-        ("alone", "with each slice alone", alone),
-        ("hindsight", "with shares chosen in hindsight", hindsight),
-    ):
-        file = out / f"utility-{name}.csv"
-        if name in plan.ceilings and not file.exists():
-            console.print(f"utility of {env.schema.scenario} {what}")
-            write_rows(file, ceiling.by_seed(env, seeds_from=plan.seeds_from, episodes=plan.episodes))
+        Raises:
+            ConfigError: the variant cannot be trained.
+        """
+        plan, run = self.plan, run_folder(self.out, variant.name, seed)
+        if (run / DONE).exists():
+            console.print(f"{run.name} is done")
+            return
+        began = (run / checkpoint.LATEST).exists() or (run / checkpoint.PREVIOUS).exists()
+        if not began:
+            shutil.rmtree(run, ignore_errors=True)  # it never reached a checkpoint
+        settings = {} if began else read(None, variant.settings, steps=plan.steps, seed=seed, num_envs=plan.num_envs)
+        params = {} if began else plan.params
+        train(
+            self.scenario, run, params=params, settings=settings, resume=began, console=console, make_env=self.make_env
+        )
+        with (run / CURVE).open(newline="") as stream:
+            last = list(csv.DictReader(stream))[-1]
+        done = {"env_steps": int(last["env_steps"]), "wall_s": float(last["wall_s"])}
+        write_whole(run / DONE, json.dumps(done) + "\n")
+
+    def evaluate_baseline(self, name: str, console: Console) -> None:
+        """A baseline on the held-out seeds."""
+        with self._open() as env:
+            self._evaluate(env, make_heuristic(name, env.schema), name)
+
+    def evaluate_trained(self, name: str, run: Path, mode: str, console: Console) -> None:
+        """What was trained in `run`, in one of `MODES`, on the held-out seeds."""
+        with self._open() as env:
+            policy = TrainedPolicy(env.schema, run, num_envs=self.plan.num_envs, greedy=mode == "greedy")
+            self._evaluate(env, policy, name)
+
+    def measure_ceiling(self, name: str, console: Console) -> None:
+        """One of `CEILINGS` on the held-out seeds."""
+        with self._open() as env:
+            rows = CEILINGS[name].by_seed(env, seeds_from=self.plan.seeds_from, episodes=self.plan.episodes)
+        write_rows(ceiling_file(self.out, name), rows)
+
+    def _open(self) -> Any:
+        return self.make_env(self.scenario, self.plan.num_envs, self.plan.params, "shm")
+
+    def _evaluate(self, env: Any, policy: Policy, name: str) -> None:
+        began = time.perf_counter()
+        episodes = run_episodes(env, policy, seeds_from=self.plan.seeds_from, episodes=self.plan.episodes)
+        wall_s = round((time.perf_counter() - began) / self.plan.episodes, 3)
+        rows = [figures(env.schema, episode) | {"wall_s": wall_s} for episode in episodes]
+        write_rows(episodes_file(self.out, name), rows)
 
 
 def machine() -> dict[str, Any]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import warnings
 from multiprocessing import resource_tracker
 
 import numpy as np
@@ -156,22 +155,6 @@ def test_books_kept_while_simulators_run_hold_what_they_would_hold_afterwards():
         assert one.rewards == other.rewards
         assert one.metrics == other.metrics
         assert one.episode_utilities == other.episode_utilities
-
-
-@pytest.fixture
-def cluster(ray_alone):
-    """Of two nodes with two cores each, as far as Ray can tell."""
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")  # Ray's own
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-        made.add_node(num_cpus=2)
-        try:
-            yield made
-        finally:
-            made.shutdown()
 
 
 def nodes(rollouts):

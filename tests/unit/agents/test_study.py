@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,10 @@ from agents import replay, watch
 from agents.cli import app
 from agents.config import ConfigError
 from agents.episodes import Episode
+from agents.evidence import workers
 from agents.evidence.plan import FOLDER, figures, read_plan
 from agents.evidence.study import study
+from agents.rollouts.base import RunnerError
 
 
 def invoke(*words):
@@ -140,7 +143,8 @@ def test_a_variant_that_this_version_does_not_know_is_left_out_and_named(tmp_pat
     assert not list((tmp_path / "out").glob("runs/other*"))
 
 
-def test_runs_side_by_side_learn_what_they_learn_one_by_one(tmp_path):
+@pytest.mark.slow
+def test_runs_side_by_side_or_on_a_cluster_learn_what_they_learn_one_by_one(tmp_path, cluster):
     file = tmp_path / "plan.toml"
     file.write_text(
         'steps = 200\ntraining_seeds = [1, 2]\nepisodes = 2\nbaselines = ["random"]\nsampled = false\n'
@@ -148,13 +152,29 @@ def test_runs_side_by_side_learn_what_they_learn_one_by_one(tmp_path):
         '[algorithms]\nmappo = []\nother = ["algorithm=none-such"]\n'
     )
     plan = read_plan(str(file))
-    for jobs in (1, 2):
-        study("tiny", plan, tmp_path / str(jobs), Console(quiet=True), jobs=jobs)
-        assert list(json.loads((tmp_path / str(jobs) / "left-out.json").read_text())) == ["other"]
+    ways = {"here": {}, "side by side": {"jobs": 2}, "cluster": {"ray_address": cluster.address}}
+    for way, options in ways.items():
+        study("tiny", plan, tmp_path / way, Console(quiet=True), **options)
+        assert list(json.loads((tmp_path / way / "left-out.json").read_text())) == ["other"]
+        for seed in (1, 2):
+            assert (tmp_path / way / "runs" / f"mappo-seed{seed}" / "done.json").exists()
     for seed in (1, 2):
-        one, two = (rows(tmp_path / jobs / "episodes" / f"mappo-seed{seed}-greedy.csv") for jobs in "12")
-        assert [row["utility"] for row in one] == [row["utility"] for row in two]
-        assert (tmp_path / "2" / "runs" / f"mappo-seed{seed}" / "done.json").exists()
+        here, *others = (rows(tmp_path / way / "episodes" / f"mappo-seed{seed}-greedy.csv") for way in ways)
+        for other in others:
+            assert [row["utility"] for row in here] == [row["utility"] for row in other]
+
+
+def test_what_a_cluster_cannot_do_is_refused(tmp_path, cluster):
+    def do(cores, folder):
+        units = [workers.Unit("nothing", partial(print, "nothing"))]
+        return list(workers.on_cluster(Console(quiet=True), cluster.address, cores, folder, "doing", units))
+
+    with pytest.raises(RunnerError, match="found nodes with up to 2 cores, expected 3"):
+        do(3, tmp_path)
+    with pytest.raises(RunnerError, match=f"does not see {tmp_path}/none: name an --out that all nodes"):
+        do(2, tmp_path / "none")
+    with pytest.raises(ValueError, match="a cluster does as many runs as fit"):
+        invoke("study", "tiny", "--plan", "smoke", "--jobs", 2, "--ray-address", cluster.address)
 
 
 KILLED_STUDY = """
