@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from rich.console import Console
 
 from agents.config import ConfigError
 from agents.learner.mappo import RolloutReport
+from agents.rollouts.ray_cluster import joined
 from agents.settings import parse_value, read, run_settings
 from agents.training import make_vec, train
 
@@ -62,33 +62,25 @@ def sweep(
 
     Raises:
         ConfigError: a setting or a list of values cannot be understood.
-        RuntimeError: Ray Tune is not installed, or a run has failed.
+        RuntimeError: Ray is not installed, no cluster answers at `address`, or a run has failed.
     """
     values = dict(parse_grid(text) for text in grid)
     if "seed" in values:
         raise ConfigError("--grid seed=...: seeds are told by --samples N, which takes 1 to N")
     study = Study(scenario, dict(params or {}), tuple(overrides), steps, out.resolve(), make_env)
     cores = run_settings(_settings(study, {key: choices[0] for key, choices in values.items()}, 1)).num_envs
-    try:
-        import ray
-        from ray import tune
-    except ImportError:
-        raise RuntimeError("qntn sweep needs Ray Tune: pip install 'qntn[ray]'") from None
     out.mkdir(parents=True, exist_ok=True)
-    owns_ray = not ray.is_initialized()
-    if owns_ray:
-        own = {} if address else {"num_cpus": max(cores, os.cpu_count() or 1), "include_dashboard": False}
-        ray.init(address=address or "local", log_to_driver=False, **own)
-    try:
+    with joined(address, cores):
+        try:
+            from ray import tune
+        except ImportError as missing:
+            raise RuntimeError(f"qntn sweep needs Ray Tune ({missing}): pip install 'qntn[ray]'") from None
         space = {key: tune.grid_search(choices) for key, choices in values.items()}
         results = tune.Tuner(
             tune.with_resources(tune.with_parameters(_trial, study=study), {"cpu": cores}),
             param_space={**space, "seed": tune.grid_search(list(range(1, seeds + 1)))},
             run_config=tune.RunConfig(name="tune", storage_path=str(study.out), verbose=0),
         ).fit()
-    finally:
-        if owns_ray:
-            ray.shutdown()
     for error in results.errors:
         raise RuntimeError(f"a run of the sweep failed: {error}")
     rows = sorted(

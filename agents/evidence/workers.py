@@ -23,6 +23,7 @@ from rich.console import Console
 from agents.config import ConfigError
 from agents.rollouts.base import RunnerError
 from agents.rollouts.processes import portable
+from agents.rollouts.ray_cluster import joined
 from pybridge.forks import end_with_parent
 
 TRIES = 3  # of a unit whose node dies; a training run goes on from its last checkpoint
@@ -71,16 +72,10 @@ def on_cluster(console: Console, address: str, cores: int, folder: Path, doing: 
     A unit whose node dies is begun again on another one, up to `TRIES` times.
 
     Raises:
-        RunnerError: Ray is not installed, no node has as many cores, or one does not see `folder`.
+        RunnerError: there is no cluster, no node of it has as many cores or one does not see `folder`, or a unit dies
+            again and again.
     """
-    try:
-        import ray
-    except ImportError:
-        raise RunnerError("a study on a cluster needs Ray: pip install 'qntn[ray]'") from None
-    owns_ray = not ray.is_initialized()
-    if owns_ray:
-        ray.init(address=address, log_to_driver=False)
-    try:
+    with joined(address, cores) as ray:
         most = max(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
         if most < cores:
             raise RunnerError(f"found nodes with up to {most:.0f} cores, expected {cores}: `num_envs` of the plan")
@@ -89,10 +84,14 @@ def on_cluster(console: Console, address: str, cores: int, folder: Path, doing: 
         for number in range(1, len(units) + 1):
             (ended,), _ = ray.wait(list(begun), num_returns=1)
             unit = begun.pop(ended)
-            yield unit, _answer(console, doing, unit, f"{number}/{len(units)}", ray.get(ended))
-    finally:
-        if owns_ray:
-            ray.shutdown()  # which ends what still runs
+            try:
+                answer = ray.get(ended)
+            except ray.exceptions.RayError as error:
+                last = " ".join(str(error).split())[:300]
+                raise RunnerError(
+                    f"{unit.name} died {TRIES} times; --resume goes on with what is left; {last}"
+                ) from None
+            yield unit, _answer(console, doing, unit, f"{number}/{len(units)}", answer)
 
 
 def _answer(console: Console, doing: str, unit: Unit, place: str, error: Exception | None) -> ConfigError | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agents.config import ConfigError, TrainConfig
 from agents.rollouts.base import Here, Rollouts
 from agents.rollouts.processes import Processes
+from agents.rollouts.ray_runners import RayRunners
 
 if TYPE_CHECKING:
     from agents.rollouts.environment import Environments
@@ -54,7 +55,5 @@ def _open(make: MakeEnvs, numbers: list[int], config: TrainConfig) -> Rollouts:
     if config.backend == "local":
         return Processes(make, numbers, config.fragment_timeout_s)
     if config.backend == "ray":
-        from agents.rollouts.ray_runners import RayRunners  # needs Ray
-
         return RayRunners(make, numbers, config.fragment_timeout_s, config.ray_address)
     raise ConfigError(f"backend = {config.backend!r}: expected one of {', '.join(BACKENDS)}")

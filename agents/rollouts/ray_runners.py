@@ -8,9 +8,9 @@ that died, with its node perhaps, Ray places another where there is room, and th
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -18,12 +18,8 @@ import cloudpickle
 from agents.rollouts.base import START_TIMEOUT_S, Apart, Death, RunnerError
 from agents.rollouts.fragments import Fragment, Order, Weights
 from agents.rollouts.processes import portable
+from agents.rollouts.ray_cluster import joined
 from agents.rollouts.runner import EnvRunner, close_envs
-
-try:
-    import ray
-except ImportError:
-    raise RunnerError("the back end ray needs Ray: pip install 'qntn[ray]'") from None
 
 if TYPE_CHECKING:
     from agents.rollouts.environment import Environments
@@ -39,22 +35,19 @@ class RayRunners(Apart):
     def __init__(self, make: MakeEnvs, numbers: Sequence[int], timeout_s: float, address: str = "") -> None:
         """`numbers`: environments of each runner, and cores that it asks for. Returns when all have opened them.
 
-        `address`: of a cluster, such as `10.0.0.1:6379`; empty: one of its own here, which `close` ends, unless the
-        program has called `ray.init` before.
+        `address`: of a cluster; see `ray_cluster.joined`.
         """
         super().__init__(len(numbers), timeout_s)
         self.make, self.numbers = cloudpickle.dumps(make), numbers
         self.pending: dict[Any, int] = {}
         self.actors: list[Any] = []
-        self.owns_ray = not ray.is_initialized()
-        if self.owns_ray:
-            own = {} if address else {"num_cpus": max(sum(numbers), os.cpu_count() or 1), "include_dashboard": False}
-            ray.init(address=address or "local", log_to_driver=False, **own)
+        self.cluster = ExitStack()
+        self.ray = self.cluster.enter_context(joined(address, sum(numbers)))
         try:
             self.actors = [self._place(index) for index in range(len(numbers))]
-            schemas = [_got(actor.schema.remote(), START_TIMEOUT_S) for actor in self.actors]
-        except ray.exceptions.GetTimeoutError:
-            cores = ray.cluster_resources().get("CPU", 0)
+            schemas = [self._got(actor.schema.remote(), START_TIMEOUT_S) for actor in self.actors]
+        except self.ray.exceptions.GetTimeoutError:
+            cores = self.ray.cluster_resources().get("CPU", 0)
             self.close()
             raise RunnerError(
                 f"Ray has not started runners with {list(numbers)} cores within {START_TIMEOUT_S:.0f} s; "
@@ -67,7 +60,7 @@ class RayRunners(Apart):
 
     def put(self, weights: Weights) -> Any:
         """Into the object store, as bytes: arrays that come out of it cannot be written to, which PyTorch needs."""
-        return ray.put(pickle.dumps(weights, pickle.HIGHEST_PROTOCOL))
+        return self.ray.put(pickle.dumps(weights, pickle.HIGHEST_PROTOCOL))
 
     def submit(self, index: int, order: Order, weights: Any) -> None:
         """See `Apart.submit`."""
@@ -75,41 +68,39 @@ class RayRunners(Apart):
 
     def wait(self, timeout_s: float) -> list[tuple[int, Fragment | Death]]:
         """See `Apart.wait`."""
-        ready, _ = ray.wait(list(self.pending), num_returns=1, timeout=timeout_s)
+        ready, _ = self.ray.wait(list(self.pending), num_returns=1, timeout=timeout_s)
         answers: list[tuple[int, Fragment | Death]] = []
         for reference in ready:
             index = self.pending.pop(reference)
             try:
-                answers.append((index, pickle.loads(_got(reference))))
-            except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError) as error:
+                answers.append((index, pickle.loads(self._got(reference))))
+            except (self.ray.exceptions.RayActorError, self.ray.exceptions.ObjectLostError) as error:
                 answers.append((index, Death(" ".join(str(error).split())[:300])))
         return answers
 
     def revive(self, index: int) -> None:
         """See `Apart.revive`."""
-        ray.kill(self.actors[index])  # if it was only out of reach, it must not come back
+        self.ray.kill(self.actors[index])  # if it was only out of reach, it must not come back
         self.actors[index] = self._place(index)
 
     def _place(self, index: int) -> Any:
         num_envs = self.numbers[index]
-        placed = ray.remote(_Actor).options(num_cpus=num_envs, scheduling_strategy="SPREAD", max_restarts=0)
+        placed = self.ray.remote(_Actor).options(num_cpus=num_envs, scheduling_strategy="SPREAD", max_restarts=0)
         return placed.remote(self.make, index, num_envs)
 
     def close(self) -> None:
         """End the actors, and the cluster if it was made here."""
-        ray.wait([actor.close.remote() for actor in self.actors] or [ray.put(0)], timeout=GOODBYE_S)
+        self.ray.wait([actor.close.remote() for actor in self.actors] or [self.ray.put(0)], timeout=GOODBYE_S)
         for actor in self.actors:
-            ray.kill(actor)
+            self.ray.kill(actor)
         self.actors.clear()
-        if self.owns_ray:
-            ray.shutdown()
+        self.cluster.close()
 
-
-def _got(reference: Any, timeout_s: float | None = None) -> Any:
-    answer = ray.get(reference, timeout=timeout_s)
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer
+    def _got(self, reference: Any, timeout_s: float | None = None) -> Any:
+        answer = self.ray.get(reference, timeout=timeout_s)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
 
 class _Actor:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 from multiprocessing import resource_tracker
 
 import numpy as np
@@ -200,6 +201,15 @@ def test_ray_learns_the_same_on_two_nodes_and_survives_the_death_of_an_actor_and
     dead = {text.partition(":")[0] for report in reports for text in report.failures}
     assert dead in ({"runner 0"}, {"runner 1"})
     assert reports[-1].env_steps == 3 * 23 * 3
+
+
+def test_a_cluster_that_does_not_answer_is_told_at_once():
+    pytest.importorskip("ray")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(RunnerError, match=f"no Ray cluster answers at {address} .*; `ray start --head"):
+            train(SliceBudget, "backend=ray", f"ray_address={address}")
 
 
 def test_overlap_is_one_version_stale_and_repeats(nothing_left):
