@@ -133,7 +133,7 @@ def _trial(choice: Mapping[str, Any], study: Study) -> None:
     def on_rollout(report: RolloutReport) -> None:
         utilities.append(report.utility)
         last = utilities[-max(1, round(LAST_RATIO * len(utilities))) :]
-        tune.report({"utility": float(np.mean(last)), "env_steps": report.env_steps, "run": str(run)})
+        tune.report({"utility": round(float(np.mean(last)), 6), "env_steps": report.env_steps, "run": str(run)})
 
     train(
         study.scenario,
