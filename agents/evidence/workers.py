@@ -57,13 +57,13 @@ def side_by_side(console: Console, jobs: int, doing: str, units: Sequence[Unit])
     """`jobs` at a time, each in a process of its own. `qntn watch` shows how far a training run is."""
     with ProcessPoolExecutor(jobs, get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
         begun = {pool.submit(_quietly, unit.work): unit for unit in units}
-        for number, ended in enumerate(as_completed(begun), start=1):
-            try:
-                refused = _answer(console, doing, begun[ended], f"{number}/{len(units)}", ended.result())
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            yield begun[ended], refused
+        try:
+            for number, ended in enumerate(as_completed(begun), start=1):
+                unit = begun[ended]
+                yield unit, _answer(console, doing, unit, f"{number}/{len(units)}", ended.result())
+        except BaseException:  # here, or where this was asked for the next one
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def on_cluster(console: Console, address: str, cores: int, folder: Path, doing: str, units: Sequence[Unit]) -> Done:
