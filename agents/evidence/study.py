@@ -40,7 +40,7 @@ from agents.evidence.folder import (
 )
 from agents.evidence.plan import Plan, Variant, figures
 from agents.evidence.report import write_report
-from agents.evidence.workers import Unit, Workers, here, on_cluster, side_by_side
+from agents.evidence.workers import Unit, here, on_cluster, side_by_side
 from agents.policies import Policy, heuristics, make_heuristic
 from agents.settings import read, resolve
 from agents.trained import TrainedPolicy
@@ -76,32 +76,31 @@ def study(
         RunnerError: the cluster cannot do the work.
     """
     torch.set_num_threads(1)  # the simulators need the cores
-    _claim(scenario, plan, out, resume)
     work = Work(scenario, plan, out.resolve(), make_env)
-    do: Workers
     if ray_address:
-        do = partial(on_cluster, console, ray_address, plan.num_envs, work.out)
+        workers = on_cluster(console, ray_address, plan.num_envs, work.out)
     else:
-        do = partial(here, console) if jobs == 1 else partial(side_by_side, console, jobs)
+        workers = here(console) if jobs == 1 else side_by_side(console, jobs)
+    with workers as do:
+        _claim(scenario, plan, out, resume)
+        with make_env(scenario, 1, plan.params, "shm") as env:
+            schema = env.schema
+        left_out: dict[str, str] = {}
+        for variant in plan.variants:
+            try:
+                resolve(read(None, variant.settings), schema.roles, schema.scenario)
+            except ConfigError as error:
+                left_out[variant.name] = str(error)
+        training = work.training(variant for variant in plan.variants if variant.name not in left_out)
+        left_out |= {training[unit].name: str(error) for unit, error in do("training", list(training)) if error}
+        (out / LEFT_OUT).write_text(json.dumps(left_out, indent=2) + "\n")
+        for name, reason in left_out.items():
+            console.print(f"left out: {name}: {reason}", soft_wrap=True, highlight=False)
 
-    with make_env(scenario, 1, plan.params, "shm") as env:
-        schema = env.schema
-    left_out: dict[str, str] = {}
-    for variant in plan.variants:
-        try:
-            resolve(read(None, variant.settings), schema.roles, schema.scenario)
-        except ConfigError as error:
-            left_out[variant.name] = str(error)
-    training = work.training(variant for variant in plan.variants if variant.name not in left_out)
-    left_out |= {training[unit].name: str(error) for unit, error in do("training", list(training)) if error}
-    (out / LEFT_OUT).write_text(json.dumps(left_out, indent=2) + "\n")
-    for name, reason in left_out.items():
-        console.print(f"left out: {name}: {reason}", soft_wrap=True, highlight=False)
-
-    trained = [variant for variant in plan.variants if variant.name not in left_out]
-    for _, refused in do("evaluating", work.evaluating(trained, schema)):
-        if refused:
-            raise refused
+        trained = [variant for variant in plan.variants if variant.name not in left_out]
+        for _, refused in do("evaluating", work.evaluating(trained, schema)):
+            if refused:
+                raise refused
     page = write_report(out)
     console.print(f"report: {page}", soft_wrap=True)
     return page
@@ -117,11 +116,12 @@ class Work:
     make_env: MakeEnv
 
     def training(self, variants: Iterable[Variant]) -> dict[Unit, Variant]:
-        """Every training run, and what is trained in it."""
+        """Every training run that is not complete, and what is trained in it."""
         return {
             Unit(f"{variant.name}, seed {seed}", partial(self.train, variant, seed)): variant
             for variant in variants
             for seed in variant.seeds
+            if not (run_folder(self.out, variant.name, seed) / DONE).exists()
         }
 
     def evaluating(self, trained: Sequence[Variant], schema: Schema) -> list[Unit]:
@@ -140,15 +140,12 @@ class Work:
         return [unit for file, unit in units.items() if not file.exists()]
 
     def train(self, variant: Variant, seed: int, console: Console) -> None:
-        """One training run: nothing if it is done, the rest of it if it was begun.
+        """One training run: the rest of it if it was begun.
 
         Raises:
             ConfigError: the variant cannot be trained.
         """
         plan, run = self.plan, run_folder(self.out, variant.name, seed)
-        if (run / DONE).exists():
-            console.print(f"{run.name} is done")
-            return
         began = (run / checkpoint.LATEST).exists() or (run / checkpoint.PREVIOUS).exists()
         if not began:
             shutil.rmtree(run, ignore_errors=True)  # it never reached a checkpoint

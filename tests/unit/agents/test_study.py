@@ -116,7 +116,11 @@ def test_a_study_grows_by_seeds_and_variants(tmp_path):
     first = (tmp_path / "out" / "episodes" / "mappo-seed1-greedy.csv").read_bytes()
     plan.write_text(text.replace("[1]", "[1, 2]") + 'ippo = ["algorithm=ippo"]\n')
     output = invoke("study", "tiny", "--plan", plan, "--out", tmp_path / "out", "--resume")
-    assert "mappo-seed1 is done" in output
+    assert re.findall(r"training (\S+): (.+)", output) == [
+        ("1/3", "mappo, seed 2"),
+        ("2/3", "ippo, seed 1"),
+        ("3/3", "ippo, seed 2"),
+    ]
     assert (tmp_path / "out" / "episodes" / "mappo-seed1-greedy.csv").read_bytes() == first
     results = {row["policy"]: row["runs"] for row in rows(tmp_path / "out" / "results.csv")}
     assert results["mappo (greedy)"] == results["ippo (greedy)"] == "2"
@@ -165,14 +169,18 @@ def test_runs_side_by_side_or_on_a_cluster_learn_what_they_learn_one_by_one(tmp_
 
 
 def test_what_a_cluster_cannot_do_is_refused(tmp_path, cluster):
-    def do(cores, folder):
+    def work(cores, folder):
         units = [workers.Unit("nothing", partial(print, "nothing"))]
-        return list(workers.on_cluster(Console(quiet=True), cluster.address, cores, folder, "doing", units))
+        with workers.on_cluster(Console(quiet=True), cluster.address, cores, folder) as do:
+            return list(do("doing", units))
 
     with pytest.raises(RunnerError, match="found nodes with up to 2 cores, expected 3"):
-        do(3, tmp_path)
+        work(3, tmp_path)
     with pytest.raises(RunnerError, match=f"does not see {tmp_path}/none: name an --out that all nodes"):
-        do(2, tmp_path / "none")
+        work(2, tmp_path / "none")
+    with pytest.raises(RunnerError, match="no Ray cluster answers"):
+        invoke("study", "tiny", "--plan", "smoke", "--out", tmp_path / "out", "--ray-address", "127.0.0.1:1")
+    assert not (tmp_path / "out").exists()
     with pytest.raises(ValueError, match="a cluster does as many runs as fit"):
         invoke("study", "tiny", "--plan", "smoke", "--jobs", 2, "--ray-address", cluster.address)
 
