@@ -89,11 +89,14 @@ FindPasses(const Trajectory& trajectory,
         looks.emplace_back(t, elevation(t));
     }
     std::vector<std::pair<double, double>> tops;
-    for (size_t i = 1; i + 1 < looks.size(); ++i)
+    for (size_t i = 0; i < looks.size(); ++i)
     {
-        if (looks[i].second >= looks[i - 1].second && looks[i].second > looks[i + 1].second)
+        const size_t before = i > 0 ? i - 1 : i; // at an end a culmination may be on its one side
+        const size_t after = i + 1 < looks.size() ? i + 1 : i;
+        if ((i == before || looks[i].second >= looks[before].second) &&
+            (i == after || looks[i].second > looks[after].second))
         {
-            const double top = FindMaximum(elevation, looks[i - 1].first, looks[i + 1].first);
+            const double top = FindMaximum(elevation, looks[before].first, looks[after].first);
             tops.emplace_back(top, elevation(top));
         }
     }

@@ -168,7 +168,11 @@ BoundFiniteKey(const FiniteKeyConfig& config, const FiniteKeyObservation& observ
     if (counts.xSinglePhoton > 0 && counts.zSinglePhoton > 0)
     {
         const double ratio = counts.zSinglePhotonErrors / counts.zSinglePhoton;
-        if (ratio > 0 && ratio < 0.5)
+        if (ratio == 0) // the deviation goes to 0 with it
+        {
+            counts.phaseError = 0;
+        }
+        else if (ratio < 0.5)
         {
             counts.phaseError = std::min(0.5,
                                          ratio + SamplingDeviation(config.epsilonSecrecy,

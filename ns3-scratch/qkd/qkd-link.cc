@@ -376,10 +376,12 @@ QkdLink::Finish(const SiftedBlock& block, Time now)
     }
     if (block.secretBits == 0)
     {
-        Abort();
-        return;
+        Abort(); // what was said about the block is authenticated all the same
     }
-    Store(block.secretBits, now);
+    else
+    {
+        Store(block.secretBits, now);
+    }
     m_pool.Authenticate(std::min(m_config.authenticationBits, m_pool.GetStoredBits()));
 }
 

@@ -2,6 +2,7 @@
 #include "ran/bler.h"
 
 #include "orbit/require.h"
+#include "ran/decibel.h"
 #include "ran/nr-tables.h"
 
 #include <array>
@@ -144,11 +145,12 @@ DecoderLossDb(double codeBlockBits, double codedBits)
 double
 Bler(double sinrDb, int64_t mcs, int64_t mcsTable, int64_t codeBlockBits)
 {
-    // TS 38.212 V17, 5.2.2: what one code block of base graph 1 holds
-    Require(codeBlockBits >= 1 && codeBlockBits <= 8448,
+    // the shortest block of TS 38.214 V17, Table 5.1.3.2-1, and what one code block of base graph 1
+    // holds: TS 38.212 V17, 5.2.2
+    Require(codeBlockBits >= 24 && codeBlockBits <= 8448,
             "code_block_bits",
             codeBlockBits,
-            "1 .. 8448");
+            "24 .. 8448");
     RequireFinite("sinr_db", sinrDb);
     const Mcs scheme = McsParameters(mcs, mcsTable);
     ReceivedInformation received;
@@ -169,6 +171,7 @@ ReceivedInformation::Add(double sinrDb,
     meanBits += symbols * information.meanBits;
     varianceBits2 += symbols * std::fmax(information.varianceBits2, 1e-12);
     codedBits += newCodedBits;
+    energy += newCodedBits * FromDb(sinrDb);
 }
 
 double
@@ -176,6 +179,21 @@ BlerOf(const ReceivedInformation& received, double codeBlockBits)
 {
     const double surplus = received.meanBits - codeBlockBits + 0.5 * std::log2(received.codedBits);
     return 0.5 * std::erfc(surplus / std::sqrt(received.varianceBits2) / std::numbers::sqrt2);
+}
+
+double
+BlerOf(const ReceivedInformation& received,
+       double codeBlockBits,
+       uint8_t modulationOrder,
+       double bufferBits)
+{
+    if (received.codedBits <= bufferBits)
+    {
+        return BlerOf(received, codeBlockBits);
+    }
+    ReceivedInformation buffer;
+    buffer.Add(ToDb(received.energy / bufferBits), modulationOrder, bufferBits, codeBlockBits);
+    return BlerOf(buffer, codeBlockBits);
 }
 
 } // namespace qntn

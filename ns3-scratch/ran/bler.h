@@ -31,8 +31,8 @@ SymbolInformation BicmInformation(double sinrDb, uint8_t modulationOrder);
 
 /// Probability that a code block is lost: the normal approximation of finite-length coding
 /// (Polyanskiy, Poor, Verdu, IEEE Trans. Inf. Theory 56(5), 2010) over BICM, less DecoderLossDb.
-/// \param codeBlockBits information bits of the code block
-/// \throws std::invalid_argument for an unknown MCS or an empty block
+/// \param codeBlockBits information bits of the code block, 24 .. 8448
+/// \throws std::invalid_argument for an unknown MCS or another block
 double Bler(double sinrDb, int64_t mcs, int64_t mcsTable, int64_t codeBlockBits);
 
 /// What the transmissions of a code block have carried together, each with fresh parity bits.
@@ -41,6 +41,7 @@ struct ReceivedInformation
     double meanBits{0};
     double varianceBits2{0};
     double codedBits{0};
+    double energy{0}; ///< SINR, linear, summed over the coded bits
 
     /// A transmission of \p newCodedBits more, of a code block of \p codeBlockBits.
     void Add(double sinrDb, uint8_t modulationOrder, double newCodedBits, double codeBlockBits);
@@ -49,6 +50,15 @@ struct ReceivedInformation
 /// Probability that a code block is lost after incremental redundancy: the formula of Bler with the
 /// information and the length of all transmissions.
 double BlerOf(const ReceivedInformation& received, double codeBlockBits);
+
+/// The same where only \p bufferBits of the coded bits can differ: the circular buffer of TS 38.212
+/// V17, 5.4.2.1. What is sent beyond it repeats bits and adds to their energy, spread over all of
+/// them.
+/// \param modulationOrder of all transmissions
+double BlerOf(const ReceivedInformation& received,
+              double codeBlockBits,
+              uint8_t modulationOrder,
+              double bufferBits);
 
 } // namespace qntn
 

@@ -95,6 +95,12 @@ SlotNs(uint8_t numerology)
     return 1'000'000 >> numerology;
 }
 
+bool
+IsFrequencyRange2(double frequencyHz)
+{
+    return frequencyHz >= 17.3e9;
+}
+
 uint32_t
 DownlinkSymbols(char slot)
 {
@@ -133,7 +139,7 @@ Validate(const CarrierConfig& carrier)
                  carrier.frequencyHz,
                  "0.5e9 .. 100e9");
     RequireInput(carrier.numerology <= 3, "numerology", uint32_t{carrier.numerology}, "0 .. 3");
-    NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
+    NumPrbs(carrier.bandwidthHz, carrier.numerology, IsFrequencyRange2(carrier.frequencyHz));
     RequireInput(carrier.mcsTable >= 1 && carrier.mcsTable <= 3,
                  "mcs_table",
                  uint32_t{carrier.mcsTable},

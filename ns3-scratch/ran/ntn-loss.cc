@@ -191,6 +191,12 @@ NtnShadowingStdDb(NtnEnvironment environment,
 }
 
 double
+NtnShadowingCorrelationM(NtnEnvironment environment, bool lineOfSight)
+{
+    return lineOfSight ? 37 : environment == NtnEnvironment::RURAL ? 120 : 50;
+}
+
+double
 CnrDb(double eirpDbm,
       double gOverTDbPerK,
       double slantRangeM,

@@ -56,6 +56,9 @@ double NtnShadowingStdDb(NtnEnvironment environment,
                          double elevationDeg,
                          double frequencyHz);
 
+/// Over which shadowing decorrelates along the ground. Tables 6.7.2-1a to 6.7.2-8b.
+double NtnShadowingCorrelationM(NtnEnvironment environment, bool lineOfSight);
+
 /// Carrier-to-noise ratio of a link budget. TR 38.821 V16.2, 6.1.3.1.
 double CnrDb(double eirpDbm,
              double gOverTDbPerK,

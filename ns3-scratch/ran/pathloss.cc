@@ -107,21 +107,23 @@ GreatestFrequencyHz(PathlossModel model)
 }
 
 void
-RequireApplicable(PathlossModel model, double distance2dM, double baseHeightM, double ueHeightM)
+RequireApplicable(
+    PathlossModel model, bool lineOfSight, double distance2dM, double baseHeightM, double ueHeightM)
 {
     const bool rural = model == PathlossModel::RMA;
-    Require(distance2dM >= 10 && distance2dM <= (rural ? 10e3 : 5e3),
+    const bool far = rural && lineOfSight;
+    Require(distance2dM >= 10 && distance2dM <= (far ? 10e3 : 5e3),
             "distance_2d_m",
             distance2dM,
-            rural ? "10 .. 10000" : "10 .. 5000");
+            far ? "10 .. 10000" : "10 .. 5000");
     Require(!rural || (baseHeightM >= 10 && baseHeightM <= 150),
             "base_height_m",
             baseHeightM,
             "10 .. 150");
-    Require(ueHeightM <= (rural ? 10 : 22.5),
+    Require(ueHeightM >= (rural ? 1 : 1.5) && ueHeightM <= (rural ? 10 : 22.5),
             "ue_height_m",
             ueHeightM,
-            rural ? "1 .. 10" : "at most 22.5");
+            rural ? "1 .. 10" : "1.5 .. 22.5");
 }
 
 double

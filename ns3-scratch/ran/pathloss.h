@@ -23,11 +23,13 @@ PathlossModel ToPathlossModel(const std::string& name);
 /// Up to where a model is defined. TR 38.901 V17, Table 7.4.1-1, note 4.
 double GreatestFrequencyHz(PathlossModel model);
 
-/// Refuses what Table 7.4.1-1 of TR 38.901 V17 does not cover: 2D distances from 10 m to 5 km (RMa:
-/// 10 km), users up to 22.5 m (RMa: 10 m), base stations of RMa from 10 m to 150 m. A simulation,
-/// whose users stand anywhere, goes beyond it; PathlossDb then extrapolates.
+/// Refuses what Table 7.4.1-1 of TR 38.901 V17 does not cover: 2D distances from 10 m to 5 km (RMa
+/// in line of sight: 10 km), users from 1.5 m to 22.5 m (RMa: 1 m to 10 m), base stations of RMa
+/// from 10 m to 150 m. A simulation, whose users stand anywhere, goes beyond it; PathlossDb then
+/// extrapolates.
 /// \throws std::invalid_argument
 void RequireApplicable(PathlossModel model,
+                       bool lineOfSight,
                        double distance2dM,
                        double baseHeightM,
                        double ueHeightM);

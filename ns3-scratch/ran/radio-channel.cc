@@ -18,16 +18,14 @@ namespace
 {
 
 constexpr double THERMAL_NOISE_DBM_PER_HZ = -174;
-constexpr double UE_NOISE_FIGURE_DB = 9;  ///< TR 38.901 V17, Table 7.8-1
-constexpr double GNB_NOISE_FIGURE_DB = 5; ///< TR 38.901 V17, Table 7.8-1
-constexpr double UE_G_OVER_T_DB_PER_K =
-    -31.6;                                 ///< handheld in S band, TR 38.821 V16.2, Table 6.1.1.1-3
-constexpr double NEAREST_M = 10;           ///< where the path loss models begin
-constexpr double NTN_CORRELATION_M = 50;   ///< of shadowing along the ground, TR 38.811, 6.6.2
-constexpr double NTN_CELL_OF_SKY_DEG = 10; ///< of elevation over which an obstacle hides the sky
-constexpr double ACTIVITY_MEMORY = 0.99;   ///< of the mean interference, a slot
-constexpr double STEP_M = 0.5;             ///< that a user goes before its links are looked at
-constexpr double SLOWEST_MPS = 0.3;        ///< what moves around a user who stands
+constexpr double UE_NOISE_FIGURE_DB = 9;     ///< TR 38.901 V17, Table 7.8-1
+constexpr double GNB_NOISE_FIGURE_DB = 5;    ///< TR 38.901 V17, Table 7.8-1
+constexpr double NEAREST_M = 10;             ///< where the path loss models begin
+constexpr double NTN_LOS_CORRELATION_M = 50; ///< of line of sight to a satellite: our own choice
+constexpr double NTN_CELL_OF_SKY_DEG = 10;   ///< of elevation over which an obstacle hides the sky
+constexpr double ACTIVITY_MEMORY = 0.99;     ///< of the mean interference, a slot
+constexpr double STEP_M = 0.5;               ///< that a user goes before its links are looked at
+constexpr double SLOWEST_MPS = 0.3;          ///< what moves around a user who stands
 
 /// Over which line of sight decorrelates: TR 38.901 V17, Table 7.6.3.1-2.
 double
@@ -47,7 +45,7 @@ RadioChannel::AddGnb(const GnbConfig& config)
 {
     const double prbs = NumPrbs(config.carrier.bandwidthHz,
                                 config.carrier.numerology,
-                                config.carrier.frequencyHz > 24e9);
+                                IsFrequencyRange2(config.carrier.frequencyHz));
     Cell cell{};
     cell.isNtn = false;
     cell.position = config.position;
@@ -103,20 +101,12 @@ RadioChannel::Start()
     {
         Cell& cell = m_cells[a];
         const auto& carrier = cell.carrier;
-        const uint32_t carrierPrbs =
-            NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
+        const uint32_t carrierPrbs = NumPrbs(carrier.bandwidthHz,
+                                             carrier.numerology,
+                                             IsFrequencyRange2(carrier.frequencyHz));
         AddPrbs(cell.subbandPrbs, 0, carrierPrbs, carrierPrbs);
         cell.subbandHz = carrierPrbs * PrbBandwidthHz(carrier.numerology) / NUM_SUBBANDS;
-        const double los_m = cell.isNtn ? NTN_CORRELATION_M : LosCorrelationM(cell.model);
-        const double with_m =
-            cell.isNtn ? NTN_CORRELATION_M : ShadowingCorrelationM(cell.model, true);
-        const double without_m =
-            cell.isNtn ? NTN_CORRELATION_M : ShadowingCorrelationM(cell.model, false);
-        for (const double correlation_m : {los_m, with_m, without_m})
-        {
-            const auto key = static_cast<uint64_t>(m_keys->GetValue(0, 9e15));
-            cell.fields.emplace_back(key, correlation_m);
-        }
+        MakeFields(cell, std::span(m_cells).first(a));
         for (size_t b = 0; b < m_cells.size(); ++b)
         {
             if (a != b && m_cells[b].carrier.frequencyHz == cell.carrier.frequencyHz)
@@ -128,6 +118,41 @@ RadioChannel::Start()
     m_scatter = NormalSource(static_cast<uint64_t>(m_keys->GetValue(0, 9e15)));
     m_links.assign(m_cells.size() * m_ues.size(), {});
     UpdateLargeScale();
+}
+
+void
+RadioChannel::MakeFields(Cell& cell, std::span<const Cell> others)
+{
+    const auto sibling =
+        std::ranges::find_if(others, [&](const Cell& other) { return AtOnePlace(cell, other); });
+    if (sibling != others.end())
+    {
+        cell.fields = sibling->fields;
+        return;
+    }
+    const auto shadowingM = [&cell](bool los)
+    {
+        return cell.isNtn ? NtnShadowingCorrelationM(cell.environment, los)
+                          : ShadowingCorrelationM(cell.model, los);
+    };
+    const double los_m = cell.isNtn ? NTN_LOS_CORRELATION_M : LosCorrelationM(cell.model);
+    for (const double correlation_m : {los_m, shadowingM(true), shadowingM(false)})
+    {
+        const auto key = static_cast<uint64_t>(m_keys->GetValue(0, 9e15));
+        cell.fields.emplace_back(key, correlation_m);
+    }
+}
+
+bool
+RadioChannel::AtOnePlace(const Cell& a, const Cell& b)
+{
+    if (a.isNtn || b.isNtn)
+    {
+        return a.isNtn && b.isNtn && a.ntn->trajectory == b.ntn->trajectory &&
+               a.environment == b.environment;
+    }
+    return a.model == b.model && a.position.x == b.position.x && a.position.y == b.position.y &&
+           a.position.z == b.position.z;
 }
 
 void
@@ -244,7 +269,7 @@ RadioChannel::MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite)
     // a link budget in G/T gives carrier over noise; the split into the two is arbitrary
     const double prb_hz = PrbBandwidthHz(cell.carrier.numerology);
     const double cnr_db = CnrDb(cell.eirpPerPrbDbm + beam_db,
-                                UE_G_OVER_T_DB_PER_K,
+                                ntn.ueGOverTDbPerK,
                                 range_m,
                                 frequency_hz,
                                 prb_hz,
@@ -254,8 +279,8 @@ RadioChannel::MakeNtnLink(const Cell& cell, const Ue& ue, const Ecef& satellite)
                                 0,
                                 loss.clutter);
     // the same way up: only who sends and who listens differ
-    const double uplinkCnr_db = cnr_db - cell.eirpPerPrbDbm - UE_G_OVER_T_DB_PER_K +
-                                ntn.gOverTDbPerK; // for 1 mW from the user
+    const double uplinkCnr_db = cnr_db - cell.eirpPerPrbDbm - ntn.ueGOverTDbPerK +
+                                ntn.ueAntennaGainDbi + ntn.gOverTDbPerK; // for 1 mW from the user
     const double noise_mw = FromDb(THERMAL_NOISE_DBM_PER_HZ + 10 * std::log10(prb_hz));
     return {.rxPerPrbMw = FromDb(cnr_db) * noise_mw,
             .noisePerPrbMw = noise_mw,

@@ -14,6 +14,7 @@
 #include "ns3/random-variable-stream.h"
 
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace qntn
@@ -165,6 +166,10 @@ class RadioChannel
 
     /// Of each PRB by power control, whatever the user has, mW.
     double AskedUplinkPowerMw(uint32_t cellIndex, uint32_t ueIndex) const;
+    /// Draws the fields of a cell. Cells at one place, such as the sectors of a site or the beams
+    /// of a satellite, have the same (TR 38.901 V17, 7.5, after step 9).
+    void MakeFields(Cell& cell, std::span<const Cell> others);
+    static bool AtOnePlace(const Cell& a, const Cell& b);
     Link MakeGnbLink(const Cell& cell, const Ue& ue) const;
     /// Follows a satellite. \return where it is
     Ecef FollowSatellite(Cell& cell, double nowS) const;

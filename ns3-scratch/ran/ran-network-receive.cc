@@ -23,8 +23,7 @@ namespace
 /// From a block to its acknowledgement, beside light and the wait for an uplink slot (N1 of
 /// TS 38.214 V17, Table 5.3-1, is 10 symbols at numerology 1).
 constexpr int64_t K1_SLOTS = 1;
-constexpr int64_t DECISION_SLOTS = 1;        ///< from an acknowledgement to the next transmission
-constexpr double LOWEST_CODE_RATE = 1.0 / 3; ///< of the mother code: TS 38.212 V17, 5.3.2
+constexpr int64_t DECISION_SLOTS = 1; ///< from an acknowledgement to the next transmission
 
 } // namespace
 
@@ -79,22 +78,20 @@ RanNetwork::BlockError(const Cell& cell, TransportBlock& block, double sinr, dou
     const uint32_t codeBlocks = NumCodeBlocks(block.bits, scheme.codeRate);
     const uint32_t codeBlockBits = block.bits / codeBlocks;
     // with fewer resources a retransmission carries a part of the block's energy
-    block.combinedSinr += part * sinr;
     double error = 0;
     if (m_combining == HarqCombining::INCREMENTAL)
     {
-        block.received.Add(ToDb(sinr),
-                           scheme.modulationOrder,
-                           part * codeBlockBits / scheme.codeRate,
-                           codeBlockBits);
-    }
-    if (block.transmissions > 1 && m_combining == HarqCombining::INCREMENTAL &&
-        block.received.codedBits * LOWEST_CODE_RATE <= codeBlockBits)
-    {
-        error = BlerOf(block.received, codeBlockBits);
+        const double sentBits = codeBlockBits / scheme.codeRate; // the first time
+        block.received.Add(ToDb(sinr), scheme.modulationOrder, part * sentBits, codeBlockBits);
+        error =
+            BlerOf(block.received,
+                   codeBlockBits,
+                   scheme.modulationOrder,
+                   std::max(sentBits, codeBlockBits / MotherCodeRate(block.bits, scheme.codeRate)));
     }
     else
     {
+        block.combinedSinr += part * sinr;
         error = Bler(ToDb(block.combinedSinr), block.mcs, cell.carrier.mcsTable, codeBlockBits);
     }
     return 1 - std::pow(1 - error, codeBlocks);

@@ -61,10 +61,10 @@ RanNetwork::GetGrantDelay(uint32_t cellIndex, uint32_t ueIndex) const
 {
     const Cell& cell = m_cells[cellIndex];
     Time light = 2 * GetPropagationDelay(cellIndex, ueIndex);
-    if (cell.isNtn) // K_offset counts whole slots: TS 38.213 V17, 4.2
+    if (cell.isNtn) // K_offset counts slots of 15 kHz, whatever the cell's: TS 38.213 V18, 4.2
     {
-        const int64_t slot_ns = cell.slot.GetNanoSeconds();
-        light = (light.GetNanoSeconds() + slot_ns - 1) / slot_ns * cell.slot;
+        constexpr int64_t UNIT_NS = 1'000'000;
+        light = NanoSeconds((light.GetNanoSeconds() + UNIT_NS - 1) / UNIT_NS * UNIT_NS);
     }
     return light + GRANT_SLOTS * cell.slot;
 }

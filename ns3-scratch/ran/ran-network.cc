@@ -51,7 +51,7 @@ MakeBlockSizes(const CarrierConfig& carrier,
 uint32_t
 CountPrbs(const CarrierConfig& carrier)
 {
-    return NumPrbs(carrier.bandwidthHz, carrier.numerology, carrier.frequencyHz > 24e9);
+    return NumPrbs(carrier.bandwidthHz, carrier.numerology, IsFrequencyRange2(carrier.frequencyHz));
 }
 
 /// From each slot of a pattern how many slots until one has uplink symbols; 0 for such a slot.

@@ -55,8 +55,10 @@ struct NtnCellConfig
     double minElevationDeg;      ///< below it the cell is off
     ns3::Time coreDelay;     ///< from where traffic enters to the payload, beside that of `gateway`
     std::string environment; ///< of the users: DenseUrban, Urban, Suburban or Rural
-    double beamWidthDeg = 4.4127; ///< between half-power points; TR 38.821 V16.2, set 1, S band
-    double gOverTDbPerK = 1.1;    ///< of the satellite; TR 38.821 V16.2, Table 6.1.1.1-1
+    double beamWidthDeg = 4.4127;  ///< between half-power points; TR 38.821 V16.2, set 1, S band
+    double gOverTDbPerK = 1.1;     ///< of the satellite; TR 38.821 V16.2, Table 6.1.1.1-1
+    double ueGOverTDbPerK = -31.6; ///< of its users: handheld, S band; TR 38.821, Table 6.1.1.1-3
+    double ueAntennaGainDbi = 0;   ///< of its users upwards
     /// How traffic comes to the satellite; its delay follows the satellite, and the cell is off
     /// while no gateway can be reached. Null: traffic enters on board.
     std::shared_ptr<const GatewayPath> gateway{};

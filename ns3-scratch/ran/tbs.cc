@@ -33,6 +33,13 @@ CeilDiv(uint32_t a, uint32_t b)
     return (a + b - 1) / b;
 }
 
+/// Base graph 2 is for short or slow blocks: TS 38.212 V17, 6.2.2.
+bool
+TakesSecondGraph(uint32_t tbsBits, double codeRate)
+{
+    return tbsBits <= 292 || (tbsBits <= 3824 && codeRate <= 0.67) || codeRate <= 0.25;
+}
+
 } // namespace
 
 uint32_t
@@ -95,12 +102,15 @@ TbsBits(int64_t numPrbs,
 uint32_t
 NumCodeBlocks(uint32_t tbsBits, double codeRate)
 {
-    // TS 38.212 V17, 6.2.2: base graph 2 for short or slow blocks
-    const bool secondGraph =
-        tbsBits <= 292 || (tbsBits <= 3824 && codeRate <= 0.67) || codeRate <= 0.25;
-    const uint32_t largest = secondGraph ? 3840 : 8448;
+    const uint32_t largest = TakesSecondGraph(tbsBits, codeRate) ? 3840 : 8448;
     const uint32_t bits = tbsBits + (tbsBits > 3824 ? 24 : 16);
     return bits <= largest ? 1 : CeilDiv(bits, largest - 24);
+}
+
+double
+MotherCodeRate(uint32_t tbsBits, double codeRate)
+{
+    return TakesSecondGraph(tbsBits, codeRate) ? 1.0 / 5 : 1.0 / 3;
 }
 
 double

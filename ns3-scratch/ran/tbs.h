@@ -24,6 +24,10 @@ uint32_t TbsBits(int64_t numPrbs,
 /// How many code blocks a transport block is cut into. TS 38.212 V17, 5.2.2.
 uint32_t NumCodeBlocks(uint32_t tbsBits, double codeRate);
 
+/// Information bits over all coded bits of the base graph that a transport block takes: 1/3 or 1/5.
+/// TS 38.212 V17, 5.3.2.
+double MotherCodeRate(uint32_t tbsBits, double codeRate);
+
 /// Peak data rate, bit/s. TS 38.306 V17, 4.1.2, for one carrier.
 /// \param scaling the capability scalingFactor: 1, 0.8, 0.75 or 0.4
 double PeakRateBps(int64_t numPrbs,

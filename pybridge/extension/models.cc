@@ -80,7 +80,7 @@ BindRan(nb::module_& module)
         {
             const PathlossModel model = ToPathlossModel(name);
             const double loss = PathlossDb(model, los, d2d, hBs, hUt, f);
-            RequireApplicable(model, d2d, hBs, hUt);
+            RequireApplicable(model, los, d2d, hBs, hUt);
             return loss;
         },
         "model"_a,

@@ -64,7 +64,7 @@ def test_roles_fields_and_bounds_are_as_described(nothing_left: object) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("constellation", ["file", "walker"])
 def test_users_are_handed_over_between_satellites(constellation: str, nothing_left: object) -> None:
-    found = metrics_of({"constellation": constellation})
+    found = metrics_of({"constellation": constellation}, seed=4)
     assert found["satellite_handovers"] * 400 >= 1  # mean of 400 steps; users stay until theirs sets
     assert found["handovers"] >= found["satellite_handovers"]
     assert found["satellite_ues"] > 3

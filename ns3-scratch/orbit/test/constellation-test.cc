@@ -152,6 +152,28 @@ TEST_CASE("a pass shorter than the search's step is found, one that is under way
     CHECK(FindPasses(orbit, ToEcef(-40, 100, 0), 10, 500, 1500).empty());
 }
 
+TEST_CASE("a culmination beside either end of the search is found")
+{
+    const Ecef ground = ToEcef(40, -3, 0);
+    for (const double overhead_s : {8.0, 592.0})
+    {
+        CAPTURE(overhead_s);
+        const auto orbit = CircularOrbit::Over(40, -3, 600e3, 90, overhead_s);
+        for (const double least_deg : {10.0, 86.0})
+        {
+            const auto passes = FindPasses(orbit, ground, least_deg, 0, 600);
+            REQUIRE(passes.size() == 1);
+            CHECK(passes[0].maxElevationDeg == doctest::Approx(90).epsilon(1e-4));
+            CHECK(std::abs(passes[0].culminationS - overhead_s) < 1e-2);
+        }
+    }
+    // at the very end there is none: the satellite still climbs
+    const auto climbing =
+        FindPasses(CircularOrbit::Over(40, -3, 600e3, 90, 700), ground, 10, 500, 600);
+    REQUIRE(climbing.size() == 1);
+    CHECK(climbing[0].culminationS == doctest::Approx(600).epsilon(1e-6));
+}
+
 TEST_CASE("a pass made to measure rises when it should and lasts as long as it should")
 {
     const Ecef ground = ToEcef(40, -3, 0);

@@ -127,6 +127,21 @@ TEST_CASE("finite key grows with the block and never exceeds the asymptotic one"
     }
 }
 
+TEST_CASE("finite key of a channel without errors is the limit of small errors")
+{
+    FiniteKeyConfig config = LimConfig(1e7, 40);
+    config.darkCountProbability = 0;
+    config.afterpulseProbability = 0;
+    config.misalignment = 1e-12;
+    const FiniteKeyCounts nearly = EvaluateFiniteKey(config);
+    config.misalignment = 0;
+    const FiniteKeyCounts perfect = EvaluateFiniteKey(config);
+    CHECK(nearly.keyBits > 1'000'000);
+    CHECK(perfect.phaseError == 0);
+    CHECK(static_cast<double>(perfect.keyBits) ==
+          doctest::Approx(static_cast<double>(nearly.keyBits)).epsilon(0.01));
+}
+
 TEST_CASE(
     "finite key: whatever the setting, not above the asymptotic one; a cap on errors never costs")
 {

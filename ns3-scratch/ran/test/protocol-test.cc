@@ -3,6 +3,8 @@
 // HARQ, RLC and PDCP: what they save, in which order it arrives, and that all of it is accounted
 // for.
 #include "orbit/circular-orbit.h"
+#include "ran/nr-tables.h"
+#include "ran/tbs.h"
 #include "ran/test/ran-fixture.h"
 
 #include "ns3/double.h"
@@ -166,6 +168,59 @@ TEST_CASE("packets overtake one another unless PDCP puts them in order")
     }
 }
 
+TEST_CASE("no further transmission makes a loss likelier")
+{
+    for (int64_t table = 1; table <= 3; ++table)
+    {
+        for (int64_t mcs = 0; mcs < (table == 2 ? 28 : 29); ++mcs)
+        {
+            const Mcs scheme = McsParameters(mcs, table);
+            double worst = 0;
+            for (const uint32_t block_bits : {24, 400, 3800, 8000})
+            {
+                const double sent_bits = block_bits / scheme.codeRate;
+                const double buffer_bits =
+                    std::max(sent_bits, block_bits / MotherCodeRate(block_bits, scheme.codeRate));
+                for (double sinr_db = -20; sinr_db < 30; sinr_db += 0.5)
+                {
+                    ReceivedInformation received;
+                    double before = 1;
+                    for (int i = 0; i < 6; ++i)
+                    {
+                        received.Add(sinr_db - 2 * (i % 2),
+                                     scheme.modulationOrder,
+                                     sent_bits,
+                                     block_bits);
+                        const double now =
+                            BlerOf(received, block_bits, scheme.modulationOrder, buffer_bits);
+                        worst = std::max(worst, now - before);
+                        before = now;
+                    }
+                }
+            }
+            CHECK_MESSAGE(worst < 1e-3, "table " << table << ", MCS " << mcs);
+        }
+    }
+}
+
+TEST_CASE("the circular buffer holds three or five times the block")
+{
+    CHECK(MotherCodeRate(292, 0.9) == doctest::Approx(1.0 / 5)); // base graph 2: short,
+    CHECK(MotherCodeRate(3824, 0.67) == doctest::Approx(1.0 / 5));
+    CHECK(MotherCodeRate(100000, 0.25) == doctest::Approx(1.0 / 5)); // or slow
+    CHECK(MotherCodeRate(3824, 0.68) == doctest::Approx(1.0 / 3));
+    CHECK(MotherCodeRate(3825, 0.26) == doctest::Approx(1.0 / 3));
+    // what comes when the buffer is through adds energy: twice all of it is 3 dB
+    ReceivedInformation twice;
+    ReceivedInformation strong;
+    for (int i = 0; i < 2; ++i)
+    {
+        twice.Add(-3, 2, 24000, 8000);
+    }
+    strong.Add(-3 + 3.0103, 2, 24000, 8000);
+    CHECK(BlerOf(twice, 8000, 2, 24000) == doctest::Approx(BlerOf(strong, 8000)).epsilon(1e-3));
+}
+
 TEST_CASE("fresh parity bits are worth more than the same again, at high code rates")
 {
     ReceivedInformation fresh;
@@ -219,7 +274,7 @@ TEST_CASE("without feedback a long link is filled, and repetition buys reliabili
         bench.ran->AddNtnCell(satellite);
         bench.ran->SetAttribute("NtnBlindProcesses", UintegerValue(one.blind));
         bench.ran->SetAttribute("NtnRepetitions", UintegerValue(one.repetitions));
-        const auto flow = bench.ran->AddFlow(bench.AddUser(100, 0, 3), 0, Seconds(2));
+        const auto flow = bench.ran->AddFlow(bench.AddUser(400, 0, 3), 0, Seconds(2));
         bench.ran->AssignStreams(1);
         bench.ran->Start();
         bench.ran->SetPrbQuota(0, 0, {0, 160, 160});

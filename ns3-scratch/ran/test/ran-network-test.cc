@@ -291,7 +291,7 @@ TEST_CASE("a satellite serves while it is up, with the delay of its distance")
         std::make_shared<CircularOrbit>(CircularOrbit::Over(LATITUDE, LONGITUDE, 600e3, 86.4, 20));
     const GroundFrame frame(LATITUDE, LONGITUDE);
     bench.ran->AddNtnCell(
-        {"leo", orbit, frame, {0, 0, 0}, {2e9, 30e6, 0, "D"}, 34, 75, MilliSeconds(3), "Rural"});
+        {"leo", orbit, frame, {0, 0, 0}, {2e9, 30e6, 0, "D"}, 60, 75, MilliSeconds(3), "Rural"});
     const auto user = bench.AddUser(100, 0);
     const auto flow = bench.ran->AddFlow(user, 0, MilliSeconds(100));
     bench.ran->AssignStreams(1);

@@ -252,3 +252,24 @@ TEST_CASE("an Earth-fixed beam keeps its gain, a moving one takes it along")
     CHECK(std::abs(overhead[0] - overhead[1]) < 0.5);
     CHECK(early[1] < early[0] - 15);
 }
+
+TEST_CASE("a dish in Ka band is a cell's field, and hears what a handset does not")
+{
+    const auto orbit =
+        std::make_shared<CircularOrbit>(CircularOrbit::Over(40.4168, -3.7038, 600e3, 86.4, 5));
+    auto handset = MakeCell(orbit);
+    handset.carrier = {20e9, 400e6, 3, "D"}; // as study case 6 of TR 38.821, Table 6.1.1.1-9
+    auto dish = handset;
+    dish.ueGOverTDbPerK = 15.9; // TR 38.821 V16.2, Table 6.1.1.1-3
+    RadioChannel channel;
+    for (const auto& cell : {handset, dish})
+    {
+        CHECK_NOTHROW(Validate(cell.carrier));
+        channel.AddNtnCell(cell);
+    }
+    auto mobility = CreateObject<ConstantPositionMobilityModel>();
+    mobility->SetPosition({100, 100, 1.5});
+    channel.AddUe(mobility);
+    channel.Start(); // both look through the same shadowing: they are beams of one satellite
+    CHECK(channel.GetSnrDb(1, 0) - channel.GetSnrDb(0, 0) == doctest::Approx(15.9 + 31.6));
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Our fading against ns-3's own channel of clusters and rays (TR 38.901, 7.5).
+#include "cmake/csv.h"
 #include "ran/fading.h"
 #include "ran/small-scale.h"
 
@@ -429,7 +430,7 @@ MakeGeocentric(double latitudeDeg, double altitudeM)
 
 } // namespace
 
-TEST_CASE("K factors and delay spreads are those of ns-3's tables")
+TEST_CASE("K factors and delay spreads are those of the standards' tables, which ns-3 has too")
 {
     const std::vector<std::pair<PathlossModel, std::string>> models{
         {PathlossModel::UMA, "UMa"},
@@ -460,8 +461,12 @@ TEST_CASE("K factors and delay spreads are those of ns-3's tables")
                     latitude_deg += 0.01;
                     satellite = MakeGeocentric(latitude_deg, 600e3);
                 }
-                for (const char* name : {"DenseUrban", "Urban", "Suburban", "Rural"})
+                for (const std::string name : {"DenseUrban", "Urban", "Suburban", "Rural"})
                 {
+                    if (!los && frequency_hz == 2e9 && (name == "Urban" || name == "Suburban"))
+                    {
+                        continue; // there ns-3 has the figures of the Ka band
+                    }
                     MakeTables(std::string("NTN-") + name, frequency_hz)
                         ->Check(NtnSmallScale(ToNtnEnvironment(name),
                                               los,
@@ -472,6 +477,15 @@ TEST_CASE("K factors and delay spreads are those of ns-3's tables")
                 }
             }
         }
+    }
+    for (const auto& row : ReadCsv(QNTN_REFERENCE_DIR "/ran/tr38811_delay_spread.csv"))
+    {
+        const auto ours = NtnSmallScale(ToNtnEnvironment(row.at("environment")),
+                                        row.at("condition") == "LOS",
+                                        std::stod(row.at("elevation_deg")),
+                                        row.at("band") == "S" ? 2e9 : 20e9);
+        CHECK(ours.spreadMeanLgS == doctest::Approx(std::stod(row.at("mean_lg_s"))));
+        CHECK(ours.spreadStdLgS == doctest::Approx(std::stod(row.at("std_lg_s"))));
     }
     // note 6: UMa below 6 GHz as at 6 GHz; note 7: UMi below 2 GHz as at 2 GHz
     CHECK(GnbSmallScale(PathlossModel::UMA, false, 3.5e9).spreadMeanLgS ==

@@ -180,6 +180,6 @@ TEST_CASE("three sectors of one site serve whom they look at, in each scenario")
             const uint32_t sector = (10 * u + 60) / 120 % 3;
             right += bench.ran->GetServingCell(u) == sector;
         }
-        CHECK(right >= 24); // each sector has a shadowing of its own
+        CHECK(right >= 33); // three of the users stand between two sectors
     }
 }

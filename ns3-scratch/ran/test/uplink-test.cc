@@ -214,10 +214,12 @@ TEST_CASE("the uplink of a satellite comes with the delay of its distance, and a
                            GroundFrame(40.4168, -3.7038),
                            {0, 0, 0},
                            {2e9, 30e6, 0, "D", 1},
-                           34,
+                           60,
                            75,
                            MilliSeconds(3),
-                           "Rural"});
+                           "Rural",
+                           4.4127,
+                           30});
     const auto user = bench.AddUser(100, 0);
     const auto flow = bench.ran->AddFlow(user, 0, MilliSeconds(200), UP);
     bench.ran->AssignStreams(1);
