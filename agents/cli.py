@@ -141,22 +141,33 @@ def sweep(
     param: Params = None,
     override: Annotated[list[str] | None, typer.Option("--set", help="A setting of all runs.")] = None,
     ray_address: Annotated[str, typer.Option(help="Of a Ray cluster. [default: one of its own here]")] = "",
-    as_json: Json = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of row objects, one for each run.")] = False,
 ) -> None:
-    """Train with every combination of some settings, by Ray Tune."""
+    """Train with every combination of some settings, by Ray Tune; the best mean utility over seeds comes first.
+
+    Utility is of policies that still explore, in the last quarter of training; `qntn evaluate` acts greedily.
+    """
     from agents import sweep as tuning
 
+    folder = out or Path("runs") / f"sweep-{name}"
     rows = tuning.sweep(
         name,
         grid,
-        out or Path("runs") / f"sweep-{name}",
+        folder,
         seeds=samples,
         steps=steps,
         overrides=override or (),
         params=parse_params(param),
         address=ray_address,
     )
-    _print_rows(rows, as_json)
+    _print_rows(rows if as_json else tuning.by_setting(rows), as_json)
+    if not as_json:
+        Console().print(
+            "utility: mean over seeds, of policies that still explore in the last quarter of training; every run: "
+            f"{folder / tuning.TABLE}",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 @app.command()

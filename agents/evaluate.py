@@ -15,7 +15,7 @@ from scipy import stats
 
 from agents.arrays import Array
 from agents.episodes import Episode, run_episodes
-from agents.evidence.statistics import Estimate
+from agents.evidence.statistics import Estimate, improvement
 from agents.policies import Policy, make_heuristic
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def baselines(env: VectorEnv) -> list[Policy]:
 def summarise(env: VectorEnv, results: Mapping[str, Sequence[Episode]]) -> list[Row]:
     """One row per policy; differences are paired by seed, first policy minus this one.
 
-    Metrics are means over the episodes' steps, under their own names.
+    `won_ratio` is the part of the seeds on which the first policy is better; ties count half. Metrics are means over
+    the episodes' steps, under their own names.
     """
     first = np.array([episode.utility for episode in next(iter(results.values()))])
     rows = []
@@ -76,7 +77,7 @@ def summarise(env: VectorEnv, results: Mapping[str, Sequence[Episode]]) -> list[
                 "episodes": len(episodes),
                 **bootstrap(utility).cells("utility"),
                 **bootstrap(first - utility).cells("gain"),
-                "won_ratio": float((first > utility).mean()),
+                "won_ratio": float(improvement(first[None], utility[None])),
             }
             | dict(zip((metric.name for metric in env.schema.metrics), map(float, means), strict=True))
         )

@@ -3,7 +3,8 @@
 
 Every run has a folder of its own, such as `qntn train` writes, and can be evaluated like any other. The table
 `sweep.csv` holds a row for each: its settings, its seed, and `utility`, the mean utility of a step over the last
-quarter of its rollouts.
+quarter of its rollouts. That is of policies which still explore: greedy ones may rank otherwise. Settings are ranked by
+the mean over their seeds, so that none wins by a lucky one.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 TABLE = "sweep.csv"
 LAST_RATIO = 0.25  # of the rollouts counts
+OF_A_RUN = ("seed", "utility", "env_steps", "run")  # columns beside the settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +58,7 @@ def sweep(
     address: str = "",
     make_env: MakeEnv = make_vec,
 ) -> list[Row]:
-    """Train with every combination of `grid` ("worker.lr=1e-4,3e-4") and seeds 1..`seeds`; rows, best first.
+    """Train with every combination of `grid` ("worker.lr=1e-4,3e-4") and seeds 1..`seeds`; rows as in `ranked`.
 
     A run takes as many cores as it has environments; as many runs as fit go at the same time.
 
@@ -83,18 +85,45 @@ def sweep(
         ).fit()
     for error in results.errors:
         raise RuntimeError(f"a run of the sweep failed: {error}")
-    rows = sorted(
-        (
+    rows = ranked(
+        [
             {**result.config, **{key: result.metrics[key] for key in ("utility", "env_steps", "run")}}
             for result in results
-        ),
-        key=lambda row: -float(row["utility"]),
+        ]
     )
     with (out / TABLE).open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     return rows
+
+
+def ranked(rows: Iterable[Row]) -> list[Row]:
+    """Rows of runs by the mean utility of their setting over its seeds, best first; in a setting by seed."""
+    return [row for setting in _settings_apart(rows) for row in sorted(setting, key=lambda row: int(row["seed"]))]
+
+
+def by_setting(rows: Iterable[Row]) -> list[Row]:
+    """Of rows of runs one for each setting, best first: number of seeds, mean, least and most utility over them."""
+    table = []
+    for setting in _settings_apart(rows):
+        utilities = [float(row["utility"]) for row in setting]
+        of_all = {"seeds": len(setting), "utility": round(float(np.mean(utilities)), 6)}
+        table.append(_values(setting[0]) | of_all | {"least": min(utilities), "most": max(utilities)})
+    return table
+
+
+def _settings_apart(rows: Iterable[Row]) -> list[list[Row]]:
+    """Rows of runs, a list for each setting, best mean utility first."""
+    apart: dict[str, list[Row]] = {}
+    for row in rows:
+        apart.setdefault(repr(sorted(_values(row).items())), []).append(row)
+    return sorted(apart.values(), key=lambda setting: -float(np.mean([row["utility"] for row in setting])))
+
+
+def _values(row: Row) -> Row:
+    """What of a run's row was chosen from the grid."""
+    return {key: value for key, value in row.items() if key not in OF_A_RUN}
 
 
 def parse_grid(text: str) -> tuple[str, list[Any]]:

@@ -49,11 +49,14 @@ def watch(run: Path, console: Console, *, once: bool = False, every_s: float = 1
 
 
 def state_of(run: Path) -> str:
-    """finished, running or stopped: by what it has written, and when."""
+    """finished, running or stopped: by what it has written, and when.
+
+    A finished run has all its rollouts; of `total_steps` it lacks what runners did that missed a round.
+    """
     recipe = checkpoint.read_recipe(run)
     config = from_dict(recipe["config"])
     curve = read_rows(run / CURVE)
-    if curve and int(curve["env_steps"][-1]) >= config.total_steps:
+    if curve and len(curve["env_steps"]) >= config.num_segments * config.segment_rollouts:
         return "finished"
     files = [run / checkpoint.RECIPE, run / CURVE]
     last = max(file.stat().st_mtime for file in files if file.exists())

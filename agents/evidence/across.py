@@ -3,7 +3,7 @@
 
 One task tells little between algorithms that are near each other. Over several, the mean of the probabilities of
 improvement has a shorter interval (Agarwal et al. 2021 average over tasks in the same way). Studies of one task whose
-training seeds differ are taken as one.
+training seeds differ are taken as one. Tasks of one scenario with the same held-out seeds share draws of these.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from agents.evidence.scores import BASELINE, Scores, best_baseline, read_utiliti
 
 Row = dict[str, Any]
 Pair = tuple[Array, Array]
+HeldOut = tuple[str, int, int]
 BEST_BASELINE = "best baseline"
-PROTOCOL = ("steps", "episodes", "seeds_from", "num_envs")
+HELD_OUT = ("seeds_from", "episodes")
+PROTOCOL = ("steps", *HELD_OUT, "num_envs")
 """What of a plan its runs depend on, beside scenario, parameters and settings."""
 ALL = "all"
 
@@ -37,6 +39,7 @@ class Task:
 
     Attributes:
         study: its folder's name.
+        held_out: scenario, first held-out seed and number of them.
         reference: the variant that the others are compared with.
         algorithms: the others.
         scores: by policy, as `scores` names it.
@@ -45,6 +48,7 @@ class Task:
     """
 
     study: str
+    held_out: HeldOut
     reference: str
     algorithms: tuple[str, ...]
     scores: dict[str, Scores]
@@ -77,6 +81,7 @@ class Task:
                 raise ValueError(f"{both}; {term}: found {ours} and {theirs}, expected the same; give one of them")
         return Task(
             f"{self.study} + {other.study}",
+            self.held_out,
             self.reference,
             tuple(dict.fromkeys([*self.algorithms, *other.algorithms])),
             other.scores | {name: _stacked(ours, other.scores.get(name)) for name, ours in self.scores.items()},
@@ -98,10 +103,12 @@ def compare(folders: Sequence[Path]) -> list[Row]:
     rows = []
     for other in others:
         for mode in MODES:
-            pairs = {task.study: pair for task in tasks if (pair := task.pair(other, mode)) is not None}
-            groups = {study: [pair] for study, pair in pairs.items()}
-            if len(pairs) > 1:
-                groups[ALL] = list(pairs.values())
+            found = {
+                task.study: (task.held_out, pair) for task in tasks if (pair := task.pair(other, mode)) is not None
+            }
+            groups = {study: [one] for study, one in found.items()}
+            if len(found) > 1:
+                groups[ALL] = list(found.values())
             about = {"reference": tasks[0].reference, "against": other, "mode": mode}
             rows += [about | _row(study, chosen) for study, chosen in groups.items()]
     return rows
@@ -131,9 +138,10 @@ def _text(row: Row) -> str:
     )
 
 
-def _row(study: str, pairs: list[Pair]) -> Row:
-    improvement = statistics.compare_over_tasks(pairs)
-    gain = statistics.compare_over_tasks(pairs, statistics.mean_gain)
+def _row(study: str, found: list[tuple[HeldOut, Pair]]) -> Row:
+    strata, pairs = zip(*found, strict=True)
+    improvement = statistics.compare_over_tasks(pairs, strata=strata)
+    gain = statistics.compare_over_tasks(pairs, statistics.mean_gain, strata=strata)
     figures = improvement.cells("improvement") | gain.cells("utility_gain")
     return {
         "study": study,
@@ -153,6 +161,7 @@ def _read(folders: Sequence[Path]) -> list[Task]:
         algorithms = [variant["name"] for variant in variants if variant["group"] == "algorithms"]
         task = Task(
             name if names.count(name) == 1 else str(folder),
+            (about["scenario"], *(plan[key] for key in HELD_OUT)),
             algorithms[0],
             tuple(algorithms[1:]),
             read_utilities(folder),

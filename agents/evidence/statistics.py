@@ -2,15 +2,16 @@
 """Statistics for comparisons of few training runs on many held-out episodes.
 
 Scores of a policy are an array [R, N]: R training runs (1 for a heuristic), N held-out seeds, the same for all.
-Intervals are percentile intervals of a bootstrap in two stages: each resample draws the training runs anew, and then,
-stratified by run, the held-out seeds; policies that are compared share the draw of seeds. A statistic is over the last
-two axes, so that it takes all resamples [B, R, N] at once. Measures follow Agarwal et al., "Deep Reinforcement Learning
-at the Edge of the Statistical Precipice", NeurIPS 2021.
+Runs and seeds are crossed: a seed that is hard is hard for all. Intervals are percentile intervals of a bootstrap over
+both: each resample draws the training runs of each policy anew, and held-out seeds once for all runs of all policies.
+With few runs they are too narrow (see `mean_gain`). A statistic is over the last two axes, so that it takes all
+resamples [B, R, N] at once. Measures follow Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical
+Precipice", NeurIPS 2021.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -65,7 +66,10 @@ def gain(ours: Array, theirs: Array) -> Array:
 
 
 def mean_gain(ours: Array, theirs: Array) -> Array:
-    """Difference of the means of ours [..., R, N] and theirs [..., S, N]: [...]; runs that failed count in full."""
+    """Difference of the means of ours [..., R, N] and theirs [..., S, N]: [...]; runs that failed count in full.
+
+    Where runs differ, 95 % intervals of it from three runs each hold the truth in 83 to 87 of 100 cases only.
+    """
     return mean(ours) - mean(theirs)
 
 
@@ -83,13 +87,9 @@ def profile(scores: Array, levels: Array) -> Array:
 
 
 def estimate(scores: Array, statistic: Callable[[Array], Array] = interquartile_mean, *, seed: int = 0) -> Estimate:
-    """A statistic of scores [R, N] with its interval."""
-    _two_axes(scores)
-    rng = np.random.default_rng(seed)
-    num_runs, num_seeds = scores.shape
-    runs = rng.integers(num_runs, size=(RESAMPLES, num_runs, 1))
-    seeds = rng.integers(num_seeds, size=(RESAMPLES, num_runs, num_seeds))
-    return _estimate(statistic(scores), statistic(scores[runs, seeds]))
+    """A statistic of scores [R, N] with its interval; a draw of seeds serves all runs."""
+    (drawn,) = _resamples([scores], seed)
+    return _estimate(statistic(scores), statistic(drawn))
 
 
 def compare(
@@ -100,14 +100,26 @@ def compare(
 
 
 def compare_over_tasks(
-    pairs: Sequence[tuple[Array, Array]], statistic: Callable[[Array, Array], Array] = improvement, *, seed: int = 0
+    pairs: Sequence[tuple[Array, Array]],
+    statistic: Callable[[Array, Array], Array] = improvement,
+    *,
+    strata: Sequence[Hashable] | None = None,
+    seed: int = 0,
 ) -> Estimate:
-    """Mean over tasks of a statistic of two policies, [R, N] and [S, N] on each; tasks are strata, drawn apart."""
-    drawn = [_resamples(pair, seed + task) for task, pair in enumerate(pairs)]
-    return _estimate(
-        np.mean([statistic(ours, theirs) for ours, theirs in pairs], axis=0),
-        np.mean([statistic(ours, theirs) for ours, theirs in drawn], axis=0),
-    )
+    """Mean over tasks of a statistic of two policies, [R, N] and [S, N] on each.
+
+    `strata`: for each task what its held-out seeds belong to, such as its scenario; a draw of seeds serves all tasks of
+    a stratum. Each task is one of its own if absent. Training runs are drawn apart for each task.
+    """
+    by_stratum: dict[Hashable, list[tuple[Array, Array]]] = {}
+    for stratum, pair in zip(range(len(pairs)) if strata is None else strata, pairs, strict=True):
+        by_stratum.setdefault(stratum, []).append(pair)
+    found, resampled = [], []
+    for number, tasks in enumerate(by_stratum.values()):
+        drawn = _resamples([scores for pair in tasks for scores in pair], seed + number)
+        found += [statistic(ours, theirs) for ours, theirs in tasks]
+        resampled += [statistic(ours, theirs) for ours, theirs in zip(drawn[::2], drawn[1::2], strict=True)]
+    return _estimate(np.mean(found, axis=0), np.mean(resampled, axis=0))
 
 
 def closed_gap(ours: Array, theirs: Array, ceiling: Array, *, seed: int = 0) -> Estimate:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from agents import demo, report
 from agents.bounds import headroom
-from agents.episodes import run_episodes
+from agents.episodes import Episode, run_episodes
 from agents.evaluate import baselines, bootstrap, evaluate, summarise
 from agents.evidence.statistics import Estimate
 from agents.policies import EqualShare
@@ -62,6 +62,17 @@ def test_managers_and_workers_learn(tmp_path):
     assert trained["mode_ratio"] > 0.9  # workers: masked choices by context
     assert trained["served_ratio"] > equal["served_ratio"] + 0.02  # shares and budgets
     assert abs(trained["fill_ratio.pool_0"] - 0.75) < 0.15  # managers: power 1.5 of 2, from epochs' rewards alone
+
+
+def test_a_tie_is_half_a_win():
+    env = SliceBudget(1)
+    utilities = {"first": [1.0, 2.0, 3.0, 4.0], "other": [0.0, 2.0, 3.0, 5.0]}
+    steps = np.zeros((1, len(env.schema.metrics)))
+    results = {
+        name: [Episode(seed, utility, np.arange(1.0), steps, {}) for seed, utility in enumerate(of_policy)]
+        for name, of_policy in utilities.items()
+    }
+    assert [row["won_ratio"] for row in summarise(env, results)] == [0.5, (1 + 0.5 + 0.5 + 0) / 4]
 
 
 def test_headroom_finds_the_better_static_choices():

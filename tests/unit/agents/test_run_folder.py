@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,9 @@ import torch
 from fake_env import PERIOD, SliceBudget
 from rich.console import Console
 
-from agents import checkpoint
+from agents import checkpoint, watch
 from agents.config import ConfigError
+from agents.evidence.folder import write_rows
 from agents.policies import make_heuristic
 from agents.settings import read
 from agents.trained import TrainedPolicy
@@ -246,3 +248,17 @@ def test_a_changed_scenario_is_refused(tmp_path):
 
     with pytest.raises(checkpoint.CheckpointError, match="role cell: num_agents was 2 in training, is 3 now"):
         TrainedPolicy(Changed(1).schema, tmp_path, num_envs=1)
+
+
+def test_a_run_in_which_a_runner_missed_a_round_ends_as_finished(tmp_path):
+    start(tmp_path, segments=2)
+    with (tmp_path / CURVE).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[1:]:  # the second round went on without one of two environments
+        row["env_steps"] = str(int(row["env_steps"]) - ROLLOUT)
+    long_ago = time.time() - 2 * watch.QUIET_S
+    for kept, state in ((rows, "finished"), (rows[:-1], "stopped")):
+        write_rows(tmp_path / CURVE, kept)
+        for file in (CURVE, checkpoint.RECIPE):
+            os.utime(tmp_path / file, (long_ago, long_ago))
+        assert watch.state_of(tmp_path) == state

@@ -37,6 +37,22 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
     assert 0.85 <= np.mean(covered) <= 1.0
 
 
+def test_an_interval_of_several_runs_covers_the_truth_where_seeds_are_hard_for_all():
+    rng = np.random.default_rng(7)
+    covered = []
+    for trial in range(100):
+        runs, seeds, both = rng.normal(0, 0.1, (5, 1)), rng.normal(0, 1, (1, 30)), rng.normal(0, 0.1, (5, 30))
+        found = statistics.estimate(runs + seeds + both, statistics.mean, seed=trial)
+        covered.append(found.low <= 0 <= found.high)
+    assert 0.87 <= np.mean(covered) <= 0.99  # seeds drawn apart for each run cover it in 60 of 100 cases
+
+
+def test_an_interval_of_runs_that_do_the_same_is_that_of_one():
+    scores = np.random.default_rng(8).normal(0, 1, (1, 30))
+    one, eight = (statistics.estimate(np.repeat(scores, runs, axis=0), statistics.mean) for runs in (1, 8))
+    assert [eight.low, eight.value, eight.high] == pytest.approx([one.low, one.value, one.high])
+
+
 def test_an_interval_of_a_mean_is_near_the_normal_one():
     scores = np.random.default_rng(4).normal(0.0, 1.0, (1, 400))
     found = statistics.estimate(scores, statistics.mean)
@@ -98,3 +114,16 @@ def test_over_tasks_a_small_advantage_becomes_certain():
 def test_a_task_counts_as_much_as_another_whatever_its_runs():
     won, lost = (np.ones((5, 4)), np.zeros((1, 4))), (np.zeros((1, 4)), np.ones((2, 4)))
     assert statistics.compare_over_tasks([won, lost]) == statistics.Estimate(0.5, 0.5, 0.5)
+
+
+def test_tasks_on_the_same_held_out_seeds_tell_no_more_than_one_if_they_do_the_same():
+    rng = np.random.default_rng(9)
+    task = rng.normal(0.2, 1, (1, 20)), rng.normal(0, 1, (1, 20))
+    one = statistics.compare(*task, statistics.mean_gain)
+    same = statistics.compare_over_tasks([task] * 4, statistics.mean_gain, strata=["city"] * 4)
+    assert [same.low, same.value, same.high] == pytest.approx([one.low, one.value, one.high])
+    apart = statistics.compare_over_tasks([task] * 4, statistics.mean_gain, strata=["city", "leo", "city", "sea"])
+    ratio = np.sqrt(0.5**2 + 0.25**2 + 0.25**2)  # of the three strata, one has two of the tasks
+    assert apart.high - apart.low == pytest.approx(ratio * (one.high - one.low), rel=0.1)
+    with pytest.raises(ValueError, match="of 20 and 21 seeds"):
+        statistics.compare_over_tasks([task, (np.ones((1, 21)), np.ones((1, 21)))], strata=["city", "city"])

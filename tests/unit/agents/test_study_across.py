@@ -11,13 +11,15 @@ from agents.cli import app
 from agents.evidence.across import ALL, BEST_BASELINE, compare
 from agents.evidence.folder import PLAN, UTILITIES, write_rows
 from agents.evidence.plan import FOLDER
+from agents.evidence.scores import read_utilities
+from agents.evidence.statistics import estimate
 
 REPORTS = sorted(folder.parent for folder in FOLDER.glob("*/" + PLAN))
 
 
 @pytest.fixture
 def write_study(tmp_path):
-    def write(name, utilities, *, params=None, seeds_from=1, steps=100):
+    def write(name, utilities, *, scenario="tiny", params=None, seeds_from=1, steps=100):
         """`utilities`: (policy, kind) -> utilities of its runs on the same held-out seeds."""
         folder = tmp_path / name
         folder.mkdir()
@@ -29,7 +31,7 @@ def write_study(tmp_path):
             variants.append({"name": policy, "group": "algorithms", "settings": [], "seeds": seeds})
         held_out = {"episodes": len(next(iter(utilities.values()))[0]), "seeds_from": 0, "num_envs": 1}
         plan = {"params": params or {"of": name}, "variants": variants, "steps": steps} | held_out
-        (folder / PLAN).write_text(json.dumps({"scenario": "tiny", "plan": plan}))
+        (folder / PLAN).write_text(json.dumps({"scenario": scenario, "plan": plan}))
         rows = [
             {"policy": policy, "kind": kind, "run": run, "seed": seed, "utility": utility}
             for (policy, kind), runs in utilities.items()
@@ -91,6 +93,21 @@ def test_studies_of_one_task_are_taken_as_one(write_study):
     assert found(rows, BEST_BASELINE, "first + second")["runs_against"] == 1
 
 
+def test_studies_of_a_scenario_share_the_draws_of_its_held_out_seeds(write_study):
+    utilities = {("mappo", "greedy"): [[1, 5, 2, 8, 3, 9]], ("wise", "baseline"): [[2, 3, 4, 5, 6, 7]]}
+    first, second = (write_study(name, utilities) for name in ("first", "second"))
+    other = write_study("other", utilities, scenario="echo")
+    width = {}
+    for name, folders in {"same": [first, second], "apart": [first, other]}.items():
+        rows = compare(folders)
+        of_one, of_all = (found(rows, BEST_BASELINE, study) for study in ("first", ALL))
+        width[name] = of_all["utility_gain_ci95_high"] - of_all["utility_gain_ci95_low"]
+        if name == "same":  # the second tells nothing that the first does not
+            same = [key for key in of_all if key.startswith(("improvement", "utility_gain"))]
+            assert {key: of_all[key] for key in same} == {key: of_one[key] for key in same}
+    assert width["apart"] < 0.85 * width["same"]
+
+
 def test_what_cannot_be_compared_is_refused(write_study, tmp_path):
     one = write_study("one", {("mappo", "greedy"): [[1]]}, params={"a": 1})
     same = write_study("same", {("mappo", "greedy"): [[1]]}, params={"a": 1})
@@ -122,6 +139,19 @@ def test_the_reports_that_the_project_carries_can_be_compared():
     for folder in again:
         with pytest.raises(ValueError, match=f"{folder.name} are of one task"):
             compare([one_task[0], folder])
+
+
+@pytest.mark.parametrize("folder", REPORTS, ids=lambda folder: folder.name)
+def test_utilities_of_the_reports_that_the_project_carries_are_those_of_their_tables(folder):
+    utilities = read_utilities(folder)
+    with (folder / "results.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if int(row["runs"]) > 1]
+    page = (folder / "index.html").read_text()
+    for row in rows:
+        now = estimate(utilities[row["policy"]].utility)
+        reported = [float(row[f"utility_iqm{end}"]) for end in ("", "_ci95_low", "_ci95_high")]
+        assert reported == pytest.approx([now.value, now.low, now.high])
+        assert f"<td>{row['policy']}</td><td>{row['runs']}</td><td>{now.value:.3f} ({now.low:.3f} .. " in page
 
 
 def test_the_command_prints_a_block_for_each_policy_or_rows():

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import csv
+import json
 import warnings
 
 import pytest
 from fake_env import SliceBudget
+from typer.testing import CliRunner
 
 from agents import checkpoint
+from agents.cli import app
 from agents.config import ConfigError
-from agents.sweep import TABLE, parse_grid, sweep
+from agents.sweep import TABLE, by_setting, parse_grid, ranked, sweep
 
 SMALL = ["rollout_steps=20", "segment_rollouts=2", "num_envs=2"]
 
@@ -31,6 +34,34 @@ def test_settings_are_checked_before_anything_starts(tmp_path):
         sweep("toy", ["rollout_stepps=1,2"], tmp_path)
     with pytest.raises(ConfigError, match="--samples"):
         sweep("toy", ["seed=1,2"], tmp_path)
+
+
+UTILITIES = {(1e-4, 1): 0.9, (1e-4, 2): 0.1, (3e-4, 1): 0.6, (3e-4, 2): 0.7, (1e-3, 1): 0.2, (1e-3, 2): 0.3}
+
+
+def runs():
+    """One setting has the luckiest seed, another is better on average."""
+    about = {"worker.actor_hidden": [64, 64], "env_steps": 80, "run": "folder"}
+    return [{"worker.lr": lr, "seed": seed, "utility": utility} | about for (lr, seed), utility in UTILITIES.items()]
+
+
+def test_a_setting_counts_by_its_mean_over_seeds():
+    assert by_setting(runs()[::-1]) == [
+        {"worker.lr": lr, "worker.actor_hidden": [64, 64], "seeds": 2, "utility": mean, "least": least, "most": most}
+        for lr, mean, least, most in ((3e-4, 0.65, 0.6, 0.7), (1e-4, 0.5, 0.1, 0.9), (1e-3, 0.25, 0.2, 0.3))
+    ]
+    order = [(row["worker.lr"], row["seed"]) for row in ranked(runs()[::-1])]
+    assert order == [(3e-4, 1), (3e-4, 2), (1e-4, 1), (1e-4, 2), (1e-3, 1), (1e-3, 2)]
+
+
+def test_the_command_prints_settings_and_as_json_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr("agents.sweep.sweep", lambda *args, **kwargs: ranked(runs()))
+    words = ["sweep", "toy", "--grid", "worker.lr=1e-4,3e-4,1e-3", "--out", str(tmp_path)]
+    shown = CliRunner().invoke(app, words, catch_exceptions=False).output
+    assert [line.split()[0] for line in shown.splitlines() if "[64, 64]" in line] == ["0.0003", "0.0001", "0.001"]
+    assert "policies that still explore" in shown
+    printed = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).output)
+    assert printed == ranked(runs())
 
 
 @pytest.mark.slow
@@ -54,7 +85,7 @@ def test_every_combination_becomes_a_run(tmp_path, ray_alone):
         finally:
             ray.shutdown()
     assert sorted((row["worker.lr"], row["seed"]) for row in rows) == [(0.0, 1), (3e-3, 1)]
-    assert [row["utility"] for row in rows] == sorted((row["utility"] for row in rows), reverse=True)
+    assert rows == ranked(rows)
     with (out / TABLE).open() as file:
         assert len(list(csv.DictReader(file))) == 2
     for row in rows:
