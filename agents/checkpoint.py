@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Checkpoints: written atomically, the last two kept; and the recipe of a run beside them."""
+"""Checkpoints: written atomically, the last two kept; the recipe of a run beside them, and its lock."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib.metadata
 import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +21,50 @@ import torch
 LATEST = "checkpoint.pt"
 PREVIOUS = "checkpoint-previous.pt"
 RECIPE = "run.json"
+LOCK = "lock"
+ANEW = "bring it back from a copy, or train anew with another --run"
 
 
 class CheckpointError(RuntimeError):
-    """A run folder has no checkpoint that can be read."""
+    """A run folder has no checkpoint that can be read or used, or belongs to another process."""
+
+
+@contextmanager
+def locked(folder: Path, option: str = "--run") -> Iterator[None]:
+    """`folder` for this process alone; if it had to be made and nothing has come into it, it is removed again.
+
+    The kernel lets go when the process ends, however it ends. A file system without locks gives none.
+
+    Raises:
+        CheckpointError: another process has it; `option` names another folder.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / LOCK
+    with file.open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = os.fstat(stream.fileno()).st_nlink == 0  # somebody has just let go of it
+        except BlockingIOError:
+            taken = True
+        except OSError:
+            taken = False
+        if taken:
+            stream.seek(0)
+            who = stream.read().strip() or "unknown"
+            raise CheckpointError(
+                f"{folder}: another process (pid {who}) trains there; take another {option}, or wait until it has ended"
+            )
+        stream.truncate(0)
+        stream.write(f"{os.getpid()} on {platform.node()}")
+        stream.flush()
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+            if made:
+                with contextlib.suppress(OSError):  # something is in it
+                    folder.rmdir()
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
@@ -60,8 +104,34 @@ def load(folder: Path) -> dict[str, Any]:
         except Exception as error:  # torch raises several kinds for a damaged file
             problems.append(f"{name} is damaged ({type(error).__name__})")
         else:
-            return dict(_to_arrays(state))
-    raise CheckpointError(f"{folder}: no checkpoint: {', '.join(problems)}; train without --resume")
+            if isinstance(state, dict):
+                return dict(_to_arrays(state))
+            problems.append(f"{name} is damaged (no table)")
+    there = [name for name in (LATEST, PREVIOUS) if (folder / name).exists()]
+    advice = f"remove {' and '.join(there)} and train anew without --resume, or take another --run"
+    if not there:
+        advice = "it has one once `qntn train` has come so far"
+    raise CheckpointError(f"{folder}: no checkpoint: {', '.join(problems)}; {advice}")
+
+
+@contextmanager
+def fitting(folder: Path, recipe: Mapping[str, Any]) -> Iterator[None]:
+    """Around putting a checkpoint of `folder` to use.
+
+    Raises:
+        CheckpointError: its contents are not those that this version has.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:  # PyTorch's, among others
+        then, now = (revision or "unknown" for revision in (recipe.get("git_revision"), git_revision()))
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"{folder}: its checkpoint does not fit this version ({type(error).__name__}: {reason}): written at "
+            f"revision {then}, this is {now}; go on with that revision, or train anew with another --run"
+        ) from error
 
 
 def write_recipe(folder: Path, recipe: dict[str, Any]) -> None:
@@ -77,12 +147,22 @@ def read_recipe(folder: Path) -> dict[str, Any]:
     """Read `run.json`.
 
     Raises:
-        CheckpointError: the folder is no run.
+        CheckpointError: the folder is no run, or the file is damaged.
     """
+    file = folder / RECIPE
     try:
-        return dict(json.loads((folder / RECIPE).read_text()))
-    except FileNotFoundError:
+        recipe = json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{folder}: no {RECIPE} there; expected a folder made by `qntn train`") from None
+    except ValueError as error:
+        raise CheckpointError(f"{file} is damaged: {error}; {ANEW}") from None
+    kinds = {"scenario": str, "params": dict, "config": dict}
+    for key, kind in kinds.items():
+        if not isinstance(recipe, dict) or not isinstance(recipe.get(key), kind):
+            raise CheckpointError(f"{file} is damaged: found no {key}, expected {', '.join(kinds)}; {ANEW}")
+    if not isinstance(recipe["config"].get("roles"), dict):
+        raise CheckpointError(f"{file} is damaged: found no config.roles; {ANEW}")
+    return dict(recipe)
 
 
 def git_revision() -> str:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +17,8 @@ from rich.table import Table
 
 import pybridge
 from agents import study_commands
+from agents.files import check_writable
+from agents.tables import print_table
 from pybridge.commands import parse_params, print_json, register
 from pybridge.kms.commands import kms
 from pybridge.schema import Value
@@ -36,14 +40,18 @@ Params = Annotated[list[str] | None, typer.Option("--param", help="name=value in
 TransportName = Annotated[Transport, typer.Option(help="Between Python and the simulators.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a list of row objects.")]
 NumEnvs = Annotated[int, typer.Option(min=1, help="Simulators at a time.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the episode.")]
 
 
 def main() -> None:
     """Entry point: errors that the user can mend are told in a few lines, with exit status 1."""
     try:
         app()
-    except (pybridge.QntnError, ValueError, RuntimeError, FileNotFoundError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+    except (pybridge.QntnError, ValueError, RuntimeError, OSError) as error:
+        text = str(error)
+        if isinstance(error, OSError) and error.strerror:  # what the system said
+            text = ": ".join(str(part) for part in (error.filename, error.filename2, error.strerror) if part)
+        Console(stderr=True).print(f"error: {text}", style="red", highlight=False, soft_wrap=True, markup=False)
         sys.exit(1)
 
 
@@ -51,9 +59,9 @@ def main() -> None:
 def run(
     name: ScenarioName,
     policy: Annotated[str, typer.Option(help="`qntn policies` lists them.")] = "equal-share",
-    seed: Annotated[int, typer.Option(min=0, help="Of the episode.")] = 1,
+    seed: Seed = 1,
     param: Params = None,
-    csv: Annotated[Path | None, typer.Option(help="Where every step is written.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Where every step is written; beside it NAME.recipe.json.")] = None,
     transport: TransportName = "shm",
     attach: Annotated[
         bool, typer.Option("--attach", help="Wait for a simulator that you start, under gdb say.")
@@ -66,11 +74,13 @@ def run(
 
     console = Console(stderr=as_json)
     file = csv or Path("results") / f"{name}-{policy}-seed{seed}.csv"
+    recipe = single.recipe_file(file)
+    check_writable(file, recipe)
     scenario = pybridge.attach(name, tell=Console(stderr=True, soft_wrap=True).print) if attach else name
     with _make(scenario, 1, parse_params(param), transport, seed) as env:
         recording = single.record(env, make_heuristic(policy, env.schema), seed, console)
         recording.write_csv(file)
-        single.write_recipe(file.with_suffix(".json"), env.schema, policy, seed, {"utility": recording.utility})
+        single.write_recipe(recipe, env.schema, policy, seed, {"utility": recording.utility})
         if as_json:
             print_json(single.kpi_rows(env.schema, recording.metrics))
             return
@@ -85,9 +95,9 @@ def train(
     algorithm: Annotated[
         str | None, typer.Option(help="mappo, flat-mappo, ippo, happo, maddpg, ..., or a .py file of yours.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Environment steps in all. [default: 200000]")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of networks, sampling and episodes. [default: 1]")] = None,
-    num_envs: Annotated[int | None, typer.Option(help="Simulators at a time. [default: 2]")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Environment steps in all. [default: 200000]")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of networks, sampling and episodes. [default: 1]")] = None,
+    num_envs: Annotated[int | None, typer.Option(min=1, help="Simulators at a time. [default: 2]")] = None,
     run: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/SCENARIO-seedN]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     param: Params = None,
@@ -98,37 +108,48 @@ def train(
     backend: Annotated[
         str | None, typer.Option(help="Where simulators are stepped: inline, local or ray. [default: local]")
     ] = None,
-    num_runners: Annotated[int | None, typer.Option(help="Processes that share the simulators. [default: 1]")] = None,
+    num_runners: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share the simulators. [default: 1]")
+    ] = None,
     ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster. [default: one of its own here]")] = None,
     transport: TransportName = "shm",
 ) -> None:
     """Train all roles of a scenario, by hierarchical MAPPO or another algorithm (agents/algorithms)."""
+    from agents.checkpoint import RECIPE
     from agents.settings import read
     from agents.training import train as start
 
     console = Console()
     variant = f"-{Path(algorithm).stem}" if algorithm else ""
     folder = run or Path("runs") / f"{name}{variant}-seed{1 if seed is None else seed}"
-    start(
-        name,
-        folder,
-        params=parse_params(param),
-        settings=read(
-            config,
-            override or (),
-            algorithm=algorithm,
-            steps=steps,
-            seed=seed,
-            num_envs=num_envs,
-            backend=backend,
-            num_runners=num_runners,
-            ray_address=ray_address,
-        ),
-        resume=resume,
-        transport=transport,
-        console=console,
+    settings = read(
+        config,
+        override or (),
+        algorithm=algorithm,
+        steps=steps,
+        seed=seed,
+        num_envs=num_envs,
+        backend=backend,
+        num_runners=num_runners,
+        ray_address=ray_address,
     )
-    console.print(f"trained: {folder}\nnext: qntn evaluate {folder}", soft_wrap=True)
+    try:
+        done = start(
+            name,
+            folder,
+            params=parse_params(param),
+            settings=settings,
+            resume=resume,
+            transport=transport,
+            console=console,
+        )
+    except KeyboardInterrupt:
+        begun = (folder / RECIPE).exists()
+        again = f"go on with: qntn train {name} --run {shlex.quote(str(folder))} --resume"
+        console.print(f"stopped; {again if begun else 'nothing has been written'}", soft_wrap=True, highlight=False)
+        raise typer.Exit(130) from None
+    what = "trained" if done else "nothing left to train (--steps N, with more of them, goes on)"
+    console.print(f"{what}: {folder}\nnext: qntn evaluate {folder}", soft_wrap=True)
 
 
 @app.command()
@@ -136,7 +157,7 @@ def sweep(
     name: ScenarioName,
     grid: Annotated[list[str], typer.Option(help="key=value,value, such as worker.lr=1e-4,3e-4; repeatable.")],
     samples: Annotated[int, typer.Option(min=1, help="Runs of each combination, with the seeds 1, 2, ...")] = 1,
-    steps: Annotated[int | None, typer.Option(help="Environment steps of each run. [default: 200000]")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Environment steps of each run. [default: 200000]")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the runs. [default: runs/sweep-SCENARIO]")] = None,
     param: Params = None,
     override: Annotated[list[str] | None, typer.Option("--set", help="A setting of all runs.")] = None,
@@ -150,16 +171,17 @@ def sweep(
     from agents import sweep as tuning
 
     folder = out or Path("runs") / f"sweep-{name}"
-    rows = tuning.sweep(
-        name,
-        grid,
-        folder,
-        seeds=samples,
-        steps=steps,
-        overrides=override or (),
-        params=parse_params(param),
-        address=ray_address,
-    )
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():  # Ray Tune has a banner
+        rows = tuning.sweep(
+            name,
+            grid,
+            folder,
+            seeds=samples,
+            steps=steps,
+            overrides=override or (),
+            params=parse_params(param),
+            address=ray_address,
+        )
     _print_rows(rows if as_json else tuning.by_setting(rows), as_json)
     if not as_json:
         Console().print(
@@ -174,7 +196,7 @@ def sweep(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
     episodes: Annotated[int, typer.Option(min=2)] = 20,
-    seeds_from: Annotated[int, typer.Option(help="First of the held-out seeds.")] = 10_000,
+    seeds_from: Annotated[int, typer.Option(min=0, help="First of the held-out seeds.")] = 10_000,
     sampled: Annotated[bool, typer.Option("--sampled", help="Sample actions instead of the likeliest.")] = False,
     num_envs: NumEnvs = 2,
     transport: TransportName = "shm",
@@ -189,6 +211,7 @@ def evaluate(
 
     torch.set_num_threads(1)  # the simulators need the cores
     recipe = read_recipe(run)
+    check_writable(run / "evaluation.csv", run / "episodes.csv")
     console = Console(stderr=as_json)
     with _make(recipe["scenario"], num_envs, recipe["params"], transport) as env:
         trained = TrainedPolicy(env.schema, run, num_envs=num_envs, greedy=not sampled)
@@ -208,14 +231,15 @@ def evaluate(
     if as_json:
         print_json(rows)
     else:
-        console.print(evaluation.as_table(rows))
+        console.print(evaluation.title(rows), highlight=False)
+        print_table(evaluation.table(rows), console)
 
 
 @app.command()
 def headroom(
     name: ScenarioName,
     seeds: Annotated[int, typer.Option(min=1, help="Episodes for each policy.")] = 3,
-    seeds_from: Annotated[int, typer.Option(help="First of the seeds.")] = 1,
+    seeds_from: Annotated[int, typer.Option(min=0, help="First of the seeds.")] = 1,
     max_static: Annotated[int, typer.Option(min=1, help="Static policies that the search may try.")] = 120,
     num_envs: NumEnvs = 2,
     param: Params = None,
@@ -255,6 +279,8 @@ def bound(name: ScenarioName, as_json: Json = False) -> None:
     problem = key_network.scenario_problem(found, data)
     placement = key_network.relay_placement(**problem)
     label = key_network.cost_set_label(data, found.bound["cost_set"])
+    unit = key_network.cost_set_unit(data, found.bound["cost_set"])
+    in_unit = unit.partition(" (")[0].lower().replace(" ", "_")
     rows = key_network.rows(problem["edges"], placement)
     if as_json:
         print_json(
@@ -262,8 +288,9 @@ def bound(name: ScenarioName, as_json: Json = False) -> None:
                 {
                     "scenario": name,
                     "cost_set": label,
-                    "cost": placement.cost,
-                    "relaxed_cost": placement.relaxed_cost,
+                    f"cost_{in_unit}": placement.cost,
+                    f"relaxed_cost_{in_unit}": placement.relaxed_cost,
+                    "cost_unit": unit,
                     "inline_relays": placement.inline_relays,
                     "edges": rows,
                 }
@@ -271,10 +298,10 @@ def bound(name: ScenarioName, as_json: Json = False) -> None:
         )
         return
     console = Console()
-    _print_table(rows, console)
+    print_table(rows, console)
     console.print(
-        f"least cost {placement.cost:,.2f} with cost set {label}, {placement.inline_relays} relays between spans; "
-        f"without integrality {placement.relaxed_cost:,.2f}",
+        f"least cost {placement.cost:,.2f} {unit} with cost set {label}, {placement.inline_relays} relays between "
+        f"spans; without integrality {placement.relaxed_cost:,.2f} {unit}",
         soft_wrap=True,
     )
 
@@ -283,7 +310,7 @@ def bound(name: ScenarioName, as_json: Json = False) -> None:
 def key_pictures(
     name: ScenarioName = "secoqc",
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("results/keys"),
-    seed: int = 1,
+    seed: Seed = 1,
     param: Params = None,
 ) -> None:
     """Draw what a key network does: pools, requests, key by cause, rates of its links, cost against demand."""
@@ -299,7 +326,7 @@ def kpis(
     name: ScenarioName = "metaverse-city",
     out: Annotated[Path, typer.Option(help="Folder for kpis.csv and the pictures.")] = Path("results/kpis"),
     policy: Annotated[str, typer.Option(help="A baseline; see `qntn policies`.")] = "equal-share",
-    seed: int = 1,
+    seed: Seed = 1,
     param: Params = None,
     as_json: Json = False,
 ) -> None:
@@ -391,24 +418,7 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    _print_table(rows, Console())
-
-
-def _print_table(rows: list[dict[str, Any]], console: Console) -> None:
-    """Row objects as a table; its headings wrap between words, its figures never, however narrow the console."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-    for number, name in enumerate(rows[0]):
-        cells = ["" if row[name] is None else str(row[name]) for row in rows]
-        table.add_column(
-            name.replace("_", " "),
-            justify="right" if number else "left",
-            no_wrap=number == 0,
-            min_width=max(map(len, [*name.split("_"), *cells])),
-        )
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    needed = sum((column.min_width or 0) + 1 for column in table.columns) + 1
-    console.print(table, width=max(console.width, needed), crop=False)
+    print_table(rows, Console())
 
 
 @bench.command("guest")

@@ -20,6 +20,7 @@ from agents import run as single
 from agents.episodes import Episode
 from agents.policies import make_heuristic
 from agents.settings import read, run_settings
+from agents.tables import print_table
 from agents.trained import TrainedPolicy
 from agents.training import CURVE, make_vec, train
 
@@ -103,7 +104,8 @@ def demo(scenario: str, out: Path, budget: Budget, console: Console, *, make_env
                 on_progress=lambda policy, done: status.update(f"evaluating {policy}: {done}/{budget.episodes}"),
             )
         rows = evaluation.summarise(env, results)
-        console.print(evaluation.as_table(rows))
+        console.print(evaluation.title(rows), highlight=False)
+        print_table(evaluation.table(rows), console)
         evaluation.write_csv(out / "evaluation.csv", rows)
         evaluation.write_csv(out / "episodes.csv", evaluation.episode_rows(env, results))
         console.rule("[bold]4/4 pictures")

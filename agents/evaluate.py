@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.table import Table
 from scipy import stats
 
 from agents.arrays import Array
@@ -88,9 +87,9 @@ def write_csv(file: Path, rows: Sequence[Row]) -> None:
     """One line per row, columns from the first."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="") as stream:
-        table = csv.DictWriter(stream, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def episode_rows(env: VectorEnv, results: Mapping[str, Sequence[Episode]]) -> list[Row]:
@@ -104,17 +103,20 @@ def episode_rows(env: VectorEnv, results: Mapping[str, Sequence[Episode]]) -> li
     ]
 
 
-def as_table(rows: Sequence[Row]) -> Table:
+def title(rows: Sequence[Row]) -> str:
+    """Of `table`."""
+    return f"utility over {rows[0]['episodes']} held-out episodes"
+
+
+def table(rows: Sequence[Row]) -> list[Row]:
     """The utility part of `summarise` for the terminal."""
     first = rows[0]["policy"]
-    table = Table(title=f"utility over {rows[0]['episodes']} held-out episodes")
-    table.add_column("policy", no_wrap=True)
-    for column in ("utility", f"{first} gains", "95 % interval", "wins"):
-        table.add_column(column, justify="right")
+    shown = []
     for row in rows:
-        gain = ["", "", ""]
+        gain = ("", "", "")
         if row["policy"] != first:
             interval = f"{row['gain_ci95_low']:+.4f} .. {row['gain_ci95_high']:+.4f}"
-            gain = [f"{row['gain']:+.4f}", interval, f"{row['won_ratio']:.0%}"]
-        table.add_row(row["policy"], f"{row['utility']:.4f}", *gain)
-    return table
+            gain = (f"{row['gain']:+.4f}", interval, f"{row['won_ratio']:.0%}")
+        gains = dict(zip((f"{first}_gains", "95 %_interval", "wins"), gain, strict=True))
+        shown.append({"policy": row["policy"], "utility": f"{row['utility']:.4f}", **gains})
+    return shown

@@ -66,7 +66,6 @@ def record(env: VectorEnv, policy: Policy, seed: int, console: Console) -> Recor
     rng = np.random.default_rng(seed)
     rows: list[Array] = []
     metrics: list[Array] = []
-    episode_steps = _episode_steps(schema)
     with Progress(
         TextColumn(f"{schema.scenario}, {policy.name}, seed {seed}"),
         BarColumn(),
@@ -77,7 +76,7 @@ def record(env: VectorEnv, policy: Policy, seed: int, console: Console) -> Recor
         console=console,
         transient=not console.is_terminal,
     ) as progress:
-        task = progress.add_task("steps", total=episode_steps, state="")
+        task = progress.add_task("steps", total=episode_steps(schema), state="")
         batch = env.reset(seed=seed)
         ended = False
         step_s = schema.step_ns * 1e-9
@@ -141,6 +140,23 @@ def kpi_tables(schema: Schema, metrics: Array) -> list[Table]:
     return tables
 
 
+def recipe_file(csv_file: Path) -> Path:
+    """Where the recipe of the episode in `csv_file` stands.
+
+    Raises:
+        ValueError: something else is there.
+    """
+    file = csv_file.with_suffix(".recipe.json")
+    if file.exists():
+        try:
+            known = {"scenario", "policy", "seed", "parameters"} <= json.loads(file.read_text()).keys()
+        except (ValueError, AttributeError):
+            known = False
+        if not known:
+            raise ValueError(f"{file} is no recipe of `qntn run`, which would replace it; name another --csv")
+    return file
+
+
 def write_recipe(file: Path, schema: Schema, policy: str, seed: int, extra: Mapping[str, Value]) -> None:
     """Writes what repeats the result: scenario, every parameter, policy and seed."""
     recipe = {"scenario": schema.scenario, "policy": policy, "seed": seed, "parameters": schema.params, **extra}
@@ -159,7 +175,7 @@ def _role_values(schema: Schema, batch: Batch) -> list[float]:
     return values
 
 
-def _episode_steps(schema: Schema) -> int | None:
+def episode_steps(schema: Schema) -> int | None:
     """How many steps an episode has, if the scenario's parameters tell."""
     params = schema.params
     if "num_steps" in params:

@@ -25,8 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pybridge
+from agents.algorithms import levels as levels_of
 from agents.algorithms import load
 from agents.config import ConfigError, RoleConfig, Toml, TrainConfig, replaced
+from agents.learner.stages import stage
+from agents.policies import heuristics
 from pybridge.schema import suggest
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ TABLES = ("worker", "manager", "role")
 
 def read(file: Path | None = None, overrides: Iterable[str] = (), **top: Any) -> Toml:
     """Settings as nested tables: `file` < `top` (values that are not None) < `overrides` ("role.cell.lr=3e-4")."""
-    tree: Toml = tomllib.loads(file.read_text()) if file else {}
+    tree: Toml = read_toml(file) if file else {}
     tree |= {key: value for key, value in top.items() if value is not None}
     for override in overrides:
         key, separator, text = override.partition("=")
@@ -51,6 +54,18 @@ def read(file: Path | None = None, overrides: Iterable[str] = (), **top: Any) ->
                 raise ConfigError(f"--set {override}: {name} is a value, not a table")
         table[last] = parse_value(text)
     return tree
+
+
+def read_toml(file: Path) -> Toml:
+    """The tables of a file.
+
+    Raises:
+        ConfigError: it is no TOML.
+    """
+    try:
+        return tomllib.loads(file.read_text())
+    except ValueError as error:
+        raise ConfigError(f"{file}: {error}; expected TOML") from None
 
 
 def run_settings(tree: Toml) -> TrainConfig:
@@ -70,7 +85,7 @@ def resolve(tree: Toml, roles: Sequence[Role], scenario: str = "") -> TrainConfi
     """
     run = run_settings(tree)
     algorithm = load(run.algorithm)
-    levels = {role.name: algorithm.level(role) for role in roles}
+    levels = levels_of(run.algorithm, roles)
     configs = {name: getattr(algorithm, level) for name, level in levels.items()}
     defaults = scenario_defaults(scenario)
     try:
@@ -78,9 +93,15 @@ def resolve(tree: Toml, roles: Sequence[Role], scenario: str = "") -> TrainConfi
     except ConfigError as error:
         raise ConfigError(f"section [train] of scenario {scenario}: {error}") from error
     configs = _refined(configs, levels, tree)
+    for name, role in configs.items():
+        for key in ("heuristic", "prior_policy"):
+            if (policy := getattr(role, key)) and policy not in heuristics():
+                raise ConfigError(f"role.{name}.{key} = {policy!r}: no such policy{suggest(policy, heuristics())}")
     if all(config.heuristic for config in configs.values()):
         raise ConfigError(f"algorithm = {run.algorithm!r}: a heuristic decides for every role, so nothing learns")
-    return dataclasses.replace(run, roles=configs)
+    config = dataclasses.replace(run, roles=configs)
+    stage(config, roles, 0)  # whether there is a curriculum as it says
+    return config
 
 
 def _refined(configs: Mapping[str, RoleConfig], levels: Mapping[str, str], tables: Toml) -> dict[str, RoleConfig]:

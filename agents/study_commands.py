@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agents.files import check_writable
 from pybridge.commands import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print a list of row objects.")]
@@ -98,7 +99,7 @@ def watch(
 
 def replay(
     run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
-    seed: Annotated[int, typer.Option(help="Of the episode.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the episode.")] = 10_000,
     out: Annotated[Path | None, typer.Option(help="Folder. [default: replay-seedN in the run]")] = None,
     policy: Annotated[str, typer.Option(help="A baseline in place of the run's policy; see `qntn policies`.")] = "",
 ) -> None:
@@ -111,6 +112,7 @@ def replay(
 
     recipe = read_recipe(run)
     folder = out or run / f"replay-seed{seed}"
+    check_writable(folder / "trace.csv", folder / "replay.gif")
     with pybridge.make_vec(recipe["scenario"], num_envs=1, params=recipe["params"]) as env:
         chosen: Policy = make_heuristic(policy, env.schema) if policy else TrainedPolicy(env.schema, run, num_envs=1)
         episode = trace(env, chosen, seed)
@@ -140,6 +142,7 @@ def export(
         raise ValueError(f"--format {kind}: expected torchscript or onnx")
     recipe = read_recipe(run)
     file = out or run / ("policy.onnx" if kind == "onnx" else "policy.pt")
+    check_writable(file)
     with pybridge.make_vec(recipe["scenario"], num_envs=2, params=recipe["params"]) as env:
         done = write(env, run, file, "onnx" if kind == "onnx" else "torchscript", steps=steps)
     Console().print(

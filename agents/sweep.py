@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from agents.config import ConfigError
 from agents.learner.mappo import RolloutReport
 from agents.rollouts.ray_cluster import joined
 from agents.settings import parse_value, read, run_settings
-from agents.training import make_vec, train
+from agents.training import make_vec, settle, train
 
 if TYPE_CHECKING:
     from agents.training import MakeEnv
@@ -63,14 +64,19 @@ def sweep(
     A run takes as many cores as it has environments; as many runs as fit go at the same time.
 
     Raises:
-        ConfigError: a setting or a list of values cannot be understood.
+        ConfigError: a list of values cannot be understood, or no run is possible with one of the combinations.
         RuntimeError: Ray is not installed, no cluster answers at `address`, or a run has failed.
     """
     values = dict(parse_grid(text) for text in grid)
     if "seed" in values:
         raise ConfigError("--grid seed=...: seeds are told by --samples N, which takes 1 to N")
     study = Study(scenario, dict(params or {}), tuple(overrides), steps, out.resolve(), make_env)
-    cores = run_settings(_settings(study, {key: choices[0] for key, choices in values.items()}, 1)).num_envs
+    combinations = [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+    trees = [_settings(study, choice, 1) for choice in combinations]
+    cores = max(run_settings(tree).num_envs for tree in trees)
+    with make_env(scenario, 1, study.params, "shm") as env:
+        for tree in trees:
+            settle(tree, env.schema)
     out.mkdir(parents=True, exist_ok=True)
     with joined(address, cores):
         try:

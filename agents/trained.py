@@ -81,10 +81,12 @@ class TrainedPolicy(ActorPolicy):
         Raises:
             CheckpointError: the folder has no readable checkpoint, or the scenario has changed since.
         """
+        recipe = checkpoint.read_recipe(run)
         state = checkpoint.load(run)
-        check_shapes(schema, state)
-        config = from_dict(checkpoint.read_recipe(run)["config"])
-        super().__init__(schema, config, state, num_envs=num_envs, greedy=greedy)
+        check_shapes(schema, state, run)
+        config = from_dict(recipe["config"])
+        with checkpoint.fitting(run, recipe):
+            super().__init__(schema, config, state, num_envs=num_envs, greedy=greedy)
 
 
 def fingerprint(schema: Schema) -> dict[str, Any]:
@@ -100,9 +102,14 @@ def fingerprint(schema: Schema) -> dict[str, Any]:
     }
 
 
-def check_shapes(schema: Schema, state: dict[str, Any]) -> None:
-    """Stop with the first difference between a checkpoint's scenario and `schema`."""
-    then, now = state["fingerprint"], fingerprint(schema)
+def check_shapes(schema: Schema, state: dict[str, Any], run: Path) -> None:
+    """Stop with the first difference between the scenario of the checkpoint in `run` and `schema`."""
+    then, now = state.get("fingerprint"), fingerprint(schema)
+    if not isinstance(then, dict):
+        raise checkpoint.CheckpointError(
+            f"{run / checkpoint.LATEST}: found no `fingerprint` in it, expected a checkpoint of `qntn train`; "
+            "train anew with another --run"
+        )
     for role in sorted(then.keys() | now.keys()):
         if then.get(role) == now.get(role):
             continue

@@ -21,12 +21,14 @@ import pybridge
 from agents import checkpoint
 from agents.config import PLACES, ConfigError, Toml, TrainConfig, from_dict, to_dict
 from agents.learner.mappo import HierarchicalMappo, RolloutReport
+from agents.learner.rewards import check_constraints
 from agents.rollouts import backends
+from agents.run import episode_steps
 from agents.settings import resolve, run_settings
 from agents.trained import check_shapes, fingerprint
 
 if TYPE_CHECKING:
-    from pybridge import VectorEnv
+    from pybridge import Schema, VectorEnv
     from pybridge.schema import Value
     from pybridge.simulator import Transport
 
@@ -42,6 +44,18 @@ def make_vec(scenario: str, num_envs: int, params: Mapping[str, Value], transpor
     return pybridge.make_vec(scenario, num_envs=num_envs, params=params, transport=transport)
 
 
+def settle(settings: Toml, schema: Schema) -> TrainConfig:
+    """All settings of a run of a scenario.
+
+    Raises:
+        ConfigError: it cannot be trained with these.
+    """
+    config = resolve(settings, schema.roles, schema.scenario)
+    check_constraints(schema, config.constraint)
+    backends.shares(config)
+    return config
+
+
 def train(
     scenario: str,
     run: Path,
@@ -54,19 +68,19 @@ def train(
     console: Console,
     make_env: MakeEnv = make_vec,
     on_rollout: Callable[[RolloutReport], None] = lambda report: None,
-) -> None:
-    """Train, or go on with a stopped run.
+) -> int:
+    """Train, or go on with a stopped run; returns how many environment steps it has done beyond those before.
 
     A continuation equals a run that was never stopped, bit for bit, if `steps`, on which the learning rate depends, is
     the same.
 
     Args:
-        scenario: its name.
+        scenario: its name; that of `run` if it goes on.
         run: folder for run.json, checkpoints, rollouts.csv, updates.csv and TensorBoard's events.
         params: scenario parameters in place of defaults.
         settings: from `config.read`.
-        resume: go on from the last checkpoint of `run`, with its scenario, parameters and settings, of which only
-            `steps` may be given anew.
+        resume: go on from the last checkpoint of `run`, with its parameters and settings, of which only `steps` and
+            `PLACES` may be given anew.
         transport: between Python and the simulators.
         stop_after_segments: end early at a checkpoint, as an interrupt would.
         console: for the progress.
@@ -74,48 +88,87 @@ def train(
         on_rollout: is told of every rollout.
 
     Raises:
-        ConfigError, CheckpointError: before anything is written.
+        ConfigError, CheckpointError: before anything is written; also if another process trains in `run`.
     """
     torch.set_num_threads(1)  # the simulators need the cores, and small networks gain nothing from more
-    state = None
-    if resume:
-        if settings.keys() - {"steps", *PLACES} or params:
-            raise ConfigError(
-                "--resume goes on with the run's own settings; only --steps and where the runners are "
-                f"({', '.join(sorted(PLACES))}) may be given with it"
-            )
-        recipe = checkpoint.read_recipe(run)
-        if checkpoint.exists(run):  # else it was stopped before the first
-            state = checkpoint.load(run)
-        scenario, params = recipe["scenario"], recipe["params"]
-        config = from_dict(recipe["config"] | settings)
-    elif checkpoint.exists(run):
-        raise checkpoint.CheckpointError(f"{run} has a checkpoint; go on with --resume, or name another --run")
-    else:
-        config = run_settings(settings)
-    with backends.start(partial(_open, make_env, scenario, dict(params), transport), config) as runners:
-        schema = runners.schema
-        if not resume:
-            config = resolve(settings, schema.roles, schema.scenario)
-        learner = HierarchicalMappo(runners, config)
-        if state is not None:
-            check_shapes(schema, state)
-            learner.load_state_dict(state)
-        recipe = {
-            "scenario": scenario,
-            "params": schema.params,
-            "utility": dict(schema.utility),
-            "config": to_dict(config),
-            "command": sys.argv,
-        }
-        checkpoint.write_recipe(run, recipe)
-        _run_segments(learner, run, console, stop_after_segments, on_rollout)
+    with checkpoint.locked(run):
+        state = None
+        if resume:
+            if settings.keys() - {"steps", *PLACES} or params:
+                raise ConfigError(
+                    "--resume goes on with the run's own settings; only --steps and where the runners are "
+                    f"({', '.join(sorted(PLACES))}) may be given with it"
+                )
+            recipe = checkpoint.read_recipe(run)
+            if checkpoint.exists(run):  # else it was stopped before the first
+                state = checkpoint.load(run)
+            if recipe["scenario"] != scenario:
+                raise ConfigError(
+                    f"{run} is a run of {recipe['scenario']}, not of {scenario}; name that, or another --run"
+                )
+            params = recipe["params"]
+            then, config = from_dict(recipe["config"]), from_dict(recipe["config"] | settings)
+            _check_places(then, config)
+        elif checkpoint.exists(run):
+            raise checkpoint.CheckpointError(f"{run} has a checkpoint; go on with --resume, or name another --run")
+        else:
+            config = run_settings(settings)
+        with backends.start(partial(_open, make_env, scenario, dict(params), transport), config) as runners:
+            schema = runners.schema
+            if not resume:
+                config = settle(settings, schema)
+            learner = HierarchicalMappo(runners, config)
+            if state is not None:
+                check_shapes(schema, state, run)
+                with checkpoint.fitting(run, recipe):
+                    learner.load_state_dict(state)
+                if config.steps != then.steps and config.num_segments <= learner.segments:
+                    raise ConfigError(f"--steps {config.steps}: {run} has done {learner.env_steps}; name more to go on")
+            recipe = {
+                "scenario": scenario,
+                "params": schema.params,
+                "utility": dict(schema.utility),
+                "config": to_dict(config),
+                "command": sys.argv,
+            }
+            checkpoint.write_recipe(run, recipe)
+            _warn_of_long_episodes(episode_steps(schema), config, console)
+            before = learner.env_steps
+            _run_segments(learner, run, console, stop_after_segments, on_rollout)
+            return learner.env_steps - before
 
 
 def _open(
     make_env: MakeEnv, scenario: str, params: Mapping[str, Value], transport: Transport, num_envs: int
 ) -> VectorEnv:
     return make_env(scenario, num_envs, params, transport)
+
+
+def _check_places(then: TrainConfig, now: TrainConfig) -> None:
+    """Stop where a resumed run would learn something else because of where its runners are.
+
+    Raises:
+        ConfigError: they go from `inline` to another back end or the other way while `overlap` is on.
+    """
+    if then.overlaps != now.overlaps:
+        raise ConfigError(
+            f"--resume --backend {now.backend}: the run began with the back end {then.backend} and overlap = true, "
+            "with which runners apart from the learner (local, ray) act with weights one update old and inline does "
+            "not; stay with that, or train anew with --set overlap=false, which learns the same with every back end"
+        )
+
+
+def _warn_of_long_episodes(steps: int | None, config: TrainConfig, console: Console) -> None:
+    """Say so if episodes of so many steps never reach their end, since they begin anew with each segment."""
+    reach = config.rollout_steps * config.segment_rollouts
+    if steps is not None and steps > reach:
+        console.print(
+            f"[yellow]warning:[/yellow] episodes have {steps} steps, but begin anew after rollout_steps * "
+            f"segment_rollouts = {config.rollout_steps} * {config.segment_rollouts} = {reach}: nothing is learned of "
+            f"their last {steps - reach}. Raise segment_rollouts to {-(-steps // config.rollout_steps)} or more.",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def _run_segments(
@@ -178,7 +231,7 @@ class Recorder:
             last = self.rollouts.kept[-1]
             self.earlier_s = float(last["wall_s"])
             self.failures, self.dropped = (int(last.get(key, 0)) for key in ("failures", "dropped_fragments"))
-        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=env_steps)
+        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=env_steps + 1)
 
     def write(self, report: RolloutReport) -> None:
         """Log one rollout."""

@@ -7,7 +7,8 @@ other types, missing ones, and names that do not exist.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -67,22 +68,49 @@ def as_arrays(
 
 
 def refuse(
-    schema: Schema, actions: Mapping[str, npt.NDArray[np.float32]], violation: tuple[int, int, int, int, int, int]
+    schema: Schema,
+    actions: Mapping[str, npt.NDArray[np.float32]],
+    violation: tuple[int, int, int, int, int, int],
+    states: Sequence[StateArrays],
 ) -> NoReturn:
     """Raises the `ActionError` for what `_core.StepPath.take` found.
 
     Args:
         violation: problem, role, environment, agent, field, element.
+        states: what agents were told, the latest first; may be why they decide NaN.
     """
     problem, role_index, env, agent, field_index, element = violation
     role = schema.roles[role_index]
     field = role.actions[field_index]
     values = actions[role.name]
-    who = f"{role.name}_{agent}" + (f" of environment {env}" if len(values) > 1 else "")
+    who = _who(role, agent, env, len(values))
     if problem == _core.Problem.SUM:
         raise ActionError(f"{who}: {field.name} sums to {values[env, agent, field.span].sum():g}, expected 1")
     value = values[env, agent, field.offset + element]
-    raise ActionError(f"{who}: {field.name}[{element}] is {value:g}; {_expected(field, problem)}")
+    cause = _cause_of_nan(schema, states, env, len(values)) if np.isnan(value) else ""
+    raise ActionError(f"{who}: {field.name}[{element}] is {value:g}; {_expected(field, problem)}{cause}")
+
+
+def _who(role: Role, agent: int, env: int, num_envs: int) -> str:
+    return f"{role.name}_{agent}" + (f" of environment {env}" if num_envs > 1 else "")
+
+
+def _cause_of_nan(schema: Schema, states: Sequence[StateArrays], env: int, num_envs: int) -> str:
+    """A tail for an error text: the first number that is none in what agents were told, `env` before the others."""
+    look = f"`qntn check {schema.scenario}` looks for such numbers"
+    places = itertools.product(states, sorted(range(num_envs), key=lambda other: other != env), schema.everyone)
+    for state, e, role in places:
+        told = state.roles[role.name]
+        for kind, fields, rows in (
+            ("observation", role.observations, told.observations[e]),
+            ("term", role.terms, told.terms[e]),
+        ):
+            for agent, number in np.argwhere(~np.isfinite(rows)):
+                field = next(field for field in fields if number < field.span.stop)
+                index = f"[{number - field.offset}]" if field.size > 1 else ""
+                who = _who(role, agent, e, num_envs)
+                return f". It was told one: {kind} {field.name}{index} of {who} is {rows[agent, number]:g}. {look}"
+    return f". A policy decides nan once it has learnt from nan: {look}"
 
 
 def _expected(field: ActionField, problem: int) -> str:

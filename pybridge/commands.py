@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from pybridge import remote
 from pybridge.build import build_clone, build_folder
-from pybridge.catalogue import scenario, scenarios
+from pybridge.catalogue import built, read_scenario, scenario
 from pybridge.ephemeris_command import ephemeris
 from pybridge.errors import ParameterError
 from pybridge.link import make_keys
@@ -52,15 +53,26 @@ def serve(
 
 
 def list_scenarios(as_json: Json = False) -> None:
-    """List the scenarios that have been built."""
-    rows = [{"scenario": s.name, "title": s.title, "program": str(s.program)} for s in scenarios()]
+    """List the scenarios that have been built, and what is wrong with their parameter files."""
+    rows = []
+    for name, (file, program) in built().items():
+        title, problem = "", ""
+        try:
+            title = read_scenario(file, program).title
+        except ParameterError as error:
+            problem = str(error)
+        rows.append({"scenario": name, "title": title, "program": str(program), "problem": problem})
     if as_json:
         print_json(rows)
         return
     table = Table("scenario", "title")
     for row in rows:
-        table.add_row(row["scenario"], row["title"])
-    Console().print(table)
+        table.add_row(row["scenario"], "(broken, see below)" if row["problem"] else escape(row["title"]))
+    console = Console()
+    console.print(table)
+    for row in rows:
+        if row["problem"]:
+            console.print(row["problem"], soft_wrap=True, highlight=False, markup=False)
 
 
 def describe(
@@ -106,15 +118,15 @@ def build(
     if folder is None:
         build_clone(quiet=quiet)
         return
-    built = build_folder(folder, quiet=quiet)
+    output = build_folder(folder, quiet=quiet)
     if not quiet:
-        Console().print(f"Built {folder}. To use it:\n  export QNTN_SCENARIO_PATH={built}", soft_wrap=True)
+        Console().print(f"Built {folder}. To use it:\n  export QNTN_SCENARIO_PATH={output}", soft_wrap=True)
 
 
 def check(
     name: Annotated[str, typer.Argument(metavar="SCENARIO")],
     steps: Annotated[int, typer.Option(min=2, help="How many steps are looked at.")] = 200,
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
     extremes: Annotated[bool, typer.Option(help="Try the bounds of each numeric parameter.")] = False,
     param: Params = None,
     as_json: Json = False,
@@ -167,6 +179,8 @@ def trace(
         wanted = slice(int(first) if first else 0, int(last) if last else (None if colon else int(first) + 1))
     except ValueError as error:
         raise ParameterError(f"--steps: found {steps!r}, expected FROM:TO") from error
+    if wanted.stop is not None and wanted.stop <= wanted.start:
+        raise ParameterError(f"--steps: found {steps!r}, which has no step in it; expected FROM:TO with FROM below TO")
     if env is not None and not 0 <= env < found.num_envs:
         raise ParameterError(f"--env: found {env}, the trace has environments 0 .. {found.num_envs - 1}")
     rows = found.rows(env=env, role=role, fieldname=field, steps=wanted)

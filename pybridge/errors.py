@@ -139,6 +139,9 @@ def _cause_in_words(stderr: str) -> str:
         return "it ran out of memory: std::bad_alloc; give it more (`ulimit -v`) or let it keep less"
     if thrown:
         return f"nobody caught its exception {thrown[1]}"
+    aborted = re.search(r'aborted\. (?:cond=".*", )?msg="(.*)", ', stderr)
+    if aborted:
+        return aborted[1]
     if "the stack overflowed" in stderr:
         return "its stack overflowed: a recursion without end, or a very large local variable"
     if "NS_ASSERT failed" in stderr or "assert failed" in stderr:

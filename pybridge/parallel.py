@@ -189,6 +189,13 @@ class CoSimulation(ParallelEnv[str, Observation, Action]):
         for agent, action in actions.items():
             if agent not in self._place:
                 raise ActionError(f"no agent {agent!r}{suggest(agent, self._place)}")
+            if action is None:
+                continue
+            if type(action) is not dict and not isinstance(action, Mapping):
+                raise ActionError(
+                    f"{agent}: its action is {action!r}, expected a mapping from field to numbers: "
+                    + ", ".join(field.name for field in self._place[agent][0].actions)
+                )
             if not action:
                 continue
             if agent not in acting:

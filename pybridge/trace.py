@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 TRACE_VARIABLE = "QNTN_TRACE"
 MAGIC = b"QNTNTRC1"
+_AGAIN = "record it again, or take a copy that is whole"
 
 _numbers = itertools.count()
 Arrays = dict[tuple[str, str], npt.NDArray[Any]]
@@ -236,7 +238,7 @@ def read_trace(path: Path) -> Trace:
     """Reads a trace; a record that a crash cut off is left out.
 
     Raises:
-        TraceError: it is no trace.
+        TraceError: it is no trace, or is damaged.
         FileNotFoundError: there is no such file.
     """
     data = path.read_bytes()
@@ -249,33 +251,44 @@ def read_trace(path: Path) -> Trace:
         at = 16 + size + told
         if at > len(data):
             raise ValueError("it ends within its heading")
-        hello = wire.Hello.FromString(data[16 + size : at])
-    except (ValueError, struct.error) as error:
-        raise TraceError(f"{path}: expected a trace of this qntn: {error}") from error
-    schema = schema_from_hello(hello, heading["rewards"], heading["utility"])
-    shapes = _shapes(schema, heading["num_envs"])
+        schema = schema_from_hello(wire.Hello.FromString(data[16 + size : at]), heading["rewards"], heading["utility"])
+        num_envs = heading["num_envs"]
+        if not isinstance(num_envs, int) or num_envs < 1:
+            raise ValueError(f"it is of {num_envs!r} environments")
+    except Exception as error:  # of JSON, of protobuf, and of what comes of their numbers
+        raise TraceError(f"{path}: expected a trace of this qntn: {error}; {_AGAIN}") from error
+    shapes = _shapes(schema, num_envs)
+    whole = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in shapes.values())
+    final_bytes = [8 + 4 * role.num_agents * role.observation_size for role in schema.everyone]
+    sizes = {"R": [whole], "S": [whole], "F": final_bytes}
     records: list[Record] = []
     final: dict[tuple[str, int], npt.NDArray[np.float32]] = {}
+
+    def damaged(found: str) -> TraceError:
+        place = f"after step {records[-1].step} (record {len(records)})" if records else "at its first record"
+        return TraceError(f"{path}: damaged {place}: {found}; {_AGAIN}")
+
     while at + 5 <= len(data):
         kind, (size,) = chr(data[at]), struct.unpack_from("<I", data, at + 1)
+        if size not in sizes.get(kind, ()):
+            expected = f"R or S of {whole}, or F of {' or '.join(map(str, final_bytes))}"
+            raise damaged(f"found a record of kind {kind!r} and {size} bytes, expected {expected}")
         payload = data[at + 5 : at + 5 + size]
         if len(payload) < size:
             break
         at += 5 + size
         if kind == "F":
             number, env = struct.unpack_from("<II", payload)
+            if env >= num_envs or number >= len(final_bytes) or size != final_bytes[number]:
+                raise damaged(f"found {size} bytes of a last observation of role {number} in environment {env}")
             role = schema.everyone[number]
             rows = np.frombuffer(payload, np.float32, offset=8)
             final[role.name, env] = rows.reshape(role.num_agents, role.observation_size)
-        elif kind in "RS":
+        else:
             step = 0 if kind == "R" or not records else records[-1].step + 1
             records.append(Record(kind, step, _arrays(shapes, payload), final))
             final = {}
-        else:
-            raise TraceError(
-                f"{path}: found a record of kind {kind!r} after {len(records)} records, expected R, S or F"
-            )
-    return Trace(schema, heading["num_envs"], records, truncated=at != len(data))
+    return Trace(schema, num_envs, records, truncated=at != len(data))
 
 
 def first_difference(a: Trace, b: Trace) -> dict[str, Any] | None:

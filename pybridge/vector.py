@@ -16,7 +16,7 @@ from pybridge import _core
 from pybridge.actions import as_arrays, as_dict, check_fields, refuse
 from pybridge.batch import Batch
 from pybridge.catalogue import Scenario
-from pybridge.errors import ProtocolError, QntnError
+from pybridge.errors import ParameterError, ProtocolError, QntnError
 from pybridge.fleet import BLOCKS, Fleet, MessageFleet, ShmFleet
 from pybridge.forks import DISOWNED, disown_after_fork
 from pybridge.hello import check_contract, contract_of
@@ -66,15 +66,16 @@ class VectorEnv:
         copy: bool = False,
         wait: Wait = "auto",
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs: found {num_envs}, expected at least 1")
+        if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
+            raise ValueError(f"num_envs: found {num_envs!r}, expected a whole number, at least 1")
         if transport not in ("shm", "zmq"):
             raise ValueError(f"transport: found {transport!r}, expected 'shm' or 'zmq'")
         if not step_timeout_s > 0:
             raise ValueError(f"step_timeout_s: found {step_timeout_s}, expected a positive number of seconds")
-        self.num_envs = num_envs
+        self.num_envs = int(num_envs)
         self._scenario = scenario
         self._params_of = _each_params(scenario, params, num_envs)
+        self._asked: dict[tuple[int, int], dict[str, Value]] = {}
         self._transport: Transport = transport
         self._step_timeout_s = scenario.step_timeout_s or step_timeout_s
         self._start_timeout_s = max(self._step_timeout_s, SHORTEST_START_TIMEOUT_S)
@@ -106,6 +107,10 @@ class VectorEnv:
             for env, simulator in enumerate(self._waiting):
                 assert simulator is not None
                 fleet.prepare(env, simulator)
+            if not isinstance(params, Mapping):
+                for simulator in self._waiting:
+                    assert simulator is not None
+                    check_contract(self._contract, simulator.hello(self._start_timeout_s))
         except BaseException:
             self.close()
             raise
@@ -141,22 +146,25 @@ class VectorEnv:
         """Starts a new episode everywhere; `seed` begins the sequence of seeds anew.
 
         Raises:
+            ValueError: no such seed; nothing has moved. The same goes for what a function of parameters raises.
             SimulatorError: a simulator does not come up.
         """
-        with self._alone(), self._closing_on_error():
-            if seed is not None:
-                self._reseed(_first_seeds(seed, self.num_envs))
-            for env in range(self.num_envs):
-                self._prepare(env)  # all of them build at the same time
-            for env in range(self.num_envs):
-                self._seat(env)
-            self._live = not self._seats.read(self._path)  # an episode may end without a step
-            self._posted = False
-            self._path.compute_rewards(self._seats.buffer)
-            batch = self._present()
-            if self._trace is not None:
-                self._trace.reset(batch)
-            return batch.copy() if self._copy else batch
+        with self._alone():
+            seeds = self._next_seed if seed is None else _first_seeds(seed, self.num_envs)
+            self._ask(seeds)
+            with self._closing_on_error():
+                self._reseed(seeds)
+                for env in range(self.num_envs):
+                    self._prepare(env)  # all of them build at the same time
+                for env in range(self.num_envs):
+                    self._seat(env)
+                self._live = not self._seats.read(self._path)  # an episode may end without a step
+                self._posted = False
+                self._path.compute_rewards(self._seats.buffer)
+                batch = self._present()
+                if self._trace is not None:
+                    self._trace.reset(batch)
+                return batch.copy() if self._copy else batch
 
     def step(self, actions: Mapping[str, npt.NDArray[np.float32]]) -> Batch:
         """One step of every environment.
@@ -277,7 +285,7 @@ class VectorEnv:
             given = as_arrays(self.schema, given, self._seats.states[buffer])
             found = self._path.take(given, buffer)
         if found:
-            refuse(self.schema, given, found)
+            refuse(self.schema, given, found, [self._seats.states[block] for block in (buffer, buffer ^ 1)])
 
     def _arrived(self) -> Batch:
         """The batch of the states that have just come."""
@@ -332,6 +340,13 @@ class VectorEnv:
             final_observations=final,
         )
 
+    def _ask(self, seeds: list[int]) -> None:
+        """Asks for the parameters of all episodes that a reset to `seeds` starts, before it changes anything."""
+        waiting = {(env, simulator.seed) for env, simulator in enumerate(self._waiting) if simulator is not None}
+        ahead = range(2 if self._scenario.starts_ahead else 1)
+        episodes = [(env, seed + k * self.num_envs) for k in ahead for env, seed in enumerate(seeds)]
+        self._asked = {episode: self._params_of(*episode) for episode in episodes if episode not in waiting}
+
     def _reseed(self, seeds: list[int]) -> None:
         for env, waiting in enumerate(self._waiting):
             if waiting is not None and waiting.seed != seeds[env]:
@@ -341,8 +356,10 @@ class VectorEnv:
 
     def _spawn(self, env: int) -> Simulator:
         """Starts the simulator of the next episode of `env`."""
+        episode = env, self._next_seed[env]
+        params = self._asked.pop(episode) if episode in self._asked else self._params_of(*episode)
         simulator = self._waiting[env] = self._take_spare() or self._scenario.launch(self._transport)
-        simulator.configure(self._next_seed[env], self._params_of(env, self._next_seed[env]))
+        simulator.configure(self._next_seed[env], params)
         return simulator
 
     def _take_spare(self) -> Simulator | None:
@@ -419,6 +436,8 @@ class VectorEnv:
         Where somebody has closed the environment meanwhile, the error is only what came of that.
         """
         closed = bool(self._closed)
+        cause = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
+        self._closed = self._closed or f"this environment was closed by {cause}; make a new one"
         self.close()
         if closed and isinstance(error, Exception):
             raise QntnError(
@@ -434,6 +453,10 @@ def _each_params(scenario: Scenario, params: EachParams, num_envs: int) -> Calla
     """Environment and seed -> all parameters of the episode."""
     if callable(params):
         return lambda env, seed: scenario.resolve(params(env, seed))
+    if not isinstance(params, Iterable):
+        raise ParameterError(
+            f"params: found {params!r}, expected a mapping from name to value, one for each environment, or a function"
+        )
     each = [params] * num_envs if isinstance(params, Mapping) else list(params)
     if len(each) != num_envs:
         raise ValueError(f"params: found {len(each)} mappings, expected one for each of {num_envs} environments")

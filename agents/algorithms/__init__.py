@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import traceback
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 
@@ -39,6 +41,14 @@ class Algorithm:
 
     worker: RoleConfig = WORKER
     manager: RoleConfig = MANAGER
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for level in get_args(Level):
+            if not isinstance(found := getattr(cls, level), RoleConfig):
+                raise TypeError(
+                    f"{level} = {found!r}: expected a RoleConfig, such as replace({level.upper()}, lr=3e-4)"
+                )
 
     def level(self, role: Role) -> Level:
         """Which of the two a role is: it starts from that level's settings, and the user's tables are for a level."""
@@ -80,13 +90,16 @@ def load(name: str) -> Algorithm:
     """The algorithm of a name, or of a path that ends in .py.
 
     Raises:
-        ConfigError: there is none, or its file does not define one subclass of `Algorithm`.
+        ConfigError: there is none, its file cannot be run, or it does not define one subclass of `Algorithm`.
     """
     if name.endswith(".py"):
         file = Path(name)
         if not file.is_file():
             raise ConfigError(f"algorithm = {name!r}: there is no such file")
-        module = _run(file)
+        try:
+            module = _run(file)
+        except Exception as error:
+            raise _blamed(name, error) from error
     elif name in names():
         module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     else:
@@ -99,6 +112,34 @@ def load(name: str) -> Algorithm:
     if len(defined) != 1:
         raise ConfigError(f"algorithm = {name!r}: expected one subclass of Algorithm in it, found {len(defined)}")
     return defined[0]()
+
+
+def levels(name: str, roles: Sequence[Role]) -> dict[str, Level]:
+    """Which level each role has with an algorithm.
+
+    Raises:
+        ConfigError: the algorithm says something else.
+    """
+    algorithm = load(name)
+    found = {}
+    for role in roles:
+        try:
+            found[role.name] = algorithm.level(role)
+            if found[role.name] not in get_args(Level):
+                raise ValueError(f"level() of role {role.name} is {found[role.name]!r}: expected worker or manager")
+        except Exception as error:
+            raise _blamed(name, error, algorithm.level.__code__.co_firstlineno) from error
+    return found
+
+
+def _blamed(name: str, error: Exception, line: int | None = None) -> ConfigError:
+    """In one line, with that of the file `name` where it was raised; else `line`."""
+    text = " ".join(str(error).split())
+    if isinstance(error, SyntaxError):
+        line, text = error.lineno, error.msg
+    for frame in traceback.extract_tb(error.__traceback__):
+        line = frame.lineno if frame.filename.endswith(Path(name).name) else line
+    return ConfigError(f"algorithm {name!r}: line {line}: {type(error).__name__}: {text}")
 
 
 def _run(file: Path) -> ModuleType:

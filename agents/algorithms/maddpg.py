@@ -6,6 +6,10 @@ a replay of past decisions, semi-Markov ones too; the actor climbs it through ac
 straight-through Gumbel-softmax for choices, shares and clipped means elsewhere. It climbs slowly and not far from the
 prior: a critic knows little of actions that nobody has taken, and praises some. Decisions whose successor is unknown
 (the last of a fragment, or where the clock ended an episode) are left out.
+
+`huber_delta` and `value_normalisation` mean what they mean to PPO. No notice is taken of `clip`, `entropy`,
+`gae_lambda`, `target_kl`, `value_clip` and `advantage_normalisation`, which are PPO's alone, nor of `centralised` and
+`death_masks`: Q always sees the joint state, and agents that did not decide or have left never count.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from agents.learner.buffers import Decisions
 from agents.learner.heads import BernoulliHead, BoxHead, CategoricalHead, DirichletHead, Head, SimplexHead
 from agents.learner.networks import Actor, Body
 from agents.learner.normalise import ValueNormaliser
+from agents.learner.ppo import value_errors
 
 if TYPE_CHECKING:
     from agents.learner.observer import Observer
@@ -41,8 +46,8 @@ ACTOR_RATE = 0.1  # the actor's step size, in parts of the critic's, which is `l
 class Maddpg(Algorithm):
     """Another learner for the same policies, with more noise and more gradient steps."""
 
-    worker = replace(WORKER, lr=1e-3, epochs=8, minibatches=8, initial_std=1.0)
-    manager = replace(MANAGER, lr=1e-3, epochs=8, minibatches=8, initial_std=1.0)
+    worker = replace(WORKER, lr=1e-3, epochs=8, minibatches=8, initial_std=1.0, huber_delta=1.0)
+    manager = replace(MANAGER, lr=1e-3, epochs=8, minibatches=8, initial_std=1.0, huber_delta=1.0)
 
     def learner(self, role: Role, observer: Observer, config: RoleConfig, *, generator: torch.Generator) -> Any:
         """See `Algorithm.learner`."""
@@ -71,7 +76,7 @@ class MaddpgLearner:
         self.actor_target, self.critic_target = copy.deepcopy(self.actor), copy.deepcopy(self.critic)
         self.actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=ACTOR_RATE * config.lr, fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=config.lr, fused=True)
-        self.values = ValueNormaliser()
+        self.value_normaliser = ValueNormaliser()
         self.replay: dict[str, Array] = {}
 
     def policy_state(self) -> dict[str, Any]:
@@ -104,12 +109,13 @@ class MaddpgLearner:
             outputs = self._outputs(self.actor_target, batch["next_own"], batch["next_prior"])
             joint = self._relaxed(self.actor_target, outputs, batch["next_masks"])
             ahead = self._q(self.critic_target, batch["next_state"], joint)
-            after = ahead * self.values.deviation + self.values.mean
+            after = ahead * self.value_normaliser.deviation + self.value_normaliser.mean
             returns = batch["rewards"] + batch["discounts"][:, None] * after * (1 - batch["over"])
-            self._rescale(returns.numpy()[batch["active"].numpy() > 0])
-            target = (returns - self.values.mean) / self.values.deviation
+            if self.config.value_normalisation:
+                self._rescale(returns.numpy()[batch["active"].numpy() > 0])
+            target = (returns - self.value_normaliser.mean) / self.value_normaliser.deviation
         value = self._q(self.critic, batch["state"], batch["actions"])
-        value_loss = (nn.functional.huber_loss(value, target, reduction="none") * weight).sum()
+        value_loss = (value_errors(value, target, self.config.huber_delta) * weight).sum()
         self._descend(self.critic_optimiser, self.critic, value_loss)
 
         outputs = self._outputs(self.actor, batch["own"], batch["prior"])
@@ -130,9 +136,10 @@ class MaddpgLearner:
         Returns are bootstrapped from the target critic, which would else follow each move later than the critic does:
         values of a long horizon would swing ever further.
         """
-        mean, deviation = self.values.mean, self.values.deviation
-        self.values.update(returns)
-        ratio, shift = deviation / self.values.deviation, (mean - self.values.mean) / self.values.deviation
+        statistics = self.value_normaliser
+        mean, deviation = statistics.mean, statistics.deviation
+        statistics.update(returns)
+        ratio, shift = deviation / statistics.deviation, (mean - statistics.mean) / statistics.deviation
         for critic in (self.critic, self.critic_target):
             critic.out.weight.mul_(ratio)
             critic.out.bias.mul_(ratio).add_(shift)
@@ -156,11 +163,15 @@ class MaddpgLearner:
         return torch.cat(relaxed, -1).view(*outputs.shape[:2], -1)
 
     def _q(self, critic: Body, state: Tensor, actions: Tensor) -> Tensor:
-        """Normalised values [N, A] of joint actions [N, A, R]."""
+        """Normalised values [N, A] of joint actions [N, A, R].
+
+        Agent i climbs dQ_i/da_i alone: to Q_i the actions of the others are constants, whoever they come from.
+        """
         num_agents = actions.shape[1]
-        joint = torch.cat([state[..., : self.state_size], actions.flatten(1)], -1)[:, None].expand(-1, num_agents, -1)
-        ids = torch.eye(num_agents).expand(len(state), -1, -1)
-        inputs = torch.cat([joint, ids], -1)
+        ids = torch.eye(num_agents)
+        joint = torch.where(ids.bool()[:, :, None], actions[:, None], actions[:, None].detach())  # [N, A, A, R]
+        seen = state[:, None, : self.state_size].expand(-1, num_agents, -1)
+        inputs = torch.cat([seen, joint.flatten(2), ids.expand(len(state), -1, -1)], -1)
         values: Tensor = critic(inputs, inputs[..., :0])[0]
         return values.squeeze(-1)
 
@@ -207,13 +218,13 @@ class MaddpgLearner:
     def state_dict(self) -> dict[str, Any]:
         """Everything but the generator, the replay among it."""
         networks = {name: getattr(self, name).state_dict() for name in self.NETWORKS}
-        return networks | {"values": self.values.state_dict(), "replay": dict(self.replay)}
+        return networks | {"values": self.value_normaliser.state_dict(), "replay": dict(self.replay)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a `state_dict`."""
         for name in self.NETWORKS:
             getattr(self, name).load_state_dict(state[name])
-        self.values.load_state_dict(state["values"])
+        self.value_normaliser.load_state_dict(state["values"])
         self.replay = dict(state["replay"])
 
 

@@ -225,6 +225,11 @@ def cost_set_label(data: Path, name: str) -> str:
     return f"{name} (unverified)" if entry["status"] == "unverified" else name
 
 
+def cost_set_unit(data: Path, name: str) -> str:
+    """The unit of a cost set's prices, such as `USD`."""
+    return str(_entry(data / "cost-sets.json", name, "cost set")["unit"])
+
+
 def _entry(file: Path, name: str, where: str) -> dict[str, Any]:
     entries: dict[str, dict[str, Any]] = json.loads(file.read_text())
     if name not in entries:

@@ -4,6 +4,7 @@
 | file | what |
 |---|---|
 | plan.json | the plan, the scenario and the machine |
+| lock | of the process that goes on with it |
 | left-out.json | variants that could not be trained, and why |
 | runs/VARIANT-seedN/ | a training run, as of `qntn train`, with done.json once it is complete |
 | episodes/POLICY.csv | figures of each held-out episode; POLICY is a baseline, or VARIANT-seedN-greedy or -sampled |

@@ -25,26 +25,28 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import numpy as np
 
-from agents.config import ConfigError
+from agents.config import ConfigError, Count, Natural, Ratio, Span, as_kind
 from agents.episodes import Episode
 from agents.evidence import statistics
-from pybridge.schema import suggest
+from agents.policies import heuristics
+from agents.settings import read_toml
+from pybridge.schema import Value, suggest
 
 if TYPE_CHECKING:
     from pybridge import Schema
-    from pybridge.schema import Value
 
 FOLDER = Path(__file__).parents[1] / "studies"
 GROUPS = ("algorithms", "ablations", "constraints")
 CEILINGS = ("bound", "alone", "hindsight")  # of a utility: agents/bounds
+Seeds = Annotated[tuple[Natural, ...], Span(1)]
+Texts = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,15 @@ class Variant:
 class Plan:
     """See the head of this file."""
 
-    steps: int
-    training_seeds: tuple[int, ...] = (1, 2, 3)
-    episodes: int = 20
-    seeds_from: int = 10_000
-    num_envs: int = 2
+    steps: Count
+    training_seeds: Seeds = (1, 2, 3)
+    episodes: Count = 20
+    seeds_from: Natural = 10_000
+    num_envs: Count = 2
     sampled: bool = True
-    ceilings: tuple[str, ...] = CEILINGS
-    baselines: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
+    ceilings: Texts = CEILINGS
+    baselines: Texts = ()
+    settings: Texts = ()
     params: Mapping[str, Value] = field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
 
@@ -91,50 +93,73 @@ def read_plan(name: str) -> Plan:
     """A plan by the name of a file in `agents/studies/`, or by its path.
 
     Raises:
-        ConfigError: there is none, or it has an unknown key or no algorithm.
+        ConfigError: there is none, or it has an unknown key, a value that is none for it, or no algorithm.
     """
     file = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not file.exists():
         known = sorted(path.stem for path in FOLDER.glob("*.toml"))
         raise ConfigError(f"no study plan {name!r}{suggest(name, known)}")
-    tree = tomllib.loads(file.read_text())
-    simple = [item.name for item in dataclasses.fields(Plan) if item.name != "variants"]
-    known = [*simple, *GROUPS, "cooperation", "seeds"]
-    for key in tree:
-        if key not in known:
-            raise ConfigError(f"{file.name}: {key}: no such key{suggest(key, known)}")
-    if "steps" not in tree or not tree.get("algorithms"):
-        raise ConfigError(f"{file.name}: expected `steps` and at least one entry in [algorithms]")
-    values: dict[str, Any] = {key: tree[key] for key in simple if key in tree}
-    for key in ("training_seeds", "baselines", "settings", "ceilings"):
-        if key in values:
-            values[key] = tuple(values[key])
-    for name in values.get("ceilings", ()):
-        if name not in CEILINGS:
-            raise ConfigError(f"{file.name}: ceilings: {name!r}: no such ceiling{suggest(name, CEILINGS)}")
-    plan = Plan(**values)
+    try:
+        return _plan(read_toml(file))
+    except ConfigError as error:
+        raise ConfigError(f"{file.name}: {error}") from None
+
+
+def _plan(tree: Mapping[str, Any]) -> Plan:
+    kinds = get_type_hints(Plan, include_extras=True)
+    del kinds["variants"]
+    _known("", tree, [*kinds, *GROUPS, "cooperation", "seeds"])
+    if "steps" not in tree or not _table(tree, "algorithms"):
+        raise ConfigError("expected `steps` and at least one entry in [algorithms]")
+    values = {key: as_kind(key, tree[key], kind) for key, kind in kinds.items() if key in tree and key != "params"}
+    for key, names in (("ceilings", CEILINGS), ("baselines", tuple(heuristics()))):
+        for name in values.get(key, ()):
+            if name not in names:
+                raise ConfigError(f"{key}: {name!r}: no such {key[:-1]}{suggest(name, names)}")
+    plan = Plan(**values, params=_table(tree, "params"))
     return dataclasses.replace(plan, variants=tuple(_variants(tree, plan)))
 
 
 def _variants(tree: Mapping[str, Any], plan: Plan) -> list[Variant]:
-    reference = tuple(next(iter(tree["algorithms"].values())))
-    by_name: dict[str, list[int]] = tree.get("seeds", {})
+    groups = {
+        group: {name: as_kind(f"{group}.{name}", settings, Texts) for name, settings in _table(tree, group).items()}
+        for group in GROUPS
+    }
+    reference = next(iter(groups["algorithms"].values()))
+    by_name = {name: as_kind(f"seeds.{name}", seeds, Seeds) for name, seeds in _table(tree, "seeds").items()}
 
     def variant(name: str, group: str, settings: Sequence[str], weight: float | None = None) -> Variant:
         base = () if group == "algorithms" else reference
         seeds = by_name.get(name, by_name.get(group, plan.training_seeds))
-        return Variant(name, group, (*plan.settings, *base, *settings), tuple(seeds), weight)
+        return Variant(name, group, (*plan.settings, *base, *settings), seeds, weight)
 
-    found = [variant(name, group, settings) for group in GROUPS for name, settings in tree.get(group, {}).items()]
-    cooperation = tree.get("cooperation", {})
-    for weight in cooperation.get("weights", ()):
-        settings = [setting.format(weight) for setting in cooperation["settings"]]
-        found.append(variant(f"cooperation-{weight:g}", "cooperation", settings, float(weight)))
-    known = [*GROUPS, "cooperation", *(one.name for one in found)]
-    for name in by_name:
-        if name not in known:
-            raise ConfigError(f"seeds.{name}: no such group or variant{suggest(name, known)}")
+    found = [variant(name, group, settings) for group, entries in groups.items() for name, settings in entries.items()]
+    if cooperation := _table(tree, "cooperation"):
+        _known("cooperation.", cooperation, ["weights", "settings"])
+        as_kind("cooperation.weights", cooperation.get("weights"), tuple[Ratio, ...])
+        settings = as_kind("cooperation.settings", cooperation.get("settings"), Texts)
+        for weight in cooperation["weights"]:
+            texts = [setting.replace("{}", str(weight)) for setting in settings]
+            found.append(variant(f"cooperation-{weight:g}", "cooperation", texts, float(weight)))
+    names = [one.name for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"found {names.count(name)} variants {name!r}, expected each name once")
+    _known("seeds.", by_name, [*GROUPS, "cooperation", *names], "group or variant")
     return found
+
+
+def _table(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = tree.get(key, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"{key} = {found!r}: expected a table")
+    return found
+
+
+def _known(where: str, found: Mapping[str, Any], known: Sequence[str], what: str = "key") -> None:
+    for key in found:
+        if key not in known:
+            raise ConfigError(f"{where}{key}: no such {what}{suggest(key, known)}")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from rich.console import Console
 
 from agents import checkpoint
 from agents.bounds import alone, fluid, hindsight
-from agents.config import ConfigError
+from agents.config import ConfigError, Toml
 from agents.episodes import run_episodes
 from agents.evidence.folder import (
     DONE,
@@ -42,9 +42,9 @@ from agents.evidence.plan import Plan, Variant, figures
 from agents.evidence.report import write_report
 from agents.evidence.workers import Unit, here, on_cluster, side_by_side
 from agents.policies import Policy, heuristics, make_heuristic
-from agents.settings import read, resolve
+from agents.settings import read
 from agents.trained import TrainedPolicy
-from agents.training import CURVE, make_vec, train
+from agents.training import CURVE, make_vec, settle, train
 
 if TYPE_CHECKING:
     from agents.training import MakeEnv
@@ -71,26 +71,31 @@ def study(
     cores, and all its nodes have to see `out`. What is learned and measured does not depend on it.
 
     Raises:
-        ConfigError: `out` holds a study and `resume` is not set, or its files do not fit this plan, which may have
-            more seeds and variants.
+        ConfigError: the first variant, which the others are compared with, cannot be trained; or `out` holds a study
+            and `resume` is not set, or its files do not fit this plan, which may have more seeds and variants.
+        CheckpointError: another process works in `out`.
         RunnerError: the cluster cannot do the work.
     """
     torch.set_num_threads(1)  # the simulators need the cores
     work = Work(scenario, plan, out.resolve(), make_env)
+    with make_env(scenario, 1, plan.params, "shm") as env:
+        schema = env.schema
+    for name in plan.baselines:
+        make_heuristic(name, schema)  # whether it fits the scenario
+    left_out: dict[str, str] = {}
+    for variant in plan.variants:
+        try:
+            settle(work.settings(variant, variant.seeds[0]), schema)
+        except ConfigError as error:
+            if variant is plan.reference:
+                raise ConfigError(f"{variant.name}, which all others are compared with: {error}") from error
+            left_out[variant.name] = str(error)
     if ray_address:
         workers = on_cluster(console, ray_address, plan.num_envs, work.out)
     else:
         workers = here(console) if jobs == 1 else side_by_side(console, jobs)
-    with workers as do:
+    with workers as do, checkpoint.locked(out, "--out"):
         _claim(scenario, plan, out, resume)
-        with make_env(scenario, 1, plan.params, "shm") as env:
-            schema = env.schema
-        left_out: dict[str, str] = {}
-        for variant in plan.variants:
-            try:
-                resolve(read(None, variant.settings), schema.roles, schema.scenario)
-            except ConfigError as error:
-                left_out[variant.name] = str(error)
         training = work.training(variant for variant in plan.variants if variant.name not in left_out)
         left_out |= {training[unit].name: str(error) for unit, error in do("training", list(training)) if error}
         (out / LEFT_OUT).write_text(json.dumps(left_out, indent=2) + "\n")
@@ -139,6 +144,10 @@ class Work:
             units[ceiling_file(self.out, name)] = Unit(f"ceiling {name}", partial(self.measure_ceiling, name))
         return [unit for file, unit in units.items() if not file.exists()]
 
+    def settings(self, variant: Variant, seed: int) -> Toml:
+        """What its training run with a seed begins with."""
+        return read(None, variant.settings, steps=self.plan.steps, seed=seed, num_envs=self.plan.num_envs)
+
     def train(self, variant: Variant, seed: int, console: Console) -> None:
         """One training run: the rest of it if it was begun.
 
@@ -149,7 +158,7 @@ class Work:
         began = (run / checkpoint.LATEST).exists() or (run / checkpoint.PREVIOUS).exists()
         if not began:
             shutil.rmtree(run, ignore_errors=True)  # it never reached a checkpoint
-        settings = {} if began else read(None, variant.settings, steps=plan.steps, seed=seed, num_envs=plan.num_envs)
+        settings = {} if began else self.settings(variant, seed)
         params = {} if began else plan.params
         train(
             self.scenario, run, params=params, settings=settings, resume=began, console=console, make_env=self.make_env

@@ -26,7 +26,7 @@ def gae(rewards: Array, discounts: Array, values: Array, next_values: Array, las
     rewards, values [K, E, A]; discounts [K, E]: gamma^h of each decision.
     next_values [K, E, A]: value of the state after each decision; where the episode was truncated, that of its final
         state; where it terminated, 0.
-    last [K, E, A] or [K, E, 1]: for this agent the row has no successor: its episode, or its life, ended.
+    last [K, E, A] or [K, E, 1]: for this agent the row has no successor: its episode ended, or it left.
     """
     deltas = rewards + discounts[..., None] * next_values - values
     carried = np.where(last, 0.0, discounts[..., None] * lam)
@@ -53,7 +53,8 @@ class Decisions:
     discounts: Array  # [K, E] gamma^h
     next_own: Array  # [K, E, A, D'] and
     next_state: Array  # [K, E, S]: what was seen after it, at the final state where the episode ended
-    dead: Array  # [K, E, A] the agent left during it, while the episode went on
+    left: Array  # [K, E, A] the agent left during it, so that what comes later is not its own;
+    dead: Array  # [K, E, A] and did so by terminating, so that nothing comes
     begins: Array  # [K, E] it is the first of its episode, or the one before it was thrown away
     last: Array  # [K, E] the episode ended with it, or (after `chain`) its successor is not among the rows
     terminated: Array  # [K, E] and not by the clock
@@ -81,10 +82,10 @@ class DecisionBuffer:
         self.count = np.zeros(num_envs, dtype=np.int64)
         self.open = np.zeros(num_envs, dtype=bool)
         self.fresh = np.ones(num_envs, dtype=bool)  # the next decision has no predecessor
-        # Of the open decisions, until `_note`; what lies there for other environments means nothing.
+        # Of the open decisions, until `_write_open`; what lies there for other environments means nothing.
         self.rewards = np.zeros((num_envs, role.num_agents))
         self.discounts = np.ones((num_envs, 1))
-        self.dead = np.zeros((num_envs, role.num_agents), bool)
+        self.left, self.dead = np.zeros((2, num_envs, role.num_agents), bool)
         rows, agents = (capacity, num_envs), role.num_agents
         f32 = np.float32
         self.data: dict[str, Array] = {
@@ -98,6 +99,7 @@ class DecisionBuffer:
             "active": np.zeros((*rows, agents), bool),
             "rewards": np.zeros((*rows, agents)),
             "discounts": np.ones(rows),
+            "left": np.zeros((*rows, agents), bool),
             "dead": np.zeros((*rows, agents), bool),
             "begins": np.zeros(rows, bool),
             "last": np.zeros(rows, bool),
@@ -108,13 +110,13 @@ class DecisionBuffer:
 
     def decide(self, who: Array, **seen: Array | float) -> None:
         """Open a decision in the environments `who` [W]; `seen`: rows [W, ...] of the fields above."""
-        self._note()
+        self._write_open()
         rows = self.count[who]
         for name, values in seen.items():
             self.data[name][rows, who] = values
         self.rewards[who] = 0.0
         self.discounts[who] = 1.0
-        self.dead[who] = False
+        self.left[who] = self.dead[who] = False
         self.data["begins"][rows, who] = self.fresh[who]
         self.data["last"][rows, who] = False
         self.data["terminated"][rows, who] = False
@@ -122,20 +124,26 @@ class DecisionBuffer:
         self.open[who] = True
         self.fresh[who] = False
 
-    def reward(self, rewards: Array, died: Array | None = None) -> None:
-        """Add one step's rewards [E, A] to the open decisions; `died` [E, A]: agents that left in this step."""
+    def reward(self, rewards: Array, left: Array | None = None, died: Array | None = None) -> None:
+        """Add one step's rewards [E, A] to the open decisions.
+
+        left, died: [E, A] bool, agents that left their episode in this step, and those of them that terminated.
+        """
         self.rewards += self.discounts * rewards
         if self.semi_markov:
             self.discounts *= self.gamma
+        if left is not None:
+            self.left |= left
         if died is not None:
             self.dead |= died
 
-    def _note(self) -> None:
+    def _write_open(self) -> None:
         """Write into the rows of the open decisions what has been added up for them."""
         who = np.flatnonzero(self.open)
         rows = self.count[who] - 1
         self.data["rewards"][rows, who] = self.rewards[who]
         self.data["discounts"][rows, who] = self.discounts[who, 0] if self.semi_markov else self.gamma
+        self.data["left"][rows, who] = self.left[who]
         self.data["dead"][rows, who] = self.dead[who]
 
     def end(self, environment: int, own: Array, state: Array, *, terminated: bool) -> None:
@@ -143,7 +151,7 @@ class DecisionBuffer:
         self.fresh[environment] = True
         if not self.open[environment]:
             return
-        self._note()
+        self._write_open()
         row = self.count[environment] - 1
         self.data["last"][row, environment] = True
         self.data["terminated"][row, environment] = terminated
@@ -173,7 +181,7 @@ class DecisionBuffer:
 
     def take(self, own: Array, state: Array, due: Array) -> Decisions:
         """Remove the complete decisions; what is seen now is `own` [E, A, D'] and `state` [E, S]."""
-        self._note()
+        self._write_open()
         complete = self.num_complete(due)
         size = int(complete.max())
         data = {name: values[:size].copy() for name, values in self.data.items()}

@@ -6,12 +6,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agents.learner.rewards import Penalty
+
+
+def unit(limit: float) -> float:
+    """In which a constraint's cost counts: its limit; a limit of 0 counts costs as they are."""
+    return limit if limit > 0 else 1.0
+
+
+def penalties(multipliers: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, Penalty]:
+    """What constraints take from rewards, by name."""
+    return {name: Penalty(multiplier, unit(limits[name])) for name, multiplier in multipliers.items()}
+
 
 class PidLagrangian:
     """One multiplier >= 0 for each constraint "mean cost <= limit".
 
-    m = max(0, Kp e + I + Kd max(0, c - c_before)), with the excess e = (c - limit) / limit and its sum I = max(0, I +
-    Ki e). The excess is relative, so that gains fit costs of any unit; a limit of 0 counts as it is.
+    m = max(0, Kp e + I + Kd max(0, c - c_before)), with the excess e = c - limit and its sum I = max(0, I + Ki e). All
+    costs are in units of the limit (`unit`), here and where they are taken from rewards (`penalties`), so that neither
+    gains nor the course of a run depend on the unit that a cost is measured in.
     """
 
     def __init__(self, limits: Mapping[str, float], gains: tuple[float, ...]) -> None:
@@ -25,10 +38,9 @@ class PidLagrangian:
     def update(self, costs: Mapping[str, float]) -> None:
         """Move on by the mean costs of one rollout."""
         for name, limit in self.limits.items():
-            unit = limit if limit > 0 else 1.0
-            excess = (costs[name] - limit) / unit
+            excess = (costs[name] - limit) / unit(limit)
             self.sums[name] = max(0.0, self.sums[name] + self.integral * excess)
-            rise = max(0.0, costs[name] - self.before.get(name, costs[name])) / unit
+            rise = max(0.0, costs[name] - self.before.get(name, costs[name])) / unit(limit)
             self.before[name] = costs[name]
             wanted = self.proportional * excess + self.sums[name] + self.derivative * rise
             self.multipliers[name] = max(0.0, wanted)

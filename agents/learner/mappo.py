@@ -48,7 +48,7 @@ class RolloutReport:
     updates: dict[str, dict[str, float]] = field(default_factory=dict)  # by role; only roles that updated
     multipliers: dict[str, float] = field(default_factory=dict)  # of the constraints, after the rollout
     failures: list[str] = field(default_factory=list)  # simulators and runners that died, one text each
-    dropped: int = 0  # fragments that came too late
+    dropped: int = 0  # fragments that the round went on without
     simulate_s: float = 0.0  # in the runner, as is
     act_s: float = 0.0
     update_s: float = 0.0

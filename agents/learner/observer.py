@@ -114,6 +114,13 @@ class Observer:
         return np.concatenate(parts, axis=1, dtype=np.float64)
 
     def _view(self, observed: Array, phases: Array, decisions: Array) -> View:
+        """Of observations [E, S], phases and decisions; all that anybody sees is put in one row and picked from there.
+
+            | role 0: agent 0, 1, ... | role 1 | ... | watchers | phases | decisions | 0 | 1 |
+            |<--- observations, which are the state: [E, S] --->|<- [E, managers], [E, M] -->|
+
+        An own view is some of these columns (`_columns`); an agent's one-hot id is made of the constants 0 and 1.
+        """
         scaled = (decisions - self.decision_low) / self.decision_range
         parts = (self.normaliser(observed), phases, scaled, self.constants[: len(observed)])
         everything = np.concatenate(parts, axis=1, dtype=np.float32)
@@ -121,7 +128,13 @@ class Observer:
         return View(own, everything[:, : self.state_size], self.due, phases, decisions.copy())
 
     def _columns(self, role: Role) -> Array:
-        """Where the own views of a role's agents lie in all that is seen (see `_view`), [A, D']."""
+        """Where the own views of a role's agents lie in the row of `_view`, [A, D'].
+
+        Of 2 cells with 3 observations each under one manager that decides 2 numbers, in a state of 9 (cells first):
+
+            agent 0: | 0 1 2 | 9 | 10 11 | 13 12 |    observations, phase, decisions, id (1, 0)
+            agent 1: | 3 4 5 | 9 | 10 11 | 12 13 |    id (0, 1)
+        """
         phases = self.state_size
         decisions = phases + len(self.managers)
         zero = decisions + len(self.decision_low)

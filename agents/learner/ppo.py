@@ -27,8 +27,9 @@ Figures = dict[str, float]
 class Targets:
     """What an update aims at, all [K, E, A]."""
 
-    values: Array  # before it, in the reward's unit, as
+    old_values: Array  # the critic's before it, in the reward's unit, as
     returns: Array  # are these
+    old_outputs: Array  # what the critic put out for them, which `value_clip` keeps it near
     advantages: Array  # normalised
     active: Array  # the decisions that count
 
@@ -44,7 +45,7 @@ class RoleLearner:
         self.critic = Critic(own_size, observer.seen_by_critic(config), config, generator)
         self.parameters = [*self.actor.parameters(), *self.critic.parameters()]
         self.optimiser = torch.optim.Adam(self.parameters, lr=config.lr, eps=1e-5, fused=True)
-        self.values = ValueNormaliser()
+        self.value_normaliser = ValueNormaliser()
 
     def policy_state(self) -> dict[str, Any]:
         """Weights that `RolePolicy.load` takes, as arrays of their own."""
@@ -63,12 +64,13 @@ class RoleLearner:
         active = data.active if self.config.death_masks else np.repeat(data.valid[..., None], data.active.shape[2], 2)
         values, advantages = self._advantages(data)
         returns = advantages + values
+        outputs = self.value_normaliser.normalise(values)  # before the statistics move on
         if self.config.value_normalisation:
-            self.values.update(returns[active])
+            self.value_normaliser.update(returns[active])
         mean, scale = 0.0, 1.0
         if self.config.advantage_normalisation:
             mean, scale = float(advantages[active].mean()), float(advantages[active].std()) + 1e-8
-        return Targets(values, returns, (advantages - mean) / scale, active)
+        return Targets(values, returns, outputs, (advantages - mean) / scale, active)
 
     def improve(
         self,
@@ -90,15 +92,14 @@ class RoleLearner:
 
         # Sequences [T, N] of rows; a row is what all agents of one environment decided together. T = 1 without memory.
         index, learns = self._sequences(data)
-        rows = {
-            name: torch.from_numpy(np.ascontiguousarray(array).reshape(data.valid.size, *array.shape[2:]))
+        names = ("own", "state", "prior", "masks", "memory", "latents", "log_probs", "begins")
+        rows = _rows(data, *names) | {
+            name: _flat(array)
             for name, array in {
-                **{name: getattr(data, name) for name in ("own", "state", "prior", "masks", "memory", "latents")},
-                **{name: getattr(data, name) for name in ("log_probs", "begins")},
                 "active": active,
                 "advantages": advantages.astype(np.float32),
-                "targets": self.values.normalise(targets.returns).astype(np.float32),
-                "values": self.values.normalise(targets.values).astype(np.float32),
+                "targets": self.value_normaliser.normalise(targets.returns).astype(np.float32),
+                "old_outputs": targets.old_outputs.astype(np.float32),
             }.items()
         }
         for group in self.optimiser.param_groups:
@@ -113,6 +114,7 @@ class RoleLearner:
             shuffled = {name: values[index[:, order]] for name, values in rows.items()} | {"learns": learns[:, order]}
             for parts in zip(*(values.chunk(config.minibatches, dim=1) for values in shuffled.values()), strict=True):
                 batch = dict(zip(shuffled, parts, strict=True))  # [T, n, ...]
+                # [T, n, A]: 1 for each decision that counts, 0 in places of agents that did not decide and in burn-ins
                 count = (batch["active"] & batch["learns"][..., None]).to(torch.float32)
                 if not count.any():
                     continue
@@ -129,12 +131,15 @@ class RoleLearner:
             "samples": int(active.sum()),
             "lr": config.lr * lr_ratio,
             "return_mean": float(targets.returns[active].mean()),
-            "advantage_std": float((targets.returns - targets.values)[active].std()),
-            "explained_variance": _explained_variance(targets.values, targets.returns, active),
+            "advantage_std": float((targets.returns - targets.old_values)[active].std()),
+            "explained_variance": _explained_variance(targets.old_values, targets.returns, active),
         }
 
     def _step(self, batch: dict[str, Tensor], weight: Tensor) -> Figures:
-        """One gradient step; agents that did not decide have no `weight` [T, n, A]."""
+        """One gradient step on a batch [T, n, ...].
+
+        weight [T, n, A]: of each decision in all means, together 1; 0 where none counts.
+        """
         config = self.config
         outputs, value = self._evaluate(batch)
         log_prob, entropy = self.actor.score(outputs, batch["masks"], batch["latents"])
@@ -145,7 +150,7 @@ class RoleLearner:
         entropy_mean = (entropy * weight).sum()
         errors = self._value_errors(value, batch["targets"])
         if config.value_clip:
-            near = batch["values"] + (value - batch["values"]).clamp(-config.value_clip, config.value_clip)
+            near = batch["old_outputs"] + (value - batch["old_outputs"]).clamp(-config.value_clip, config.value_clip)
             errors = torch.max(errors, self._value_errors(near, batch["targets"]))
         value_loss = (errors * weight).sum()
 
@@ -166,22 +171,25 @@ class RoleLearner:
 
     def _evaluate(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The actor's outputs [T, n, A, O], prior added, and the critic's values [T, n, A]."""
-        own, begins, learns, size = batch["own"], batch["begins"], batch["learns"], self.actor.memory_size
-        outputs = self.actor.body.unroll(own, batch["memory"][..., :size], begins, learns) + batch["prior"]
-        seen = self.critic.features(own, batch["state"])
-        value = self.critic.body.unroll(seen, batch["memory"][..., size:], begins, learns).squeeze(-1)
+        outputs = self._outputs(batch)
+        memory = batch["memory"][..., self.actor.memory_size :]
+        seen = self.critic.features(batch["own"], batch["state"])
+        value = self.critic.body.unroll(seen, memory, batch["begins"], batch["learns"]).squeeze(-1)
         return outputs, value
 
+    def _outputs(self, batch: dict[str, Tensor]) -> Tensor:
+        """The actor's, [T, n, A, O], prior added."""
+        memory = batch["memory"][..., : self.actor.memory_size]
+        return self.actor.body.unroll(batch["own"], memory, batch["begins"], batch["learns"]) + batch["prior"]
+
     def _value_errors(self, value: Tensor, target: Tensor) -> Tensor:
-        if not self.config.huber_delta:
-            return 0.5 * (value - target) ** 2
-        return nn.functional.huber_loss(value, target, delta=self.config.huber_delta, reduction="none")
+        return value_errors(value, target, self.config.huber_delta)
 
     def _sequences(self, data: Decisions) -> tuple[Tensor, Tensor]:
-        """Rows [T, N] into the flattened [K E], and which of them are learned from, [T, N] bool.
+        """`index` and `learns`, [T, N] both: of N sequences, rows of the flattened [K E], and which of them count.
 
         Without memory each decision is a sequence. A recurrent role's are `chunk` decisions of one environment, with up
-        to `burn_in` before them.
+        to `burn_in` before them. Rows that do not count warm the memory, or fill a sequence up to its length T.
         """
         num_envs = data.valid.shape[1]
         if not self.actor.memory_size:
@@ -196,15 +204,18 @@ class RoleLearner:
         return torch.from_numpy(np.minimum(steps, ends[env] - 1) * num_envs + env), torch.from_numpy(learns)
 
     def ratios(self, data: Decisions) -> Array:
-        """Probability of each decision now over that when it was made, [K, E, A]; 1 where not active."""
-        size = self.actor.memory_size
+        """Probability of each decision now over that when it was made, [K, E, A]; 1 where not active.
+
+        Memories are warmed up by the actor as it is now, as in `improve`.
+        """
+        index, learns = self._sequences(data)
         with torch.inference_mode():
-            own, prior, masks, memory, latents = (
-                torch.from_numpy(getattr(data, name)) for name in ("own", "prior", "masks", "memory", "latents")
-            )
-            outputs = self.actor.body(own, memory[..., :size])[0] + prior
-            log_prob = self.actor.score(outputs, masks, latents)[0].numpy()
-        return np.exp(np.where(data.active, log_prob - data.log_probs, 0.0))
+            rows = _rows(data, "own", "prior", "masks", "memory", "latents", "begins")
+            batch = {name: values[index] for name, values in rows.items()} | {"learns": learns}
+            log_prob = self.actor.score(self._outputs(batch), batch["masks"], batch["latents"])[0]
+        now = data.log_probs.copy()
+        now.reshape(-1, now.shape[-1])[index[learns].numpy()] = log_prob[learns].numpy()
+        return np.exp(np.where(data.active, now - data.log_probs, 0.0))
 
     def _advantages(self, data: Decisions) -> tuple[Array, Array]:
         """Values and advantages [K, E, A], in the reward's unit."""
@@ -215,14 +226,14 @@ class RoleLearner:
         last = (data.last | ~data.valid)[:, :, None] | np.zeros_like(data.dead)
         if self.config.death_masks:
             next_values[data.dead] = 0.0
-            last = last | data.dead
+            last = last | data.left | data.dead
         return values, gae(data.rewards, data.discounts, values, next_values, last, self.config.gae_lambda)
 
     def _values(self, own: Array, state: Array, memory: Array) -> tuple[Array, Array]:
         """Values [K, E, A] in the reward's unit, and the critic's next memories."""
         with torch.inference_mode():
             values, after = self.critic(*(torch.from_numpy(np.ascontiguousarray(a)) for a in (own, state, memory)))
-        return self.values.denormalise(values.numpy().astype(np.float64)), after.numpy()
+        return self.value_normaliser.denormalise(values.numpy().astype(np.float64)), after.numpy()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the generator, which all roles share."""
@@ -230,7 +241,7 @@ class RoleLearner:
             "actor": self.actor.state_dict(),
             "critic": self.critic.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "values": self.values.state_dict(),
+            "values": self.value_normaliser.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -238,7 +249,23 @@ class RoleLearner:
         self.actor.load_state_dict(state["actor"])
         self.critic.load_state_dict(state["critic"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.values.load_state_dict(state["values"])
+        self.value_normaliser.load_state_dict(state["values"])
+
+
+def value_errors(value: Tensor, target: Tensor, huber_delta: float) -> Tensor:
+    """Huber losses, or half of squared errors for a `huber_delta` of 0, of the shape of both."""
+    if not huber_delta:
+        return 0.5 * (value - target) ** 2
+    return nn.functional.huber_loss(value, target, delta=huber_delta, reduction="none")
+
+
+def _rows(data: Decisions, *names: str) -> dict[str, Tensor]:
+    return {name: _flat(getattr(data, name)) for name in names}
+
+
+def _flat(array: Array) -> Tensor:
+    """[K, E, ...] as [K E, ...]."""
+    return torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape[0] * array.shape[1], *array.shape[2:]))
 
 
 def _explained_variance(values: Array, returns: Array, active: Array) -> float:

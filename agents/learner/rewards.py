@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,19 +16,26 @@ if TYPE_CHECKING:
     from pybridge import Batch, Role, Schema
 
 
-def shaped(batch: Batch, schema: Schema, role: Role, multipliers: Mapping[str, float], cooperation: float) -> Array:
+class Penalty(NamedTuple):
+    """What a constraint takes from rewards: `multiplier` for each `unit` of its cost."""
+
+    multiplier: float
+    unit: float
+
+
+def shaped(batch: Batch, schema: Schema, role: Role, penalties: Mapping[str, Penalty], cooperation: float) -> Array:
     """Rewards [E, A] that a role learns from.
 
-    With constraints, (r - sum_j m_j c_j) / (1 + sum_j m_j), over the constraints that concern the role: c_j is a
-    metric of the network or a term of the role. The denominator keeps the scale (Stooke, Achiam, Abbeel, 2020). Then
-    each agent gets (1 - w) of its own and w of the mean over the role's agents.
+    With constraints, (r - sum_j m_j c_j / u_j) / (1 + sum_j m_j), over the constraints that concern the role: c_j is a
+    metric of the network or a term of the role, m_j and u_j are its penalty. The denominator keeps the scale (Stooke,
+    Achiam, Abbeel, 2020). Then each agent gets (1 - w) of its own and w of the mean over the role's agents.
     """
     rewards = np.asarray(batch.rewards[role.name], dtype=np.float64)
     total = 0.0
-    for name, multiplier in multipliers.items():
+    for name, (multiplier, unit) in penalties.items():
         cost = _cost(batch, schema, role, name)
         if cost is not None:
-            rewards = rewards - multiplier * cost
+            rewards = rewards - multiplier * cost / unit
             total += multiplier
     if total:
         rewards = rewards / (1.0 + total)

@@ -14,13 +14,14 @@ from agents.arrays import Array, every, some
 from agents.learner.acting import ActingActor
 from agents.learner.buffers import DecisionBuffer, Decisions
 from agents.learner.networks import Actor, Critic
-from agents.learner.rewards import shaped
+from agents.learner.rewards import Penalty, shaped
 from agents.learner.stages import Part
 from agents.policies import make_heuristic
 
 if TYPE_CHECKING:
     from agents.config import RoleConfig
     from agents.learner.observer import Observer, View
+    from agents.rollouts.environment import Departures
     from pybridge import Batch, Role
 
 
@@ -58,9 +59,8 @@ class RolePolicy:
         self.decided: tuple[Array, dict[str, Any]] | None = None  # and not yet in the buffer
         self.actions = np.zeros((num_envs, role.num_agents, role.action_size), dtype=np.float32)
         self.alone = dataclasses.replace(self.schema, roles=(role,))
-        self.heuristic = make_heuristic(config.heuristic or "proportional-to-demand", self.alone)
         self.part: Part = "heuristic" if config.heuristic else "learn"
-        self._begin_prior()
+        self._begin_heuristics()
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over the weights of `RoleLearner.policy_state`."""
@@ -75,7 +75,7 @@ class RolePolicy:
         self.buffer.clear()
         self.actions[:] = 0.0
         self.memory[:] = 0.0
-        self._begin_prior()
+        self._begin_heuristics()
 
     def decide(self, view: View, batch: Batch, rng: np.random.Generator) -> Array:
         """Actions [E, A, action_size]; rows of environments where the role does not act are left as they were.
@@ -133,10 +133,15 @@ class RolePolicy:
             "active": batch.acts[name][who],
         }
 
-    def reward(self, batch: Batch, multipliers: Mapping[str, float], died: Array | None) -> None:
-        """Add a step's rewards to the open decisions; `died` [E, A]: agents that left in it."""
-        rewards = shaped(batch, self.schema, self.role, multipliers, self.config.cooperation)
-        self.buffer.reward(rewards, died)
+    def reward(self, batch: Batch, penalties: Mapping[str, Penalty], departures: Departures | None) -> None:
+        """Add a step's rewards to the open decisions; `departures`: of the role's agents in it."""
+        rewards = shaped(batch, self.schema, self.role, penalties, self.config.cooperation)
+        if departures is None:
+            self.buffer.reward(rewards)
+        elif self.config.bootstrap_truncated:
+            self.buffer.reward(rewards, departures.left, departures.died)
+        else:
+            self.buffer.reward(rewards, departures.left, departures.left)
 
     def end(self, environment: int, own: Array, state: Array, *, terminated: bool) -> None:
         """An episode ended in `own` [A, D'], `state` [S]."""
@@ -154,8 +159,9 @@ class RolePolicy:
             stored["log_probs"][new] = self.actor.score(outputs, masks, latents)[0].numpy()
         return self.buffer.take(view.own[self.role.name], view.state, view.due[self.role.name])
 
-    def _begin_prior(self) -> None:
-        """A heuristic may keep what it has seen, so it begins anew with a segment; its own draws repeat themselves."""
+    def _begin_heuristics(self) -> None:
+        """Heuristics may keep what they have seen, so they begin anew with a segment; draws for advice repeat."""
+        self.heuristic = make_heuristic(self.config.heuristic or "proportional-to-demand", self.alone)
         advised = self.config.prior_policy and self.config.prior
         self.advice = make_heuristic(self.config.prior_policy, self.alone) if advised else None
         self.advice_rng = np.random.default_rng(0)

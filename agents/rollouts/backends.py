@@ -24,8 +24,12 @@ def shares(config: TrainConfig) -> list[int]:
     """Environments of each runner.
 
     Raises:
-        ConfigError: there are fewer environments than runners.
+        ConfigError: the back end does not exist, or the runners do not fit it or the environments.
     """
+    if config.backend not in BACKENDS:
+        raise ConfigError(f"backend = {config.backend!r}: expected one of {', '.join(BACKENDS)}")
+    if config.backend == "inline" and config.num_runners > 1:
+        raise ConfigError(f"num_runners = {config.num_runners}: the back end inline has one; choose local or ray")
     if not 1 <= config.num_runners <= config.num_envs:
         raise ConfigError(f"num_runners = {config.num_runners}: expected 1 to num_envs = {config.num_envs}")
     each, more = divmod(config.num_envs, config.num_runners)
@@ -49,11 +53,7 @@ def start(make: MakeEnvs, config: TrainConfig) -> Iterator[Rollouts]:
 
 def _open(make: MakeEnvs, numbers: list[int], config: TrainConfig) -> Rollouts:
     if config.backend == "inline":
-        if len(numbers) > 1:
-            raise ConfigError(f"num_runners = {len(numbers)}: the back end inline has one; choose local or ray")
         return Here(make(numbers[0]), lambda: make(numbers[0]))
     if config.backend == "local":
         return Processes(make, numbers, config.fragment_timeout_s)
-    if config.backend == "ray":
-        return RayRunners(make, numbers, config.fragment_timeout_s, config.ray_address)
-    raise ConfigError(f"backend = {config.backend!r}: expected one of {', '.join(BACKENDS)}")
+    return RayRunners(make, numbers, config.fragment_timeout_s, config.ray_address)

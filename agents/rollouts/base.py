@@ -9,8 +9,9 @@
 
 `backends.py` starts one of them. The last two only carry messages. What happens to fragments that are late and to
 runners that die is decided once, in `Apart`: fragments of a round are taken in the order of the runners' numbers, so
-that the result does not depend on which of them was faster; one that misses its round is dropped and counted; a runner
-that died or was late begins new episodes.
+that the result does not depend on which of them was faster; a round that goes on without a fragment counts it as
+dropped, whether it comes later or not; a runner that died or was late begins new episodes, and one that says nothing
+for two rounds counts as dead.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pybridge import Schema
 
 DEATHS_IN_A_ROW = 3  # of one runner without a fragment between them, and the run stops
+MISSES_IN_A_ROW = 2  # rounds without any answer of a runner, and it is started anew
 START_TIMEOUT_S = 120.0  # of a runner, until it has told its schema
 
 
@@ -67,7 +69,7 @@ class Rollouts(ABC):
         return []
 
     def take_dropped(self) -> int:
-        """How many fragments came too late since the last call."""
+        """How many fragments rounds have gone on without since the last call."""
         return 0
 
     def close(self) -> None:  # noqa: B027 - not every one has something to end
@@ -110,6 +112,7 @@ class Apart(Rollouts):
         self.num_runners, self.timeout_s = num_runners, timeout_s
         self.attempts = [0] * num_runners
         self.deaths_in_a_row = [0] * num_runners
+        self.misses_in_a_row = [0] * num_runners
         self.busy: set[int] = set()
         self.deaths: list[str] = []
         self.dropped = 0
@@ -133,7 +136,7 @@ class Apart(Rollouts):
 
     @abstractmethod
     def revive(self, index: int) -> None:
-        """Start a runner anew that is gone."""
+        """Start a runner anew that is gone, or ends with this; nothing of it comes any more."""
 
     def launch(self, order: Order, weights: Weights) -> None:
         """See `Rollouts.launch`."""
@@ -153,15 +156,18 @@ class Apart(Rollouts):
                 break
             for index, answer in self.wait(max(left, 0.0) if self.arrived else max(left, 1.0)):
                 self.busy.discard(index)
+                self.misses_in_a_row[index] = 0
                 if isinstance(answer, Death):
-                    self._died(index, answer)
-                elif answer.round != self.order.round:
-                    self.dropped += 1
+                    self._start_anew(index, answer.text)
+                    self._submit(index)
+                elif answer.round != self.order.round:  # it was missed then
                     self.attempts[index] += 1  # its next decisions would not follow those that the learner has
                     self._submit(index)
                 else:
                     self.deaths_in_a_row[index] = 0
                     self.arrived[index] = answer
+        for index in sorted(self.busy):
+            self._missed(index)
         return [self.arrived[index] for index in sorted(self.arrived)]
 
     def take_deaths(self) -> list[str]:
@@ -178,11 +184,20 @@ class Apart(Rollouts):
         self.busy.add(index)
         self.submit(index, replace(self.order, attempt=self.attempts[index]), self.weights)
 
-    def _died(self, index: int, death: Death) -> None:
-        self.deaths.append(f"runner {index}: {death.text}")
+    def _missed(self, index: int) -> None:
+        """The round goes on without this runner, whose next order waits for its answer, or for its next life."""
+        self.dropped += 1
+        self.misses_in_a_row[index] += 1
+        if self.misses_in_a_row[index] >= MISSES_IN_A_ROW:
+            self.misses_in_a_row[index] = 0
+            self.busy.discard(index)
+            wait = f"fragment_timeout_s = {self.timeout_s:g}"
+            self._start_anew(index, f"it has not answered in {MISSES_IN_A_ROW} rounds in a row ({wait})")
+
+    def _start_anew(self, index: int, why: str) -> None:
+        self.deaths.append(f"runner {index}: {why}")
         self.deaths_in_a_row[index] += 1
         self.attempts[index] += 1
         if self.deaths_in_a_row[index] >= DEATHS_IN_A_ROW:
-            raise RunnerError(f"runner {index} died {DEATHS_IN_A_ROW} times without a fragment; last: {death.text}")
+            raise RunnerError(f"runner {index} died {DEATHS_IN_A_ROW} times without a fragment; last: {why}")
         self.revive(index)
-        self._submit(index)

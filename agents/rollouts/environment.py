@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from gymnasium import spaces
@@ -61,20 +61,32 @@ def begin_step(env: Environments, actions: Mapping[str, Array]) -> Callable[[], 
     return recv
 
 
+class Departures(NamedTuple):
+    """Agents of a role that have left their episode in a step, [E, A] bool both.
+
+    Attributes:
+        left: for whatever reason, whether the episode goes on or not.
+        died: those of them that terminated, and so have nothing to expect; the others were cut off.
+    """
+
+    left: Array
+    died: Array
+
+
 @dataclass(slots=True)
 class ParallelBatch(Batch):
     """A batch in which single agents may leave.
 
     Attributes:
-        died: by role, [E, A] bool: the agent has terminated in this step, though its episode goes on.
+        departures: by role.
     """
 
-    died: dict[str, Array] = field(default_factory=dict)
+    departures: dict[str, Departures] = field(default_factory=dict)
 
 
-def deaths(batch: Batch, role: str) -> Array | None:
-    """[E, A] bool of the agents of `role` that have just left an episode that goes on; None if that cannot be."""
-    return batch.died.get(role) if isinstance(batch, ParallelBatch) else None
+def departures(batch: Batch, role: str) -> Departures | None:
+    """Of the agents of `role` in the step that led to the batch; None if agents cannot leave one by one."""
+    return batch.departures.get(role) if isinstance(batch, ParallelBatch) else None
 
 
 class ParallelVector:
@@ -86,7 +98,8 @@ class ParallelVector:
     choices is taken from the observation, or else from `info["action_mask"]`. The only metric is `reward`, the mean
     over all possible agents, and it is the utility.
 
-    An episode has ended when no agent is left: terminated, if all that were left terminated; else truncated.
+    An episode has ended when no agent is left: terminated, if all that were left terminated; else truncated. Which
+    agents left in a step, and how, is told apart from that (`Departures`).
     """
 
     def __init__(self, make: Callable[[], ParallelEnv[Any, Any, Any]], num_envs: int, seed: int = 1) -> None:
@@ -141,7 +154,7 @@ class ParallelVector:
     def step(self, actions: Mapping[str, Array]) -> ParallelBatch:
         """See `Environments.step`."""
         chosen = {name: _to_space(self.action_spaces[name], array) for name, array in actions.items()}
-        for array in (*self.rewards.values(), *self.died.values()):
+        for array in (*self.rewards.values(), *self.left.values(), *self.died.values()):
             array[:] = 0
         self.final.clear()
         terminated, truncated = np.zeros((2, self.num_envs), bool)
@@ -153,11 +166,12 @@ class ParallelVector:
             for agent, name, i in places:
                 self.rewards[name][index, i] = rewards[agent]
                 self._see(index, agent, observations.get(agent), infos.get(agent, {}))
+            for agent, name, i in places:
+                if agent not in env.agents:
+                    self.acts[name][index, i] = 0
+                    self.left[name][index, i] = True
+                    self.died[name][index, i] = ends[agent]
             if env.agents:
-                for agent, name, i in places:
-                    if agent not in env.agents:
-                        self.acts[name][index, i] = 0
-                        self.died[name][index, i] = ends[agent]
                 continue
             terminated[index] = all(ends[agent] for agent, _, _ in places)
             truncated[index] = not terminated[index]
@@ -186,7 +200,7 @@ class ParallelVector:
         self.masks = {r.name: np.ones((*shapes[r.name], r.mask_size), np.uint8) for r in self.schema.roles}
         self.acts = {name: np.zeros(shape, np.uint8) for name, shape in shapes.items()}
         self.rewards = {name: np.zeros(shape) for name, shape in shapes.items()}
-        self.died = {name: np.zeros(shape, bool) for name, shape in shapes.items()}
+        self.left, self.died = ({name: np.zeros(shape, bool) for name, shape in shapes.items()} for _ in range(2))
         self.final: dict[str, dict[int, Array]] = {}
 
     def _begin(self, index: int) -> None:
@@ -227,7 +241,7 @@ class ParallelVector:
             time_s=self.steps.astype(np.float64),
             seeds=self.seeds.copy(),
             final_observations=dict(self.final),
-            died={name: values.copy() for name, values in self.died.items()},
+            departures={name: Departures(self.left[name].copy(), self.died[name].copy()) for name in self.roles},
         )
 
 

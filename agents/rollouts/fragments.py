@@ -119,7 +119,11 @@ class Fragment:
 
 
 class DecisionPool:
-    """Complete decisions of one role that wait for an update, by runner."""
+    """Complete decisions of one role that wait for an update, by runner.
+
+    Of a role that decides seldom or does not learn, most fragments bring none. A first empty one is kept, since it
+    tells how many environments its runner has; no other is.
+    """
 
     def __init__(self, min_decisions: int) -> None:
         """An update needs `min_decisions` per environment."""
@@ -128,7 +132,9 @@ class DecisionPool:
 
     def add(self, runner: int, decisions: Decisions) -> None:
         """Add those of a fragment; fragments of one runner come in order."""
-        self.parts.setdefault(runner, []).append(decisions)
+        parts = self.parts.setdefault(runner, [])
+        if not parts or decisions.valid.any():
+            parts.append(decisions)
 
     @property
     def ready(self) -> bool:
@@ -151,8 +157,11 @@ class DecisionPool:
         }
 
     def load_state_dict(self, state: dict[int, list[State]]) -> None:
-        """Restore a `state_dict`."""
-        self.parts = {runner: [Decisions(**part) for part in parts] for runner, parts in state.items()}
+        """Restore a `state_dict`; earlier ones have no `left`, and more empty parts."""
+        self.parts = {}
+        for runner, parts in state.items():
+            for part in parts:
+                self.add(runner, Decisions(**({"left": part["dead"]} | part)))
 
 
 def merge_statistics(base: State, grown: Sequence[State]) -> State:

@@ -80,6 +80,7 @@ class RayRunners(Apart):
 
     def revive(self, index: int) -> None:
         """See `Apart.revive`."""
+        self.pending = {reference: of for reference, of in self.pending.items() if of != index}
         self.ray.kill(self.actors[index])  # if it was only out of reach, it must not come back
         self.actors[index] = self._place(index)
 
@@ -90,7 +91,8 @@ class RayRunners(Apart):
 
     def close(self) -> None:
         """End the actors, and the cluster if it was made here."""
-        self.ray.wait([actor.close.remote() for actor in self.actors] or [self.ray.put(0)], timeout=GOODBYE_S)
+        if closing := [actor.close.remote() for actor in self.actors]:
+            self.ray.wait(closing, num_returns=len(closing), timeout=GOODBYE_S)
         for actor in self.actors:
             self.ray.kill(actor)
         self.actors.clear()

@@ -16,9 +16,10 @@ import numpy as np
 
 from agents.algorithms import load
 from agents.arrays import some
+from agents.learner.lagrangian import penalties
 from agents.learner.observer import Observer
 from agents.learner.stages import stage
-from agents.rollouts.environment import begin_step, deaths, sends
+from agents.rollouts.environment import begin_step, departures, sends
 from agents.rollouts.fragments import Fragment, Order, Tally, Weights
 from pybridge import SimulatorError
 
@@ -81,7 +82,7 @@ class EnvRunner:
         """
         began = time.perf_counter()
         self.observer.load_state_dict(weights.observer)
-        self.multipliers = weights.multipliers
+        self.penalties = penalties(weights.multipliers, self.config.constraint)
         for name, policy in self.policies.items():
             policy.load(weights.policies[name])
         tally = Tally()
@@ -167,7 +168,7 @@ class EnvRunner:
         self.booked = True
         self.observer.learn(self.batch)
         for name, policy in self.policies.items():
-            policy.reward(self.batch, self.multipliers, deaths(self.batch, name))
+            policy.reward(self.batch, self.penalties, departures(self.batch, name))
             self.rewards[name] += self.batch.rewards[name]
             self.terms[name] += self.batch.terms[name]
         self.metrics += self.batch.metrics

@@ -66,7 +66,7 @@ struct QkdLinkConfig
     KeyLength keyLength{KeyLength::Asymptotic};
     FiniteBlockConfig finite{}; ///< with KeyLength::Finite
     uint64_t distilBits{10000}; ///< with KeyLength::Asymptotic: sifted bits distilled together
-    uint64_t authenticationBits{256}; ///< key spent on tags for each distilled block
+    uint64_t authenticationBits{256}; ///< key spent on tags for each block, distilled or not
     KeyPoolConfig pool{
         .initialBits = 65536, .minBits = 16384, .thresholdBits = 262144, .maxBits = 4194304};
 };

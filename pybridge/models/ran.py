@@ -58,7 +58,10 @@ def peak_rate_bps(
 
 @of_their_kind
 def bler(sinr_db: float, mcs: int, mcs_table: int, code_block_bits: int) -> float:
-    """Probability that a code block is lost in white noise (BICM, normal approximation, decoder loss)."""
+    """Probability that a code block of 24 to 8448 bits is lost in white noise.
+
+    By the normal approximation of finite-length coding over BICM, less what a decoder loses.
+    """
     return float(_ran.bler(sinr_db, mcs, mcs_table, code_block_bits))
 
 
@@ -74,7 +77,8 @@ def pathloss_db(
     """Mean path loss of "UMa", "UMi" or "RMa". TR 38.901, Table 7.4.1-1.
 
     The environment's effective height is 1 m, streets are 20 m wide and buildings 5 m high. RMa ends at 30 GHz.
-    Distances are 10 m to 5 km (RMa: 10 km), users up to 22.5 m high (RMa: 10 m), base stations of RMa 10 m to 150 m.
+    Distances are 10 m to 5 km (RMa in line of sight: 10 km), users 1.5 m to 22.5 m high (RMa: 1 m to 10 m), base
+    stations of RMa 10 m to 150 m.
     """
     return float(_ran.pathloss_db(model, line_of_sight, distance_2d_m, base_height_m, ue_height_m, frequency_hz))
 

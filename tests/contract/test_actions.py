@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pybridge
+from pybridge import fake
 
 
 def fine() -> dict[str, dict[str, Any]]:
@@ -52,6 +53,58 @@ def test_an_action_of_an_agent_that_does_not_act_is_refused(nothing_left: object
         with pytest.raises(pybridge.ActionError, match="manager_0: does not act"):
             env.step(fine())
         env.step({"worker_0": fine()["worker_0"], "manager_0": {}})
+
+
+@pytest.mark.parametrize("action", [3, 0, [0.2, 0.3, 0.5], np.zeros(3), "fast"])
+def test_an_action_that_is_no_mapping_is_refused_by_name(action: object, nothing_left: object) -> None:
+    with pybridge.make("tiny") as env:
+        env.reset()
+        with pytest.raises(pybridge.ActionError, match="worker_0: .* expected a mapping .* link_share_ratio"):
+            env.step({**fine(), "worker_0": action})  # type: ignore[dict-item]
+        env.step(fine())
+
+
+@pytest.mark.parametrize("where", ["observation", "term"])
+def test_nan_is_traced_to_what_agents_were_told(where: str, nothing_left: object) -> None:
+    class Faulty(fake.Simulation):
+        parameters = (fake.number("faulty", 0, low=0, high=1),)
+
+        def describe(self, params: Any) -> Any:
+            told = fake.field("queue_jobs", 2)
+            return (
+                fake.role(
+                    "server",
+                    2,
+                    observations=[told],
+                    actions=[fake.box("rate", 1, low=0, high=1)],
+                    terms=[fake.field("lost_jobs")],
+                ),
+            )
+
+        def reset(self, params: Any, seed: int, state: fake.State) -> None:
+            self.faulty = params["faulty"]
+
+        def step(self, actions: Any, state: fake.State) -> None:
+            if state.step == 2 and self.faulty and where == "observation":
+                state.observations["server"]["queue_jobs"][1, 1] = np.nan
+            elif state.step == 2 and self.faulty:
+                state.terms["server"]["lost_jobs"][1] = np.nan
+
+    with pybridge.make_vec(fake.scenario(Faulty), num_envs=2, params=[{}, {"faulty": 1}]) as env:
+        env.reset()
+        nan = {"server": np.full((2, 2, 1), np.nan, np.float32)}
+        with pytest.raises(
+            pybridge.ActionError, match=r"server_0 of environment 0: rate\[0\] is nan; expected 0 .. 1"
+        ) as error:
+            env.step(nan)
+        assert "qntn check faulty" in str(error.value) and "was told" not in str(error.value)
+        for _ in range(2):
+            env.step({"server": np.zeros((2, 2, 1), np.float32)})
+        name = {"observation": r"observation queue_jobs\[1\]", "term": "term lost_jobs"}[where]
+        with pytest.raises(
+            pybridge.ActionError, match=rf"{name} of server_1 of environment 1 .* nan.*qntn check faulty"
+        ):
+            env.step(nan)
 
 
 def test_actions_that_are_no_mapping_are_refused(nothing_left: object) -> None:

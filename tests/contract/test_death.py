@@ -64,6 +64,15 @@ def test_a_death_is_explained(
     assert len(str(error)) < 10_000
 
 
+@pytest.mark.parametrize("what", ["observation", "action", "term", "metric"])
+def test_what_is_declared_twice_is_named_in_the_first_line(faulty: str, what: str, nothing_left: object) -> None:
+    with pytest.raises(pybridge.SimulatorDied) as caught:
+        pybridge.make(faulty, params={"fault": f"second_{what}"})
+    first, *_, last = str(caught.value).split("its last words")
+    assert f"{what} twin is " in first.splitlines()[0] and " twice" in first.splitlines()[0]
+    assert "before it described itself" in first and f"{what} twin is " in last
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("fault", ["hang", "stop"])
 def test_silence_meets_the_step_deadline(faulty: str, fault: str, transport: str, nothing_left: object) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -65,6 +66,42 @@ def test_a_cut_off_trace_is_read_up_to_the_cut(
         read_trace(file)
 
 
+def test_a_damaged_trace_is_named_with_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object
+) -> None:
+    file = tmp_path / "a.qtrace"
+    record(file, monkeypatch)
+    whole = file.read_bytes()
+    heading = 12 + int.from_bytes(whole[8:12], "little")
+    first = heading + 4 + int.from_bytes(whole[heading : heading + 4], "little")
+    second = first + 5 + int.from_bytes(whole[first + 1 : first + 5], "little")
+    for at, damage in (
+        (12, b"[[[["),
+        (12, b'{"num_envs": 0'),
+        (12, b'{"num_envs": 3'),
+        (heading, b"\x03\x00"),
+        (heading + 4, b"\xff\xff\xff\xff"),
+        (heading + 4, b"\x00" * 40),
+        (first, b"X"),
+        (first + 1, b"\x07\x00"),
+        (second, b"Q"),
+        (second, b"F"),
+        (second + 1, b"\x01"),
+        (second + 4, b"\x7f"),
+    ):
+        file.write_bytes(whole[:at] + damage + whole[at + len(damage) :])
+        with pytest.raises(TraceError) as error:
+            read_trace(file)
+        assert str(file) in str(error.value) and "record it again" in str(error.value), error.value
+        assert ("after step 0" in str(error.value)) == (at >= second), error.value
+    random = np.random.default_rng(1)
+    for _ in range(300):
+        at, letter = random.integers(len(whole)), random.integers(256)
+        file.write_bytes(whole[:at] + bytes([letter]) + whole[at + 1 :])
+        with contextlib.suppress(TraceError):
+            list(read_trace(file).rows())
+
+
 def test_the_first_difference_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object) -> None:
     files = [tmp_path / name for name in ("a", "b", "c", "d")]
     for file, seed, share in zip(files, (1, 1, 1, 2), (0.5, 0.5, 0.25, 0.5), strict=True):
@@ -97,6 +134,8 @@ def test_the_command_prints_names_and_units(
         (2, "worker_0", "ratio"),
     ]
     assert "backlog_ratio" in CliRunner().invoke(app, arguments).output
+    result = CliRunner().invoke(app, ["trace", str(file), "--steps", "5:2"])
+    assert "--steps: found '5:2', which has no step in it" in str(result.exception)
     for option, word in (("--role", "worker"), ("--field", "queue_bytes")):
         result = CliRunner().invoke(app, ["trace", str(file), option, word[:-1]])
         assert isinstance(result.exception, TraceError)

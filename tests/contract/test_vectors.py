@@ -109,6 +109,34 @@ def test_a_seed_that_is_no_whole_number_is_refused_by_value(seed: object, nothin
         pybridge.make_vec("tiny", num_envs=2, seed=seed)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", [1, 2, 3], [1, -1]])
+def test_a_wrong_seed_of_a_reset_leaves_the_environment_as_it_is(seed: object, nothing_left: object) -> None:
+    with pybridge.make_vec("tiny", num_envs=2, seed=3) as env:
+        env.reset()
+        with pytest.raises(ValueError, match="seed: found"):
+            env.reset(seed=seed)  # type: ignore[arg-type]
+        assert env.step(share(env)).seeds.tolist() == [3, 4]
+        assert env.reset().seeds.tolist() == [5, 6]
+
+
+@pytest.mark.parametrize("num_envs", [0, 1.5, True, "2", None])
+def test_a_number_of_environments_that_is_none_is_refused(num_envs: object, nothing_left: object) -> None:
+    with pytest.raises(ValueError, match="num_envs: found .*, expected a whole number, at least 1"):
+        pybridge.make_vec("tiny", num_envs=num_envs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [None, True, np.True_, [3], "3", b"3", 3j])
+def test_a_parameter_of_another_kind_is_refused_by_value(value: object, nothing_left: object) -> None:
+    with pytest.raises(pybridge.ParameterError, match="num_flows: found .*, expected a number such as 3"):
+        pybridge.make("tiny", params={"num_flows": value})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("params", [3, "ab", [{}, None]])
+def test_parameters_that_are_none_are_refused(params: object, nothing_left: object) -> None:
+    with pytest.raises(pybridge.ParameterError, match="params: found .*, expected a mapping"):
+        pybridge.make_vec("tiny", num_envs=2, params=params)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
 def test_a_step_deadline_that_is_no_time_is_refused(timeout_s: float, nothing_left: object) -> None:
     with pytest.raises(ValueError, match="step_timeout_s: found .*, expected a positive number"):
@@ -138,11 +166,50 @@ def test_parameters_of_each_environment_and_episode(nothing_left: object) -> Non
 
 
 def test_parameters_that_change_the_spaces_are_refused(nothing_left: object) -> None:
+    with pytest.raises(pybridge.QntnError, match="its roles differ"):
+        pybridge.make_vec("tiny", num_envs=2, params=[{"num_flows": 3}, {"num_flows": 4}])
     with (
-        pybridge.make_vec("tiny", num_envs=2, params=[{"num_flows": 3}, {"num_flows": 4}]) as env,
+        pybridge.make_vec("tiny", num_envs=1, params=lambda environment, seed: {"num_flows": seed}) as env,
         pytest.raises(pybridge.QntnError, match="its roles differ"),
     ):
+        env.reset(seed=5)
+
+
+def test_a_function_of_parameters_that_fails_is_heard_before_anything_ends(nothing_left: object) -> None:
+    asked = []
+
+    def faint(environment: int, seed: int) -> dict[str, float]:
+        asked.append((environment, seed))
+        if seed in (21, 44, 62):
+            raise RuntimeError(f"no city for seed {seed}")
+        return {"load_bps": 1000.0 * seed}
+
+    with pybridge.make_vec("tiny", num_envs=2, seed=1, params=faint) as env:
         env.reset()
+        for seed in (20, 42):  # the first episode of the second environment, the next one of the first
+            with pytest.raises(RuntimeError, match="no city for seed"):
+                env.reset(seed=seed)
+        assert env.step(share(env)).seeds.tolist() == [1, 2], "the episodes go on"
+        assert env.reset(seed=50).observations["manager"][:, 0, 0].tolist() == [50_000, 51_000]
+        assert len(asked) == len(set(asked)), "it is asked once for each episode"
+        env.reset(seed=58)
+        with pytest.raises(RuntimeError, match="no city for seed 62"):
+            env.reset()
+        assert env.step(share(env)).seeds.tolist() == [58, 59]
+
+
+def test_what_closed_an_environment_is_still_told_later(nothing_left: object) -> None:
+    def once(environment: int, seed: int) -> dict[str, int]:
+        if seed > 2:
+            raise RuntimeError("no more cities")
+        return {"num_steps": 1}
+
+    with pybridge.make_vec("tiny", num_envs=1, params=once) as env:
+        env.reset()
+        with pytest.raises(RuntimeError, match="no more cities"):
+            env.step(share(env))
+        with pytest.raises(pybridge.QntnError, match="closed by RuntimeError: no more cities"):
+            env.reset()
 
 
 def test_the_next_episode_is_ready_before_it_is_asked_for(nothing_left: object) -> None:

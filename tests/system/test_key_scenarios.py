@@ -194,10 +194,11 @@ def test_a_demand_across_two_separate_networks_is_refused(tmp_path: Path, monkey
 def test_bound_of_a_scenario(name: str) -> None:
     result = CliRunner().invoke(app, ["bound", name, "--json"], catch_exceptions=False)
     row = json.loads(result.stdout)[0]
-    assert row["cost"] >= row["relaxed_cost"] > 0
+    assert row["cost_usd"] >= row["relaxed_cost_usd"] > 0
+    assert row["cost_unit"] == "USD (normalised)"
     assert row["cost_set"] == "A (unverified)"
     assert any(edge["pairs"] for edge in row["edges"])
-    assert "least cost" in CliRunner().invoke(app, ["bound", name], catch_exceptions=False).stdout
+    assert "USD (normalised) with cost set A" in CliRunner().invoke(app, ["bound", name], catch_exceptions=False).stdout
 
 
 def test_the_city_s_keys_by_messages() -> None:

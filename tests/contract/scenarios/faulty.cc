@@ -60,13 +60,16 @@ int
 main(int argc, char* argv[])
 {
     qntn::Bridge bridge(argc, argv);
-    const auto fault = bridge.TextParameter(
-        "fault",
-        {"none",   "abort",     "exit",      "exit3",         "kill",       "hang",
-         "stop",   "babble",    "terminate", "double_finish", "destructor", "late_destructor",
-         "flood",  "raw_flood", "memory",    "stack",         "wild",       "throw",
-         "assert", "leave"},
-        "what goes wrong");
+    const auto fault = bridge.TextParameter("fault",
+                                            {"none",          "abort",       "exit",
+                                             "exit3",         "kill",        "hang",
+                                             "stop",          "babble",      "terminate",
+                                             "double_finish", "destructor",  "late_destructor",
+                                             "flood",         "raw_flood",   "memory",
+                                             "stack",         "wild",        "throw",
+                                             "assert",        "leave",       "second_observation",
+                                             "second_action", "second_term", "second_metric"},
+                                            "what goes wrong");
     const auto faultStep =
         bridge.Parameter<uint32_t>("fault_step", 0, 1000, "steps", "when it goes wrong");
     auto& agent = bridge.AddRole("agent", 2, 1, "does nothing that matters");
@@ -74,6 +77,25 @@ main(int argc, char* argv[])
     auto choice = agent.Choose("choice", 1, 3, "anything");
     auto level = agent.Box("level", 2, -1, 1, "1", "anything");
     auto sum = agent.Term("level_sum", "1", "sum of the levels");
+    for (int i = 0; i < 2; ++i)
+    {
+        if (fault == "second_observation")
+        {
+            agent.Observe("twin", 1, 0, 1, "1", "declared twice");
+        }
+        else if (fault == "second_action")
+        {
+            agent.Box("twin", 1, 0, 1, "1", "declared twice");
+        }
+        else if (fault == "second_term")
+        {
+            agent.Term("twin", "1", "declared twice");
+        }
+        else if (fault == "second_metric")
+        {
+            bridge.Metric("twin", "1", "declared twice");
+        }
+    }
     bridge.SetStep(ns3::MilliSeconds(1));
     const AbortsAtTheEnd late{fault == "late_destructor"};
     bridge.Open();

@@ -87,6 +87,39 @@ class ManyKinds(ParallelEnv):
         )
 
 
+class UnequalEnds(ParallelEnv):
+    """Two agents with a reward of 1 at each of 10 steps.
+
+    `how`: "cut", a_0 is truncated after step 2 and a_1 after step 10; "mixed", after step 10 a_0 terminates and a_1 is
+    truncated.
+    """
+
+    metadata = {"name": "unequal-ends"}
+    possible_agents = ["a_0", "a_1"]
+    how = "cut"
+
+    def observation_space(self, agent):
+        return spaces.Box(-1, 1, (1,), np.float32)
+
+    def action_space(self, agent):
+        return spaces.Discrete(2)
+
+    def reset(self, seed=None, options=None):
+        self.time, self.agents = 0, list(self.possible_agents)
+        return {agent: np.zeros(1) for agent in self.agents}, {agent: {} for agent in self.agents}
+
+    def step(self, actions):
+        agents = self.agents
+        self.time += 1
+        over = self.time == 10
+        ends = {agent: self.how == "mixed" and agent == "a_0" and over for agent in agents}
+        early = {"a_0"} if self.how == "cut" and self.time == 2 else set()
+        cuts = {agent: agent in early or (over and not ends[agent]) for agent in agents}
+        self.agents = [agent for agent in agents if not (ends[agent] or cuts[agent])]
+        observations = {agent: np.zeros(1) for agent in agents}
+        return observations, dict.fromkeys(agents, 1.0), ends, cuts, {agent: {} for agent in agents}
+
+
 class LongPenalty(ParallelEnv):
     """400 steps that cost 1 each, except when an agent names the number that it sees; then it moves on."""
 

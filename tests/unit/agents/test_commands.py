@@ -56,6 +56,16 @@ def test_evaluate_prints_rows(run):
     assert len((run / "episodes.csv").read_text().splitlines()) == 1 + len(rows) * 3
 
 
+@pytest.mark.parametrize("width", [40, 200])
+def test_evaluate_shows_all_figures_on_a_narrow_terminal(run, width):
+    command = ["evaluate", str(run), "--episodes", "2"]
+    output = CliRunner(env={"COLUMNS": str(width)}).invoke(app, command, catch_exceptions=False).stdout
+    number = r"-?\d\.\d{4}"
+    for name in BASELINES:
+        gains = rf"[+-]{number} +[+-]{number} \.\. [+-]{number} +\d+%"
+        assert re.search(rf"^ *{name} +{number} +{gains} *$", output, re.MULTILINE), output
+
+
 def test_headroom_prints_rows():
     command = ["headroom", "tiny", "--seeds", "2", "--max-static", "4", "--json"]
     rows = {row["policy"]: row for row in json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout)}
@@ -69,6 +79,7 @@ def test_run_writes_every_step(tmp_path):
     rows = json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout)
     assert {row["metric"] for row in rows} >= {"carried_bps", "backlog_ratio"}
     assert len(file.read_text().splitlines()) == 101
+    assert json.loads((tmp_path / "steps.recipe.json").read_text())["policy"] == "proportional-to-demand"
 
 
 def test_mistakes_are_told_in_a_line(monkeypatch, capsys, tmp_path):

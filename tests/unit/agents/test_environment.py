@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 from fake_env import SliceBudget
 from gymnasium import spaces
-from parallel_envs import Leavers, LongPenalty, ManyKinds
+from parallel_envs import Leavers, LongPenalty, ManyKinds, UnequalEnds
 
 from agents.episodes import run_episodes
 from agents.learner.buffers import DecisionBuffer
 from agents.learner.mappo import HierarchicalMappo
-from agents.rollouts.environment import ParallelVector, deaths
+from agents.rollouts.environment import ParallelVector, departures
+from agents.rollouts.fragments import Order, Weights
+from agents.rollouts.runner import EnvRunner
 from agents.settings import read, resolve
 from agents.trained import ActorPolicy
 
@@ -45,13 +47,15 @@ def test_what_agents_see_and_do_arrives_in_the_form_of_the_spaces():
 def test_agents_leave_one_by_one_and_the_clock_ends_the_episode():
     env = ParallelVector(Leavers, 2)
     batch = env.reset(seed=1)
-    died, acts, rewards = [], [], []
+    died, left, acts, rewards = [], [], [], []
     for _ in range(4):
         batch = env.step(DO)
-        died.append(deaths(batch, "walker")[0].tolist())
+        died.append(departures(batch, "walker").died[0].tolist())
+        left.append(departures(batch, "walker").left[0].tolist())
         acts.append(batch.acts["walker"][0].tolist())
         rewards.append(batch.rewards["walker"][0].tolist())
-    assert died == [[True, False], [False, True], [False, False], [False, False]]
+    assert died == left == [[True, False], [False, True], [False, False], [False, False]]
+    assert [value.tolist() for value in departures(batch, "guard")] == [[[True]] * 2, [[False]] * 2]  # the clock
     assert acts == [[0, 1], [0, 0], [0, 0], [1, 1]]  # the last is the next episode
     assert rewards == [[10, 1], [0, 10], [0, 0], [0, 0]]
     assert batch.truncated.all()
@@ -80,7 +84,7 @@ def test_the_dead_bootstrap_from_nothing_and_what_comes_later_does_not_reach_the
     for value, rewards, died in ((4, (1, 1), (True, False)), (2, (0, 3), (False, False))):
         own = np.full((1, 2, 1), value, np.float32)
         buffer.decide(np.array([0]), own=own, state=own[0, :1], active=np.ones((1, 2)), log_probs=0.0)
-        buffer.reward(np.array([rewards], float), np.array([died]))
+        buffer.reward(np.array([rewards], float), np.array([died]), np.array([died]))
     own = np.full((1, 2, 1), 8, np.float32)
     _, advantages = learner._advantages(buffer.take(own, own[:, 0], np.array([True])))
     # survivor: delta_1 = 3 + 0.5 * 8 - 2 = 5; delta_0 = 1 + 0.5 * 2 - 4 = -2; gamma lambda = 0.5 * 0.95
@@ -88,7 +92,38 @@ def test_the_dead_bootstrap_from_nothing_and_what_comes_later_does_not_reach_the
     assert advantages[1, 0, 1] == pytest.approx(5)
 
 
-@pytest.mark.parametrize("make", [Leavers, ManyKinds])
+@pytest.mark.parametrize(
+    ("how", "settings", "dead", "advantages"),
+    [
+        ("cut", [], [], [0, 0]),
+        ("cut", ["worker.bootstrap_truncated=false"], [1], [-9 * 0.9 * 0.95, -9]),
+        ("mixed", [], [9], [-9 * (0.9 * 0.95) ** 9, -9]),
+    ],
+)
+def test_an_agent_that_is_cut_off_keeps_its_last_value_and_one_that_terminates_has_none(
+    monkeypatch, how, settings, dead, advantages
+):
+    """With a reward of 1 at each step and a discount of 0.9 the value is 10 everywhere, and each advantage 0."""
+    monkeypatch.setattr(UnequalEnds, "how", how)
+    env = ParallelVector(UnequalEnds, 1)
+    common = ["num_envs=1", "rollout_steps=10", "worker.prior=0", "worker.gamma=0.9", "worker.gae_lambda=0.95"]
+    config = resolve(read(None, [*common, *settings]), env.schema.roles)
+    run = HierarchicalMappo(env, config)
+    learner = run.learners["a"]
+    monkeypatch.setattr(learner, "_values", lambda own, _, memory: (np.full(own.shape[:-1], 10.0), memory))
+    weights = Weights(0, {"a": learner.policy_state()}, run.observer.state_dict())
+    run.pools["a"].add(0, EnvRunner(env, config).sample(Order(config, 0, 0, closes=True), weights).decisions["a"])
+    data = run.pools["a"].take()
+    _, found = learner._advantages(data)
+    acts = 2 if how == "cut" else 10
+    assert data.active[:, 0, 0].tolist() == [step < acts for step in range(10)]
+    assert np.flatnonzero(data.dead[:, 0, 0]).tolist() == dead
+    assert found[[0, acts - 1], 0, 0] == pytest.approx(advantages)
+    if not settings:
+        assert found[:, 0, 1] == pytest.approx(np.zeros(10))
+
+
+@pytest.mark.parametrize("make", [Leavers, ManyKinds, UnequalEnds])
 def test_the_learner_trains_on_it(make):
     settings = ["num_envs=2", "rollout_steps=6", "segment_rollouts=2", "steps=24", "worker.prior=0"]
     env = ParallelVector(make, 2)

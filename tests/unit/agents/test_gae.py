@@ -129,5 +129,5 @@ def test_only_an_end_by_the_clock_keeps_the_value_of_the_final_state(monkeypatch
     step(manager, 2)
     manager.end(0, np.array([[8]]), np.array([0]), terminated=terminated)
     targets = learner.targets(take(manager, 3, due=True))
-    assert targets.values.item() == 1
+    assert targets.old_values.item() == 1
     assert targets.returns.item() == 2 + (0 if terminated else 0.5 * 8)

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import time
 from multiprocessing import resource_tracker
 
 import numpy as np
@@ -19,8 +20,9 @@ from agents.learner.buffers import DecisionBuffer, beside, chain
 from agents.learner.mappo import HierarchicalMappo
 from agents.learner.normalise import RunningNormaliser
 from agents.rollouts.backends import start
-from agents.rollouts.base import RunnerError
-from agents.rollouts.fragments import merge_statistics
+from agents.rollouts.base import DEATHS_IN_A_ROW, RunnerError
+from agents.rollouts.base import Apart as Remote
+from agents.rollouts.fragments import DecisionPool, Fragment, Order, Tally, merge_statistics
 from agents.settings import read, resolve
 from pybridge import SimulatorDied
 
@@ -241,8 +243,61 @@ def test_a_runner_that_is_late_misses_its_round_and_is_dropped(tmp_path, nothing
         HierarchicalMappo(rollouts, config).train_segment(reported)
     per_round = np.diff([0, *(report.env_steps for report in reports)]).tolist()
     assert per_round == [23 * 3, 23 * 2, 23 * 3]  # the second round went on without the runner of one environment
-    assert [report.dropped for report in reports] == [0, 0, 1]
+    assert [report.dropped for report in reports] == [0, 1, 0]
     assert all(np.isfinite(list(update.values())).all() for r in reports for update in r.updates.values())
+
+
+class Messages(Remote):
+    """Two runners that answer at once, except that the second is `deaf` to some of its lives' orders."""
+
+    def __init__(self, deaf):
+        super().__init__(2, timeout_s=0.05)
+        self.deaf, self.life, self.answers, self.orders = deaf, 0, [], []
+
+    def put(self, weights):
+        return weights
+
+    def submit(self, index, order, weights):
+        self.orders.append((index, order.round, order.attempt))
+        if index == 0 or self.life not in self.deaf:
+            self.answers.append((index, Fragment(index, order.round, 0, {}, {}, Tally())))
+
+    def wait(self, timeout_s):
+        if not self.answers:
+            time.sleep(timeout_s)
+        answers, self.answers = self.answers, []
+        return answers
+
+    def revive(self, index):
+        assert index == 1
+        self.life += 1
+
+    def rounds(self, count):
+        for number in range(count):
+            self.launch(Order(None, 0, number, closes=False), None)
+            yield [fragment.runner for fragment in self.collect()], self.take_dropped(), self.take_deaths()
+
+
+def test_a_runner_that_hangs_is_counted_and_started_anew():
+    runners = Messages(deaf={0})
+    text = "runner 1: it has not answered in 2 rounds in a row (fragment_timeout_s = 0.05)"
+    assert list(runners.rounds(4)) == [([0], 1, []), ([0], 1, [text]), ([0, 1], 0, []), ([0, 1], 0, [])]
+    assert [order for order in runners.orders if order[0] == 1] == [(1, 0, 0), (1, 2, 1), (1, 3, 1)]
+
+
+def test_a_runner_that_hangs_in_every_life_stops_the_run():
+    with pytest.raises(RunnerError, match="runner 1 died 3 times without a fragment; last: it has not answered"):
+        list(Messages(deaf=range(DEATHS_IN_A_ROW)).rounds(2 * DEATHS_IN_A_ROW))
+
+
+def test_a_runner_that_is_slow_but_answers_is_not_started_anew():
+    runners = Messages(deaf={0})
+    for number in range(6):
+        runners.launch(Order(None, 0, number, closes=False), None)
+        runners.answers += [(1, Fragment(1, number - 1, 0, {}, {}, Tally()))] if number else []
+        assert [fragment.runner for fragment in runners.collect()] == [0]
+        assert runners.take_dropped() == 1
+    assert runners.life == 0
 
 
 def test_a_runner_that_is_killed_is_started_anew(tmp_path, nothing_left):
@@ -394,3 +449,36 @@ def test_managers_of_several_fragments_are_trained_on_once():
     assert not any("planner" in report.updates for report in reports)
     parts = state["pools"]["planner"][0]
     assert sum(part["valid"].sum() for part in parts) == 2 * sum(1 for step in range(69) if step % 40 % PERIOD == 0)
+
+
+def test_fragments_without_decisions_do_not_pile_up_and_their_runners_still_count(buffer):
+    decide(buffer, 1, 10)
+    one, none = take(buffer, 2), take(buffer, 2, due=False)
+    pool = DecisionPool(min_decisions=1)
+    for _ in range(50):
+        pool.add(0, none)
+        pool.add(1, none)
+    assert not pool.ready
+    pool.add(0, one)
+    pool.add(0, none)
+    assert not pool.ready  # one decision, two environments
+    assert {runner: len(parts) for runner, parts in pool.parts.items()} == {0: 2, 1: 1}
+    again = DecisionPool(min_decisions=1)
+    again.load_state_dict(pool.state_dict())
+    pool.add(1, one)
+    again.add(1, one)
+    assert pool.ready
+    assert again.ready
+    assert again.take().own.ravel().tolist() == pool.take().own.ravel().tolist() == [1, 1]
+
+
+def test_a_pool_of_an_earlier_checkpoint_is_read(buffer):
+    decide(buffer, 1, 10)
+    one, none = take(buffer, 2), take(buffer, 2, due=False)
+    pool = DecisionPool(min_decisions=1)
+    state = {0: [{name: values for name, values in vars(p).items() if name != "left"} for p in (none, none, one, none)]}
+    pool.load_state_dict(state)
+    assert len(pool.parts[0]) == 2
+    data = pool.take()
+    assert data.own.ravel().tolist() == [1]
+    assert not data.left.any()

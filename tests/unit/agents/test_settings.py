@@ -74,3 +74,29 @@ def test_settings_of_a_scenario_are_checked(train, message, monkeypatch):
     monkeypatch.setattr("pybridge.scenario", lambda name: SimpleNamespace(train=train))
     with pytest.raises(ConfigError, match=re.escape(message)):
         resolve(read(None), ROLES, "toy")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("worker.gamma=2", "worker.gamma = 2: expected 0 to 1"),
+        ("worker.lr=-1", "worker.lr = -1: expected 0 or more"),
+        ("worker.lr=nan", "worker.lr = nan: expected a finite number"),
+        ("manager.epochs=0", "manager.epochs = 0: expected 1 or more"),
+        ("role.cell.minibatches=0", "role.cell.minibatches = 0: expected 1 or more"),
+        ("worker.chunk=0", "worker.chunk = 0: expected 1 or more"),
+        ("worker.initial_std=0", "worker.initial_std = 0: expected above 0"),
+        ("worker.actor_hidden=[64, 0]", "worker.actor_hidden = 0: expected 1 or more"),
+        ("worker.critic_hidden=[]", "worker.critic_hidden = []: expected 1 or more values"),
+        ("steps=0", "steps = 0: expected 1 or more"),
+        ("seed=-1", "seed = -1: expected 0 or more"),
+        ("num_envs=0", "num_envs = 0: expected 1 or more"),
+        ("rollout_steps=-5", "rollout_steps = -5: expected 1 or more"),
+        ("fragment_timeout_s=0", "fragment_timeout_s = 0: expected above 0"),
+        ("pid=[1, 2]", "pid = [1, 2]: expected 3 values"),
+        ("curriculum=[0.3, 2]", "curriculum = 2: expected 0 to 1"),
+    ],
+)
+def test_numbers_out_of_range_are_told_with_what_was_expected(override, message):
+    with pytest.raises(ConfigError, match=re.escape(message) + "$"):
+        resolve(read(None, [override]), ROLES)

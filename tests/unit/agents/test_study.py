@@ -20,7 +20,8 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from agents import replay, watch
+import pybridge
+from agents import checkpoint, replay, watch
 from agents.cli import app
 from agents.config import ConfigError
 from agents.episodes import Episode
@@ -362,3 +363,60 @@ def test_an_algorithm_without_a_divergence_shows_its_progress():
         shown.update(SimpleNamespace(env_steps=100, utility=0.5, updates={"cell": {"entropy": 1.0}}))
     assert shown.figures["entropy"] == "1.000"
     assert "kl" not in shown.figures
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("episodes = 0", "episodes = 0: expected 1 or more"),
+        ("steps = 1.5", "steps = 1.5: expected int"),
+        ("training_seeds = 3", "training_seeds = 3: expected list of int"),
+        ("training_seeds = [-1]", "training_seeds = -1: expected 0 or more"),
+        ("training_seeds = []", "training_seeds = []: expected 1 or more values"),
+        ('settings = "num_envs=2"', "settings = 'num_envs=2': expected list of str"),
+        ("sampled = 1", "sampled = 1: expected bool"),
+        ('baselines = ["equal-shar"]', "baselines: 'equal-shar': no such baseline; did you mean 'equal-share'"),
+        ("params = 3", "params = 3: expected a table"),
+        ("algorithms = 3", "algorithms = 3: expected a table"),
+        ("algorithms.mappo = 3", "algorithms.mappo = 3: expected list of str"),
+        ("ablations.mappo = []", "found 2 variants 'mappo', expected each name once"),
+        ("seeds.mappo = ['x']", "seeds.mappo = 'x': expected int"),
+        ("cooperation.weight = [1]", "cooperation.weight: no such key; did you mean 'weights'"),
+        ("cooperation.weights = [2]", "cooperation.weights = 2: expected 0 to 1"),
+        ("cooperation.weights = [1]", "cooperation.settings = None: expected list of str"),
+        ("steps = ", "line 1, column 9); expected TOML"),
+    ],
+)
+def test_every_value_of_a_plan_is_checked(line, message, tmp_path):
+    file = tmp_path / "plan.toml"
+    lines = {"steps": "steps = 10", "algorithms": "algorithms.mappo = []"}
+    lines[re.match(r"\w+", line)[0]] = line
+    file.write_text("\n".join(lines.values()) + "\n")
+    with pytest.raises(ConfigError, match=rf"plan\.toml: .*{re.escape(message)}"):
+        read_plan(str(file))
+
+
+def test_a_study_is_checked_before_its_folder_is_claimed(tmp_path):
+    def refused(text, kind, message, scenario="tiny"):
+        file = tmp_path / "plan.toml"
+        file.write_text(text)
+        with pytest.raises(kind, match=message):
+            study(scenario, read_plan(str(file)), tmp_path / "out", Console(quiet=True))
+        assert not (tmp_path / "out").exists()
+
+    head = 'steps = 100\nbaselines = ["random"]\n[algorithms]\n'
+    refused(head + "mappo = []\n", pybridge.ScenarioNotFound, "tinny", "tinny")
+    for setting, message in (
+        ("worker.gamma=2", "mappo, which all others are compared with: worker.gamma = 2: expected 0 to 1"),
+        ("num_runners=9", r"num_runners = 9: expected 1 to num_envs = 2"),
+        ("backend=loca", "backend = 'loca': expected one of"),
+        ("constraint.blokked=1", "constraint.blokked: no such metric"),
+        ("worker.heuristic=equal-shar", r"heuristic = 'equal-shar': no such policy; did you mean 'equal-share'"),
+        ("curriculum=[0.3]", "expected two parts of the run"),
+    ):
+        refused(f'{head}mappo = ["{setting}"]\n', ConfigError, message)
+
+
+def test_a_study_goes_on_in_one_process_at_a_time(folder):
+    with checkpoint.locked(folder), pytest.raises(checkpoint.CheckpointError, match="take another --out, or wait"):
+        invoke("study", "tiny", "--plan", "smoke", "--out", folder, "--resume")

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import sys
 import warnings
 
 import pytest
 from fake_env import SliceBudget
 from typer.testing import CliRunner
 
+import pybridge
 from agents import checkpoint
 from agents.cli import app
 from agents.config import ConfigError
@@ -34,6 +37,12 @@ def test_settings_are_checked_before_anything_starts(tmp_path):
         sweep("toy", ["rollout_stepps=1,2"], tmp_path)
     with pytest.raises(ConfigError, match="--samples"):
         sweep("toy", ["seed=1,2"], tmp_path)
+    with pytest.raises(ConfigError, match=re.escape("role.cel: no such role; did you mean 'cell'")):
+        sweep("toy", ["role.cel.lr=1e-4,3e-4"], tmp_path, make_env=lambda *_: SliceBudget(1))
+    with pytest.raises(ConfigError, match="worker.gamma = 2: expected 0 to 1"):
+        sweep("toy", ["worker.gamma=0.9,2"], tmp_path, make_env=lambda *_: SliceBudget(1))
+    with pytest.raises(pybridge.ScenarioNotFound, match="tinny"):
+        sweep("tinny", ["worker.gamma=0.9,0.8"], tmp_path)
 
 
 UTILITIES = {(1e-4, 1): 0.9, (1e-4, 2): 0.1, (3e-4, 1): 0.6, (3e-4, 2): 0.7, (1e-3, 1): 0.2, (1e-3, 2): 0.3}
@@ -55,12 +64,16 @@ def test_a_setting_counts_by_its_mean_over_seeds():
 
 
 def test_the_command_prints_settings_and_as_json_runs(monkeypatch, tmp_path):
-    monkeypatch.setattr("agents.sweep.sweep", lambda *args, **kwargs: ranked(runs()))
+    def talkative(*args, **kwargs):
+        print("a banner", file=sys.stdout)  # noqa: T201 - as Ray Tune does
+        return ranked(runs())
+
+    monkeypatch.setattr("agents.sweep.sweep", talkative)
     words = ["sweep", "toy", "--grid", "worker.lr=1e-4,3e-4,1e-3", "--out", str(tmp_path)]
     shown = CliRunner().invoke(app, words, catch_exceptions=False).output
     assert [line.split()[0] for line in shown.splitlines() if "[64, 64]" in line] == ["0.0003", "0.0001", "0.001"]
     assert "policies that still explore" in shown
-    printed = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).output)
+    printed = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
     assert printed == ranked(runs())
 
 

@@ -12,10 +12,10 @@ from fake_env import PERIOD, Foretold, SliceBudget, action_fields
 
 from agents.config import ConfigError
 from agents.learner.buffers import DecisionBuffer
-from agents.learner.lagrangian import PidLagrangian
+from agents.learner.lagrangian import PidLagrangian, penalties
 from agents.learner.mappo import HierarchicalMappo
 from agents.learner.observer import decision_scale
-from agents.learner.rewards import check_constraints, price_of_anarchy, shaped
+from agents.learner.rewards import Penalty, check_constraints, price_of_anarchy, shaped
 from agents.learner.stages import stage
 from agents.rollouts.fragments import Order, Weights
 from agents.rollouts.runner import EnvRunner
@@ -50,18 +50,17 @@ def moved(learner, data):
     """How far the critic's values went in one update, in normalised units."""
     values = learner._values(data.own, data.state, data.memory[..., :0])[0]
     learner.update(data, 1.0)
-    return float(
-        np.abs(learner.values.normalise(learner._values(data.own, data.state, data.memory[..., :0])[0]) - values).mean()
-    )
+    after = learner._values(data.own, data.state, data.memory[..., :0])[0]
+    return float(np.abs(learner.value_normaliser.normalise(after) - values).mean())
 
 
 def test_value_normalisation():
     on, data = sampled()
     off, _ = sampled("worker.value_normalisation=false")
     returns = on.targets(data).returns
-    assert on.values.mean == pytest.approx(returns[data.active].mean(), rel=1e-6)
+    assert on.value_normaliser.mean == pytest.approx(returns[data.active].mean(), rel=1e-6)
     off.targets(data)
-    assert (off.values.mean, off.values.deviation) == (0, 1)
+    assert (off.value_normaliser.mean, off.value_normaliser.deviation) == (0, 1)
 
 
 def test_value_clipping_keeps_values_near():
@@ -69,6 +68,23 @@ def test_value_clipping_keeps_values_near():
     free, data = sampled(*settings)
     near, _ = sampled(*settings, "worker.value_clip=0.01")
     assert moved(near, data) < 0.5 * moved(free, data)
+
+
+@pytest.mark.parametrize("shift", [0.0, 10.0])
+def test_value_clipping_lets_the_first_step_go_wherever_it_goes(shift):
+    """Statistics of returns move before it; what a value is kept near is what the critic put out."""
+    settings = ["worker.epochs=1", "worker.minibatches=1", "worker.huber_delta=0"]
+    gradients = []
+    for clip in (0.0, 0.05):
+        learner, data = sampled(*settings, f"worker.value_clip={clip}")
+        data.rewards[...] += shift
+        learner.update(data, 1.0)
+        gradients.append(torch.cat([values.grad.ravel() for values in learner.critic.parameters()]).numpy())
+        targets = learner.targets(data)
+        outputs = learner.critic(*(torch.from_numpy(a) for a in (data.own, data.state, data.memory)))[0]
+        assert targets.old_outputs == pytest.approx(outputs.detach().numpy(), abs=1e-5)
+    assert np.abs(gradients[0]).max() > 0
+    assert gradients[1] == pytest.approx(gradients[0], abs=1e-5)
 
 
 def test_huber_loss():
@@ -84,7 +100,7 @@ def test_advantage_normalisation_is_over_what_counts():
     on, off = on.targets(data), sampled("worker.advantage_normalisation=false")[0].targets(data)
     assert on.advantages[data.active].mean() == pytest.approx(0, abs=1e-9)
     assert on.advantages[data.active].std() == pytest.approx(1, rel=1e-6)
-    assert off.advantages == pytest.approx(off.returns - off.values)
+    assert off.advantages == pytest.approx(off.returns - off.old_values)
 
 
 @pytest.mark.parametrize("switch", ["true", "false"])
@@ -247,9 +263,13 @@ def test_constraints_take_from_the_rewards_that_they_concern():
     batch.rewards["cell"] = np.array([[4.0, 8.0]])
     batch.metrics[0, 2] = 2.0
     batch.terms["cell"][0, :, 1] = 0.0, 1.0
-    assert shaped(batch, env.schema, cell, {"delay_ms.xr": 1.0}, 0.0)[0].tolist() == [1, 3]  # (r - 2) / 2
-    assert shaped(batch, env.schema, cell, {"cell/mode_hit": 3.0}, 0.0)[0].tolist() == [1, 1.25]  # (r - 3 c) / 4
-    assert shaped(batch, env.schema, cell, {"planner/power_error": 3.0}, 0.0)[0].tolist() == [4, 8]
+    for name, penalty, wanted in (
+        ("delay_ms.xr", Penalty(1, 1), [1, 3]),  # (r - 2) / 2
+        ("delay_ms.xr", Penalty(1, 0.5), [0, 2]),  # (r - 4) / 2
+        ("cell/mode_hit", Penalty(3, 1), [1, 1.25]),  # (r - 3 c) / 4
+        ("planner/power_error", Penalty(3, 1), [4, 8]),
+    ):
+        assert shaped(batch, env.schema, cell, {name: penalty}, 0.0)[0].tolist() == wanted
     with pytest.raises(
         ConfigError, match=r"constraint.delay_ms.xx: no such metric or term; did you mean 'delay_ms.xr'"
     ):
@@ -266,6 +286,36 @@ def test_multipliers_follow_the_controller_and_survive_a_checkpoint():
     one.update({"x": 0.9})
     two.update({"x": 0.9})
     assert one.multipliers == two.multipliers
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0, 1e-3])
+def test_what_a_constraint_takes_does_not_depend_on_the_unit_of_its_cost(scale):
+    env = SliceBudget(1)
+    batch, cell = env.reset(seed=1), env.schema.role("cell")
+    limits = {"delay_ms.xr": 0.05 * scale}
+    controller = PidLagrangian(limits, (1.0, 0.1, 0.0))
+    controller.update({"delay_ms.xr": 0.08 * scale})  # an excess of 0.6
+    batch.rewards["cell"][:] = 0.7
+    batch.metrics[0, 2] = 0.02 * scale
+    paid = shaped(batch, env.schema, cell, penalties(controller.multipliers, limits), 0.0)
+    assert paid == pytest.approx((0.7 - 0.66 * 0.4) / 1.66)
+
+
+def test_what_a_runner_pays_is_in_units_of_the_limit():
+    env, limit, multiplier = SliceBudget(2), 4.0, 1.5
+    config = configured(f"constraint.delay_ms.xr={limit}", "worker.gamma=0.9")
+    free = configured("worker.gamma=0.9")
+    run = HierarchicalMappo(env, config)
+    state = {name: one.policy_state() for name, one in run.learners.items()}
+    rewards = []
+    for one, multipliers in ((config, {"delay_ms.xr": multiplier}), (free, {})):
+        weights = Weights(0, state, run.observer.state_dict(), multipliers)
+        fragment = EnvRunner(SliceBudget(2), one).sample(Order(one, 0, 0, closes=False), weights)
+        rewards.append(fragment.decisions["cell"].rewards)
+    costs = (rewards[1] - (1 + multiplier) * rewards[0]) * limit / multiplier
+    assert costs.min() >= -1e-9
+    assert costs.max() > 0.5
+    assert costs.max() <= 10  # it is 10 (1 - served)
 
 
 def test_settings_of_constraints_may_be_nested():
