@@ -144,8 +144,10 @@ def recipe_file(csv_file: Path) -> Path:
     """Where the recipe of the episode in `csv_file` stands.
 
     Raises:
-        ValueError: something else is there.
+        ValueError: something else is there, or the episode would go where recipes of runs are.
     """
+    if csv_file.suffix == ".json":
+        raise ValueError(f"--csv {csv_file}: found a name that ends in .json, expected one such as {csv_file.stem}.csv")
     file = csv_file.with_suffix(".recipe.json")
     if file.exists():
         try:

@@ -202,6 +202,9 @@ def test_where_an_episode_cannot_be_written_it_is_not_simulated(tmp_path, capsys
     checkpoint.write_recipe(tmp_path, {"scenario": "tiny", "params": {}, "config": {"roles": {}}})
     line = told(capsys, monkeypatch, "export", tmp_path, "--out", tmp_path)
     assert line == f"error: {tmp_path}: Is a directory\n"
+    line = told(capsys, monkeypatch, "run", "tiny", "--csv", tmp_path / checkpoint.RECIPE)
+    assert "found a name that ends in .json, expected one such as run.csv" in line
+    assert checkpoint.read_recipe(tmp_path)["scenario"] == "tiny"
 
 
 @pytest.mark.parametrize(
