@@ -86,7 +86,10 @@ def resolve(tree: Toml, roles: Sequence[Role], scenario: str = "") -> TrainConfi
     run = run_settings(tree)
     algorithm = load(run.algorithm)
     levels = levels_of(run.algorithm, roles)
-    configs = {name: getattr(algorithm, level) for name, level in levels.items()}
+    configs = {
+        name: replaced(RoleConfig(), vars(getattr(algorithm, level)), f"algorithm {run.algorithm!r}: {level}")
+        for name, level in levels.items()
+    }
     defaults = scenario_defaults(scenario)
     try:
         configs = _refined(configs, levels, defaults)

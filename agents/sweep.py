@@ -23,7 +23,7 @@ from agents.config import ConfigError
 from agents.learner.mappo import RolloutReport
 from agents.rollouts.ray_cluster import joined
 from agents.settings import parse_value, read, run_settings
-from agents.training import make_vec, settle, train
+from agents.training import check_trainable, make_vec, train
 
 if TYPE_CHECKING:
     from agents.training import MakeEnv
@@ -76,7 +76,7 @@ def sweep(
     cores = max(run_settings(tree).num_envs for tree in trees)
     with make_env(scenario, 1, study.params, "shm") as env:
         for tree in trees:
-            settle(tree, env.schema)
+            check_trainable(tree, env.schema)
     out.mkdir(parents=True, exist_ok=True)
     with joined(address, cores):
         try:

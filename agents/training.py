@@ -44,16 +44,15 @@ def make_vec(scenario: str, num_envs: int, params: Mapping[str, Value], transpor
     return pybridge.make_vec(scenario, num_envs=num_envs, params=params, transport=transport)
 
 
-def settle(settings: Toml, schema: Schema) -> TrainConfig:
-    """All settings of a run of a scenario.
+def check_trainable(settings: Toml, schema: Schema) -> None:
+    """What `train` would refuse of these settings, for those who have much to do before it.
 
     Raises:
-        ConfigError: it cannot be trained with these.
+        ConfigError: the scenario cannot be trained with them.
     """
     config = resolve(settings, schema.roles, schema.scenario)
     check_constraints(schema, config.constraint)
     backends.shares(config)
-    return config
 
 
 def train(
@@ -116,7 +115,7 @@ def train(
         with backends.start(partial(_open, make_env, scenario, dict(params), transport), config) as runners:
             schema = runners.schema
             if not resume:
-                config = settle(settings, schema)
+                config = resolve(settings, schema.roles, schema.scenario)
             learner = HierarchicalMappo(runners, config)
             if state is not None:
                 check_shapes(schema, state, run)

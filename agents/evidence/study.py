@@ -44,7 +44,7 @@ from agents.evidence.workers import Unit, here, on_cluster, side_by_side
 from agents.policies import Policy, heuristics, make_heuristic
 from agents.settings import read
 from agents.trained import TrainedPolicy
-from agents.training import CURVE, make_vec, settle, train
+from agents.training import CURVE, check_trainable, make_vec, train
 
 if TYPE_CHECKING:
     from agents.training import MakeEnv
@@ -85,7 +85,7 @@ def study(
     left_out: dict[str, str] = {}
     for variant in plan.variants:
         try:
-            settle(work.settings(variant, variant.seeds[0]), schema)
+            check_trainable(work.settings(variant, variant.seeds[0]), schema)
         except ConfigError as error:
             if variant is plan.reference:
                 raise ConfigError(f"{variant.name}, which all others are compared with: {error}") from error

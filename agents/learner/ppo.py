@@ -148,10 +148,10 @@ class RoleLearner:
         clipped = ratio.clamp(1 - config.clip, 1 + config.clip)
         policy_loss = -(torch.min(ratio * batch["advantages"], clipped * batch["advantages"]) * weight).sum()
         entropy_mean = (entropy * weight).sum()
-        errors = self._value_errors(value, batch["targets"])
+        errors = value_errors(value, batch["targets"], config.huber_delta)
         if config.value_clip:
             near = batch["old_outputs"] + (value - batch["old_outputs"]).clamp(-config.value_clip, config.value_clip)
-            errors = torch.max(errors, self._value_errors(near, batch["targets"]))
+            errors = torch.max(errors, value_errors(near, batch["targets"], config.huber_delta))
         value_loss = (errors * weight).sum()
 
         self.optimiser.zero_grad()
@@ -181,9 +181,6 @@ class RoleLearner:
         """The actor's, [T, n, A, O], prior added."""
         memory = batch["memory"][..., : self.actor.memory_size]
         return self.actor.body.unroll(batch["own"], memory, batch["begins"], batch["learns"]) + batch["prior"]
-
-    def _value_errors(self, value: Tensor, target: Tensor) -> Tensor:
-        return value_errors(value, target, self.config.huber_delta)
 
     def _sequences(self, data: Decisions) -> tuple[Tensor, Tensor]:
         """`index` and `learns`, [T, N] both: of N sequences, rows of the flattened [K E], and which of them count.

@@ -77,6 +77,15 @@ NumPrbs(double bandwidthHz, int64_t numerology, bool frequencyRange2)
     return prbs;
 }
 
+uint32_t
+CarrierPrbs(const CarrierConfig& carrier)
+{
+    constexpr double FREQUENCY_RANGE_2_HZ = 17.3e9;
+    return NumPrbs(carrier.bandwidthHz,
+                   carrier.numerology,
+                   carrier.frequencyHz >= FREQUENCY_RANGE_2_HZ);
+}
+
 double
 SubcarrierSpacingHz(uint8_t numerology)
 {
@@ -93,12 +102,6 @@ int64_t
 SlotNs(uint8_t numerology)
 {
     return 1'000'000 >> numerology;
-}
-
-bool
-IsFrequencyRange2(double frequencyHz)
-{
-    return frequencyHz >= 17.3e9;
 }
 
 uint32_t
@@ -139,7 +142,7 @@ Validate(const CarrierConfig& carrier)
                  carrier.frequencyHz,
                  "0.5e9 .. 100e9");
     RequireInput(carrier.numerology <= 3, "numerology", uint32_t{carrier.numerology}, "0 .. 3");
-    NumPrbs(carrier.bandwidthHz, carrier.numerology, IsFrequencyRange2(carrier.frequencyHz));
+    CarrierPrbs(carrier); // or it throws
     RequireInput(carrier.mcsTable >= 1 && carrier.mcsTable <= 3,
                  "mcs_table",
                  uint32_t{carrier.mcsTable},

@@ -22,14 +22,14 @@ struct CarrierConfig
     uint8_t numLayers = 1;
 };
 
-/// Frequency range 2, of wide carriers: a satellite's begins at 17.3 GHz (TS 38.101-5 V18, 5.1),
-/// and nothing on the ground lies between 7.125 and 24.25 GHz (TS 38.104 V17, 5.1).
-bool IsFrequencyRange2(double frequencyHz);
-
 /// Transmission bandwidth in PRBs. TS 38.101-1 V17, Table 5.3.2-1 (FR1, numerology 0 to 2) and
 /// TS 38.101-2 V17, Table 5.3.2-1 (FR2, numerology 2 and 3, bandwidths of 50 MHz and more).
 /// \throws std::invalid_argument for a pair that the standard does not define
 uint32_t NumPrbs(double bandwidthHz, int64_t numerology, bool frequencyRange2 = false);
+
+/// The same of a carrier, which is of FR2 from 17.3 GHz on: there a satellite's begins (TS 38.101-5
+/// V18, 5.1), and nothing on the ground lies between 7.125 and 24.25 GHz (TS 38.104 V17, 5.1).
+uint32_t CarrierPrbs(const CarrierConfig& carrier);
 
 double SubcarrierSpacingHz(uint8_t numerology);
 double PrbBandwidthHz(uint8_t numerology);

@@ -43,9 +43,7 @@ RadioChannel::RadioChannel() : m_keys(ns3::CreateObject<ns3::UniformRandomVariab
 void
 RadioChannel::AddGnb(const GnbConfig& config)
 {
-    const double prbs = NumPrbs(config.carrier.bandwidthHz,
-                                config.carrier.numerology,
-                                IsFrequencyRange2(config.carrier.frequencyHz));
+    const double prbs = CarrierPrbs(config.carrier);
     Cell cell{};
     cell.isNtn = false;
     cell.position = config.position;
@@ -101,9 +99,7 @@ RadioChannel::Start()
     {
         Cell& cell = m_cells[a];
         const auto& carrier = cell.carrier;
-        const uint32_t carrierPrbs = NumPrbs(carrier.bandwidthHz,
-                                             carrier.numerology,
-                                             IsFrequencyRange2(carrier.frequencyHz));
+        const uint32_t carrierPrbs = CarrierPrbs(carrier);
         AddPrbs(cell.subbandPrbs, 0, carrierPrbs, carrierPrbs);
         cell.subbandHz = carrierPrbs * PrbBandwidthHz(carrier.numerology) / NUM_SUBBANDS;
         MakeFields(cell, std::span(m_cells).first(a));

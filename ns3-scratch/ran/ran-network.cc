@@ -48,12 +48,6 @@ MakeBlockSizes(const CarrierConfig& carrier,
     return sizes;
 }
 
-uint32_t
-CountPrbs(const CarrierConfig& carrier)
-{
-    return NumPrbs(carrier.bandwidthHz, carrier.numerology, IsFrequencyRange2(carrier.frequencyHz));
-}
-
 /// From each slot of a pattern how many slots until one has uplink symbols; 0 for such a slot.
 std::vector<uint32_t>
 UplinkWaits(const std::string& pattern)
@@ -288,7 +282,7 @@ RanNetwork::AddGnb(const GnbConfig& config)
     m_channel->AddGnb(config);
     m_handover->AddGnb(config);
     m_cells.push_back({.name = config.name, .carrier = config.carrier, .isNtn = false});
-    m_cells.back().numPrbs = CountPrbs(config.carrier);
+    m_cells.back().numPrbs = CarrierPrbs(config.carrier);
     return static_cast<uint32_t>(m_cells.size() - 1);
 }
 
@@ -318,7 +312,7 @@ RanNetwork::AddNtnCell(const NtnCellConfig& config)
          .isNtn = true,
          .coreDelay = config.coreDelay,
          .gnbOnBoard = config.gateway && config.gateway->GetPayload() == Payload::REGENERATIVE});
-    m_cells.back().numPrbs = CountPrbs(config.carrier);
+    m_cells.back().numPrbs = CarrierPrbs(config.carrier);
     return static_cast<uint32_t>(m_cells.size() - 1);
 }
 

@@ -51,12 +51,16 @@ def test_a_trace_holds_every_exchange(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {row["unit"] for row in rows if row["field"] == "price_eur"} == {"eur"}
 
 
-def test_a_cut_off_trace_is_read_up_to_the_cut(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object
-) -> None:
+@pytest.fixture
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object) -> Path:
+    """A trace."""
     file = tmp_path / "a.qtrace"
     record(file, monkeypatch)
-    whole = file.read_bytes()
+    return file
+
+
+def test_a_cut_off_trace_is_read_up_to_the_cut(recorded: Path) -> None:
+    file, whole = recorded, recorded.read_bytes()
     file.write_bytes(whole[:-7])
     trace = read_trace(file)
     assert trace.truncated
@@ -66,12 +70,8 @@ def test_a_cut_off_trace_is_read_up_to_the_cut(
         read_trace(file)
 
 
-def test_a_damaged_trace_is_named_with_its_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_left: object
-) -> None:
-    file = tmp_path / "a.qtrace"
-    record(file, monkeypatch)
-    whole = file.read_bytes()
+def test_a_damaged_trace_is_named_with_its_step(recorded: Path) -> None:
+    file, whole = recorded, recorded.read_bytes()
     heading = 12 + int.from_bytes(whole[8:12], "little")
     first = heading + 4 + int.from_bytes(whole[heading : heading + 4], "little")
     second = first + 5 + int.from_bytes(whole[first + 1 : first + 5], "little")

@@ -5,6 +5,9 @@
 #include "orbit/fixed-trajectory.h"
 #include "orbit/visibility.h"
 #include "ran-fixture.h"
+#include "ran/carrier.h"
+#include "ran/decibel.h"
+#include "ran/radio-channel.h"
 
 #include "ns3/double.h"
 
@@ -261,6 +264,7 @@ TEST_CASE("a dish in Ka band is a cell's field, and hears what a handset does no
     handset.carrier = {20e9, 400e6, 3, "D"}; // as study case 6 of TR 38.821, Table 6.1.1.1-9
     auto dish = handset;
     dish.ueGOverTDbPerK = 15.9; // TR 38.821 V16.2, Table 6.1.1.1-3
+    dish.ueAntennaGainDbi = 43.2;
     RadioChannel channel;
     for (const auto& cell : {handset, dish})
     {
@@ -270,6 +274,9 @@ TEST_CASE("a dish in Ka band is a cell's field, and hears what a handset does no
     auto mobility = CreateObject<ConstantPositionMobilityModel>();
     mobility->SetPosition({100, 100, 1.5});
     channel.AddUe(mobility);
+    channel.SetPowerControl(300, -80, 1); // nobody needs more than there is
     channel.Start(); // both look through the same shadowing: they are beams of one satellite
     CHECK(channel.GetSnrDb(1, 0) - channel.GetSnrDb(0, 0) == doctest::Approx(15.9 + 31.6));
+    CHECK(ToDb(channel.GetUplinkPowerMw(0, 0, 1) / channel.GetUplinkPowerMw(1, 0, 1)) ==
+          doctest::Approx(43.2));
 }

@@ -25,20 +25,21 @@ from agents.training import train
 
 SCHEMA = SliceBudget(1).schema
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from agents import checkpoint
 
 with checkpoint.locked(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 @contextlib.contextmanager
 def held(folder):
     """Another process that trains in `folder`."""
-    with subprocess.Popen([sys.executable, "-c", HOLDER, folder], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", HOLDER, folder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout.readline() == "held\n"
             yield process
@@ -163,6 +164,10 @@ HEAD = "from agents.algorithms import Algorithm\n"
         (
             "class Mine(Algorithm):\n    def level(self, role):\n        return role.boss\n",
             "line 4: AttributeError: 'Role' object has no attribute 'boss'",
+        ),
+        (
+            "from agents.config import RoleConfig\n\nclass Mine(Algorithm):\n    worker = RoleConfig(gamma=2)\n",
+            "worker.gamma = 2: expected 0 to 1",
         ),
     ],
 )

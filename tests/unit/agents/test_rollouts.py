@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import socket
-import time
 from multiprocessing import resource_tracker
 
 import numpy as np
@@ -251,7 +250,7 @@ class Messages(Remote):
     """Two runners that answer at once, except that the second is `deaf` to some of its lives' orders."""
 
     def __init__(self, deaf):
-        super().__init__(2, timeout_s=0.05)
+        super().__init__(2, timeout_s=0)
         self.deaf, self.life, self.answers, self.orders = deaf, 0, [], []
 
     def put(self, weights):
@@ -263,8 +262,6 @@ class Messages(Remote):
             self.answers.append((index, Fragment(index, order.round, 0, {}, {}, Tally())))
 
     def wait(self, timeout_s):
-        if not self.answers:
-            time.sleep(timeout_s)
         answers, self.answers = self.answers, []
         return answers
 
@@ -280,7 +277,7 @@ class Messages(Remote):
 
 def test_a_runner_that_hangs_is_counted_and_started_anew():
     runners = Messages(deaf={0})
-    text = "runner 1: it has not answered in 2 rounds in a row (fragment_timeout_s = 0.05)"
+    text = "runner 1: it has not answered in 2 rounds in a row (fragment_timeout_s = 0)"
     assert list(runners.rounds(4)) == [([0], 1, []), ([0], 1, [text]), ([0, 1], 0, []), ([0, 1], 0, [])]
     assert [order for order in runners.orders if order[0] == 1] == [(1, 0, 0), (1, 2, 1), (1, 3, 1)]
 

@@ -15,6 +15,7 @@ from agents.learner.buffers import DecisionBuffer
 from agents.learner.lagrangian import PidLagrangian, penalties
 from agents.learner.mappo import HierarchicalMappo
 from agents.learner.observer import decision_scale
+from agents.learner.ppo import value_errors
 from agents.learner.rewards import Penalty, check_constraints, price_of_anarchy, shaped
 from agents.learner.stages import stage
 from agents.rollouts.fragments import Order, Weights
@@ -88,10 +89,14 @@ def test_value_clipping_lets_the_first_step_go_wherever_it_goes(shift):
 
 
 def test_huber_loss():
-    errors = [
-        sampled(f"worker.huber_delta={d}")[0]._value_errors(torch.tensor(10.0), torch.tensor(0.0)) for d in (1, 0)
-    ]
-    assert [error.item() for error in errors] == pytest.approx([9.5, 50])
+    losses = []
+    for delta in (1, 0):
+        learner, data = sampled(f"worker.huber_delta={delta}", "worker.value_normalisation=false", "worker.epochs=1")
+        data.rewards[:] = 100.0
+        losses.append(learner.update(data, 1.0)["value_loss"])
+    assert losses[0] < losses[1] / 10
+    ten, zero = torch.tensor(10.0), torch.tensor(0.0)
+    assert [value_errors(ten, zero, delta).item() for delta in (1.0, 0.0)] == pytest.approx([9.5, 50])
 
 
 def test_advantage_normalisation_is_over_what_counts():
